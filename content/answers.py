@@ -1,0 +1,136 @@
+"""What a model must return for a tutorial, a resource list and a quiz."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=3000)]
+
+
+@dataclass(frozen=True)
+class PieceLimits:
+    resources: tuple[int, int] = (5, 10)
+    questions: tuple[int, int] = (5, 8)
+    markdown: tuple[int, int] = (600, 120_000)  # characters
+
+
+MODEL_LIMITS = PieceLimits()
+LIBRARY_LIMITS = PieceLimits(resources=(1, 3), questions=(4, 8))
+SCAFFOLD_LIMITS = PieceLimits(resources=(0, 0), questions=(3, 8))
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(str_strip_whitespace=True, extra="ignore")
+
+
+def _limits(info: ValidationInfo) -> PieceLimits:
+    limits: PieceLimits = (info.context or {}).get("piece", MODEL_LIMITS)
+    return limits
+
+
+def _require(count: int, bounds: tuple[int, int], what: str) -> None:
+    least, most = bounds
+    if not least <= count <= most:
+        raise ValueError(f"{count} {what}, not {least} to {most}")
+
+
+class TutorialAnswer(Answer):
+    title: Line
+    summary: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+    minutes: int = Field(ge=1, le=600)
+    markdown: str
+
+    @field_validator("markdown")
+    @classmethod
+    def _is_a_tutorial(cls, markdown: str, info: ValidationInfo) -> str:
+        _require(len(markdown.strip()), _limits(info).markdown, "characters")
+        if markdown.count("```") % 2:
+            raise ValueError("a code block is opened and not closed")
+        return markdown.replace("\x00", "").strip()
+
+
+class ResourceAnswer(Answer):
+    title: Line
+    url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+    kind: Literal["article", "video", "book", "course", "documentation", "tool"]
+    description: Text
+    relevance: float = Field(ge=0, le=1)
+    language: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=40)] = "en"
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_public_web_address(cls, url: str) -> str:
+        problem = url_problem(url)
+        if problem:
+            raise ValueError(f"{url[:100]!r} {problem}")
+        return url
+
+
+def url_problem(url: str) -> str:
+    """Why a URL is not offered as a resource; empty when it may be. Resolves no names."""
+    from content.addresses import is_private_host  # beside the checks that resolve
+
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError as error:
+        return f"is not a URL ({error})"
+    if parts.scheme not in ("http", "https"):
+        return "is neither http nor https"
+    if parts.username or parts.password:
+        return "holds a user name or password"
+    if not host or any(character.isspace() for character in url):
+        return "has no host"
+    if is_private_host(host):
+        return "is a private address"
+    return ""
+
+
+class ResourcesAnswer(Answer):
+    resources: list[ResourceAnswer]
+
+    @model_validator(mode="after")
+    def _are_enough_and_distinct(self, info: ValidationInfo) -> "ResourcesAnswer":
+        _require(len(self.resources), _limits(info).resources, "resources")
+        urls = [resource.url for resource in self.resources]
+        if len(set(urls)) != len(urls):
+            raise ValueError("a URL stands twice")
+        return self
+
+
+class QuestionAnswer(Answer):
+    kind: Literal["single_choice", "multiple_choice", "true_false"]
+    question: Text
+    options: list[Line] = Field(min_length=2, max_length=8)
+    correct: list[int] = Field(min_length=1)
+    explanation: Text
+    difficulty: Literal["easy", "medium", "hard"]
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> "QuestionAnswer":
+        if len(set(self.options)) != len(self.options):
+            raise ValueError("an option stands twice")
+        if len(set(self.correct)) != len(self.correct) or not all(0 <= index < len(self.options) for index in self.correct):
+            raise ValueError(f"correct {self.correct} does not name distinct options")
+        if self.kind == "multiple_choice" and len(self.correct) < 2:
+            raise ValueError("multiple_choice needs two or more correct options")
+        if self.kind != "multiple_choice" and len(self.correct) != 1:
+            raise ValueError(f"{self.kind} needs exactly one correct option")
+        if self.kind == "true_false" and len(self.options) != 2:
+            raise ValueError("true_false needs exactly two options")
+        return self
+
+
+class QuizAnswer(Answer):
+    questions: list[QuestionAnswer]
+
+    @model_validator(mode="after")
+    def _has_enough_questions(self, info: ValidationInfo) -> "QuizAnswer":
+        _require(len(self.questions), _limits(info).questions, "questions")
+        if len({question.question for question in self.questions}) != len(self.questions):
+            raise ValueError("a question stands twice")
+        return self

@@ -1,0 +1,175 @@
+"""Do a concept's links work? Checked on the logs cluster, without a database connection while waiting."""
+
+import asyncio
+import http.client
+import socket
+import ssl
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from pydantic import BaseModel
+
+from content.addresses import is_public, parsed_address
+from content.answers import url_problem
+from content.models import Resource
+from roadmap_project.llm.asking import Answer
+from roadmaps.models import Concept, Roadmap, Step
+from roadmaps.models.step import rank_of
+from roadmaps.steps.kinds import StepKind
+from roadmaps.steps.recording import StepLog
+from roadmaps.steps.waking import wake
+
+SECONDS_PER_LINK = 20.0
+MOST_REDIRECTS = 5
+BROKEN = (404, 410)
+
+
+class LinkFinding(BaseModel):
+    pk: int
+    status: str
+    detail: str = ""
+
+
+class LinkFindings(BaseModel):
+    findings: list[LinkFinding]
+
+
+@dataclass(frozen=True)
+class Links:
+    """What to look at: primary keys and addresses; `allowed_hosts` lets the tests' own server on loopback through."""
+
+    urls: dict[int, str]
+    allowed_hosts: frozenset[str] = field(default_factory=frozenset)
+
+
+def check_soon(concept: Concept) -> None:
+    """Have the concept's current links checked; in the caller's transaction, which holds the roadmap's lock."""
+    if not settings.LINK_CHECKS:
+        return
+    existing = Step.objects.filter(concept=concept, kind=Step.Kind.LINKS)
+    if existing.exists():
+        existing.exclude(state__in=(Step.State.WAITING, Step.State.RUNNING)).start_over()
+    else:
+        Step.objects.create(roadmap_id=concept.roadmap_id, concept=concept, kind=Step.Kind.LINKS, rank=rank_of(0))
+    wake("logs")
+
+
+def check_again(*, most: int = 200) -> int:
+    """Have links checked that are not checked yet or whose last check is a month old; for a schedule."""
+    due = Resource.objects.filter(
+        Q(status=Resource.Status.UNCHECKED) | Q(checked_at__lt=timezone.now() - timedelta(days=30)),
+        resource_list__is_current=True,
+        resource_list__concept__roadmap__deleted_at__isnull=True,
+    )
+    concepts = Concept.objects.filter(pk__in=due.values("resource_list__concept")).order_by("roadmap_id", "pk")[:most]
+    for concept in concepts:
+        with transaction.atomic():
+            Roadmap.objects.locked(concept.roadmap_id)
+            check_soon(concept)
+    return len(concepts)
+
+
+def _prepare(step: Step) -> Links:
+    resources = Resource.objects.filter(resource_list__concept=step.concept_id, resource_list__is_current=True)
+    return Links(dict(resources.values_list("pk", "url")), frozenset(getattr(settings, "LINK_CHECK_ALLOWED_HOSTS", ())))
+
+
+async def _call(links: Links) -> Answer:
+    findings = await asyncio.gather(*(_look(pk, url, links.allowed_hosts) for pk, url in links.urls.items()))
+    return Answer(value=LinkFindings(findings=list(findings)), provider="links", origin="")
+
+
+async def _look(pk: int, url: str, allowed_hosts: frozenset[str]) -> LinkFinding:
+    loop = asyncio.get_running_loop()
+    deadline = time.monotonic() + SECONDS_PER_LINK
+    try:
+        status, detail = await asyncio.wait_for(
+            loop.run_in_executor(None, fetch_status, url, deadline, allowed_hosts), SECONDS_PER_LINK + 1
+        )
+    except TimeoutError:
+        status, detail = Resource.Status.UNCHECKED, "no answer in time"
+    return LinkFinding(pk=pk, status=status, detail=detail)
+
+
+def fetch_status(url: str, deadline: float, allowed_hosts: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """A link's status and why. HEAD, then GET where HEAD is not served; redirects are followed and judged like the link itself."""
+    method = "HEAD"
+    for _ in range(MOST_REDIRECTS + 2):
+        if urlsplit(url).hostname not in allowed_hosts and (problem := url_problem(url)):
+            return Resource.Status.REFUSED, problem
+        try:
+            code, location = _request(method, url, deadline, allowed_hosts)
+        except PrivateAddressError as error:
+            return Resource.Status.REFUSED, str(error)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Resource.Status.UNCHECKED, f"{type(error).__name__}: {error}"[:200]
+        if code in (301, 302, 303, 307, 308) and location:
+            url = urljoin(url, location)
+        elif method == "HEAD" and code >= 400:
+            method = "GET"
+        else:
+            return _judged(code)
+    return Resource.Status.UNCHECKED, "too many redirects"
+
+
+def _judged(code: int) -> tuple[str, str]:
+    if code in BROKEN:
+        return Resource.Status.BROKEN, f"HTTP {code}"
+    if code >= 500 or code in (401, 403, 405, 429):
+        return Resource.Status.UNCHECKED, f"HTTP {code}"
+    return (Resource.Status.OK, f"HTTP {code}") if code < 400 else (Resource.Status.BROKEN, f"HTTP {code}")
+
+
+class PrivateAddressError(Exception):
+    """A name resolves to an address that must not be fetched."""
+
+
+def _request(method: str, url: str, deadline: float, allowed_hosts: frozenset[str]) -> tuple[int, str]:
+    """One request to the very address that was judged public: no second look-up that could answer differently."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    rest = max(0.1, deadline - time.monotonic())
+    connection = http.client.HTTPConnection(host, port, timeout=rest)
+    connection.sock = _connected(host, port, rest, is_tls=parts.scheme == "https", is_allowed=host in allowed_hosts)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, path, headers={"User-Agent": "roadmaps-link-check", "Accept": "*/*"})
+        response = connection.getresponse()
+        return response.status, response.getheader("Location") or ""
+    finally:
+        connection.close()
+
+
+def _connected(host: str, port: int, seconds: float, *, is_tls: bool, is_allowed: bool) -> Any:
+    address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
+    parsed = parsed_address(str(address))
+    if not is_allowed and (parsed is None or not is_public(parsed)):
+        raise PrivateAddressError(f"{host} is a private address")
+    raw = socket.create_connection((str(address), port), timeout=seconds)
+    return ssl.create_default_context().wrap_socket(raw, server_hostname=host) if is_tls else raw
+
+
+def _store(step: Step, answer: Answer, log: StepLog) -> None:
+    findings: LinkFindings = answer.value  # type: ignore[assignment]
+    rows = {row.pk: row for row in Resource.objects.filter(pk__in=[finding.pk for finding in findings.findings])}
+    now = timezone.now()
+    for finding in findings.findings:
+        if row := rows.get(finding.pk):
+            row.status, row.status_detail, row.checked_at = finding.status, finding.detail[:200], now
+    Resource.objects.bulk_update(rows.values(), ["status", "status_detail", "checked_at"])
+    broken = sum(finding.status == Resource.Status.BROKEN for finding in findings.findings)
+    log.line("links_checked", f"{len(findings.findings)} links, {broken} broken", broken=broken)
+
+
+def _fail(step: Step, reason: str, log: StepLog) -> None:
+    """The links stay as they were; the schedule looks again."""
+
+
+LINKS = StepKind(prepare=_prepare, call=_call, store=_store, fail=_fail)

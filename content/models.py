@@ -1,0 +1,143 @@
+"""What was written for a concept, in versions."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class PieceQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def current(self) -> "PieceQuerySet":
+        return self.filter(is_current=True)
+
+
+class Piece(models.Model):
+    """One version of something written for a concept; exactly one of each kind is current."""
+
+    concept = models.ForeignKey("roadmaps.Concept", on_delete=models.CASCADE, related_name="%(class)s_versions")
+    version = models.PositiveIntegerField()
+    is_current = models.BooleanField(default=True)
+    origin = models.CharField(max_length=200, help_text="What a reader is told about where this came from.")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        help_text="The editor; empty where a provider wrote it.",
+    )
+    wish = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PieceQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(name="%(class)s_version_once", fields=["concept", "version"]),
+            models.UniqueConstraint(name="%(class)s_one_current", fields=["concept"], condition=Q(is_current=True)),
+        ]
+        ordering = ["concept", "-version"]
+
+    def __str__(self) -> str:
+        return f"{self.concept} (version {self.version})"
+
+
+class Tutorial(Piece):
+    """A concept's tutorial: Markdown, and the safe HTML made from it once."""
+
+    title = models.CharField(max_length=300)
+    summary = models.CharField(max_length=300)
+    minutes = models.PositiveSmallIntegerField()
+    markdown = models.TextField()
+    html = models.TextField(editable=False)
+
+
+class ResourceList(Piece):
+    """A concept's links; a list without links is finished too and says why in `note`."""
+
+    note = models.TextField(blank=True)
+
+
+class Resource(models.Model):
+    """One link, and what its last check found."""
+
+    class Kind(models.TextChoices):
+        ARTICLE = "article", "Article"
+        VIDEO = "video", "Video"
+        BOOK = "book", "Book"
+        COURSE = "course", "Course"
+        DOCUMENTATION = "documentation", "Documentation"
+        TOOL = "tool", "Tool"
+
+    class Status(models.TextChoices):
+        UNCHECKED = "unchecked", "Not checked yet"
+        OK = "ok", "Works"
+        BROKEN = "broken", "Broken"
+        REFUSED = "refused", "Not fetched: private address"
+
+    resource_list = models.ForeignKey(ResourceList, on_delete=models.CASCADE, related_name="resources")
+    position = models.PositiveSmallIntegerField()
+    title = models.CharField(max_length=300)
+    url = models.URLField(max_length=2000)
+    kind = models.CharField(max_length=20, choices=Kind)
+    description = models.TextField(blank=True)
+    relevance = models.FloatField(default=0.5)
+    language = models.CharField(max_length=40, default="en")
+    status = models.CharField(max_length=10, choices=Status, default=Status.UNCHECKED)
+    status_detail = models.CharField(max_length=200, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="resource_position_once", fields=["resource_list", "position"])]
+        ordering = ["resource_list", "position"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Quiz(Piece):
+    """A concept's questions; attempts stay tied to the version that was answered."""
+
+    class Meta(Piece.Meta):
+        verbose_name_plural = "quizzes"
+
+
+class Question(models.Model):
+    """One question with its options, the right ones and why."""
+
+    class Kind(models.TextChoices):
+        SINGLE = "single_choice", "One answer"
+        MULTIPLE = "multiple_choice", "Several answers"
+        TRUE_FALSE = "true_false", "True or false"
+
+    quiz = models.ForeignKey(Quiz, on_delete=models.CASCADE, related_name="questions")
+    position = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=20, choices=Kind)
+    text = models.TextField()
+    options = models.JSONField()
+    correct = models.JSONField(help_text="Indices into the options, from 0.")
+    explanation = models.TextField()
+    difficulty = models.CharField(max_length=10)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="question_position_once", fields=["quiz", "position"])]
+        ordering = ["quiz", "position"]
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+    def is_right(self, chosen: list[int]) -> bool:
+        return sorted(set(chosen)) == sorted(self.correct)
+
+
+class QuizAttempt(models.Model):
+    """A person's answers to one version of a quiz."""
+
+    quiz = models.ForeignKey(Quiz, on_delete=models.CASCADE, related_name="attempts")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="quiz_attempts")
+    answers = models.JSONField(help_text="Question position to chosen indices.")
+    right = models.PositiveSmallIntegerField()
+    total = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.right} of {self.total}"

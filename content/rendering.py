@@ -1,0 +1,84 @@
+"""How does a tutorial's Markdown become HTML that is safe to show?"""
+
+import re
+from collections.abc import Callable
+from html import escape
+
+import nh3
+from django.urls import reverse
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from roadmaps.models import Roadmap
+
+ConceptUrl = Callable[[str], str | None]
+
+# Markdown makes these and nothing else; whatever came along otherwise is dropped.
+TAGS = set(
+    "a blockquote br code dd del div dl dt em h2 h3 h4 h5 h6 hr li ol p pre s span strong sub sup table tbody td th thead tr ul".split()
+)
+ATTRIBUTES = {
+    "a": {"href", "title"},
+    "code": {"class"},
+    "div": {"class"},
+    "ol": {"start"},
+    "pre": {"class"},
+    "span": {"class"},
+    "td": {"class"},
+    "th": {"class", "scope"},
+    "h2": {"id"},
+    "h3": {"id"},
+}
+LONGEST_HIGHLIGHTED = 20_000  # characters; a lexer may be slow on hostile input
+
+
+def concept_urls(roadmap: Roadmap) -> ConceptUrl:
+    """Turns a concept's key into its page's address; None for a key that the roadmap does not have."""
+    keys = set(roadmap.concepts.values_list("key", flat=True))
+    return lambda key: reverse("content:concept", args=[roadmap.slug, key]) if key in keys else None
+
+
+def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None) -> str:
+    """Safe HTML; raw HTML in the Markdown is shown as text, links other than http(s), mailto and concept: lose their address."""
+    parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlighted}).enable(["table", "strikethrough"])
+    parser.validateLink = _is_link  # type: ignore[method-assign]
+    tokens = parser.parse(markdown)
+    _resolve_concepts(tokens, concept_url)
+    _lower_headings(tokens)
+    html = RendererHTML().render(tokens, parser.options, {})
+    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"}, link_rel="noopener noreferrer nofollow")
+
+
+def _is_link(url: str) -> bool:
+    return bool(re.match(r"(https?://|mailto:|concept:c-|/|#)", url.strip(), re.IGNORECASE))
+
+
+def _resolve_concepts(tokens: list[Token], concept_url: ConceptUrl) -> None:
+    for token in (child for parent in tokens for child in parent.children or []):
+        href = str(token.attrGet("href") or "") if token.type == "link_open" else ""
+        if href.startswith("concept:"):
+            token.attrSet("href", concept_url(href.removeprefix("concept:")) or "#")
+
+
+def _lower_headings(tokens: list[Token]) -> None:
+    """The page has its own level-1 heading."""
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close") and token.tag == "h1":
+            token.tag = "h2"
+
+
+def _highlighted(code: str, language: str, _attributes: str) -> str:
+    """A whole <pre>, as the renderer takes it when it starts with one."""
+    css_class = re.sub(r"[^a-z0-9+-]", "", (language or "").lower())[:30]
+    body = escape(code)
+    if language and len(code) <= LONGEST_HIGHLIGHTED:
+        try:
+            body = highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
+        except ClassNotFound:
+            pass
+    return f'<pre class="code {css_class}"><code class="language-{css_class}">{body}</code></pre>'

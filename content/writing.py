@@ -1,0 +1,144 @@
+"""How are a concept's tutorial, resource list and quiz written? Three kinds of one piece of work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.db.models import Max
+from pydantic import BaseModel
+
+from content import links, prompts, rendering
+from content.answers import (
+    LIBRARY_LIMITS,
+    MODEL_LIMITS,
+    SCAFFOLD_LIMITS,
+    PieceLimits,
+    QuizAnswer,
+    ResourcesAnswer,
+    TutorialAnswer,
+)
+from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
+from roadmap_project.library.subjects import SCAFFOLD
+from roadmap_project.llm import ModelRequest
+from roadmap_project.llm.asking import Answer
+from roadmaps.designing import facts_of
+from roadmaps.models import Concept, Step
+from roadmaps.steps.kinds import StepKind
+from roadmaps.steps.recording import StepLog
+
+PieceType = TypeVar("PieceType", bound=Piece)
+
+NO_LINKS = (
+    "No links are offered here: no curated subject covers this goal, and invented links would not help you. "
+    "The concepts about finding and judging sources show how to look."
+)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What is different between the kinds: what is asked, in which shape, and which rows it becomes."""
+
+    purpose: str
+    prompt: Callable[[Concept, list[Concept], str], str]
+    answer: type[BaseModel]
+    save: Callable[[Step, Answer], Piece]
+
+    def as_step_kind(self) -> StepKind:
+        return StepKind(prepare=self._prepare, store=self._store, fail=_fail)
+
+    def _prepare(self, step: Step) -> ModelRequest:
+        concept = concept_of(step)
+        prerequisites = list(concept.prerequisites.order_by("position"))
+        return ModelRequest(
+            purpose=self.purpose,
+            system=prompts.system(concept.roadmap),
+            prompt=self.prompt(concept, prerequisites, step.wish),
+            answer=self.answer,
+            facts={
+                **facts_of(concept.roadmap),
+                "source": concept.source,
+                "prerequisites": [{"key": each.key, "name": each.name} for each in prerequisites],
+            },
+            limits={"piece": _limits(concept)},
+        )
+
+    def _store(self, step: Step, answer: Answer, log: StepLog) -> None:
+        piece = self.save(step, answer)
+        log.line(f"{self.purpose}_saved", str(concept_of(step).name), concept=concept_of(step).key, version=piece.version)
+
+
+def concept_of(step: Step) -> Concept:
+    if step.concept is None:
+        raise ValueError(f"a {step.kind} step without a concept")
+    step.concept.roadmap = step.roadmap
+    return step.concept
+
+
+def _limits(concept: Concept) -> PieceLimits:
+    if settings.LLM_PROVIDER != "library":
+        return MODEL_LIMITS
+    return SCAFFOLD_LIMITS if concept.source.startswith(f"{SCAFFOLD}/") else LIBRARY_LIMITS
+
+
+def _fail(step: Step, reason: str, log: StepLog) -> None:
+    """Nothing beyond the step's own state: a piece that fails keeps the others."""
+
+
+def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fields: Any) -> PieceType:
+    """The concept's next version, current from now on; earlier ones stay readable.
+
+    The caller holds the roadmap's lock, so that two of them cannot both be next.
+    """
+    versions = model._default_manager.filter(concept=concept)
+    number = (versions.aggregate(last=Max("version"))["last"] or 0) + 1
+    versions.filter(is_current=True).update(is_current=False)
+    return model._default_manager.create(concept=concept, version=number, origin=origin, **fields)
+
+
+def _save_tutorial(step: Step, answer: Answer) -> Tutorial:
+    written = cast(TutorialAnswer, answer.value)
+    concept = concept_of(step)
+    html = rendering.to_html(written.markdown, concept_url=rendering.concept_urls(concept.roadmap))
+    return new_version(
+        Tutorial, concept, origin=answer.origin, wish=step.wish, html=html, **written.model_dump()
+    )
+
+
+def _save_resources(step: Step, answer: Answer) -> ResourceList:
+    found = cast(ResourcesAnswer, answer.value).resources
+    concept = concept_of(step)
+    resource_list = new_version(
+        ResourceList, concept, origin=answer.origin, wish=step.wish, note="" if found else NO_LINKS
+    )
+    Resource.objects.bulk_create(
+        Resource(resource_list=resource_list, position=position, **resource.model_dump())
+        for position, resource in enumerate(sorted(found, key=lambda each: -each.relevance))
+    )
+    if found:
+        links.check_soon(concept)
+    return resource_list
+
+
+def _save_quiz(step: Step, answer: Answer) -> Quiz:
+    questions = cast(QuizAnswer, answer.value).questions
+    quiz = new_version(Quiz, concept_of(step), origin=answer.origin, wish=step.wish)
+    Question.objects.bulk_create(
+        Question(
+            quiz=quiz,
+            position=position,
+            kind=question.kind,
+            text=question.question,
+            options=question.options,
+            correct=sorted(question.correct),
+            explanation=question.explanation,
+            difficulty=question.difficulty,
+        )
+        for position, question in enumerate(questions)
+    )
+    return quiz
+
+
+TUTORIAL = Writing("tutorial", prompts.tutorial, TutorialAnswer, _save_tutorial).as_step_kind()
+RESOURCES = Writing("resources", prompts.resources, ResourcesAnswer, _save_resources).as_step_kind()
+QUIZ = Writing("quiz", prompts.quiz, QuizAnswer, _save_quiz).as_step_kind()

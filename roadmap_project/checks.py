@@ -1,0 +1,154 @@
+"""What must be true before anything starts? One finding, one id, each with what to do about it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from roadmap_project.cluster_settings import least_retry
+from roadmap_project.connection_budget import CLUSTER_NAMES
+
+STORE_MARGIN = 30  # seconds between the last possible store of a drain and the task's timeout
+
+
+@register()
+def connection_budget(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The declared arithmetic; opens no connection, so it holds in builds and without a server."""
+    budget = settings.CONNECTION_BUDGET
+    if budget.fits:
+        return []
+    return [
+        Error(
+            f"The processes may hold more database connections than the server has room for: {budget.explain()}.",
+            hint=f"The smallest change that fits: {budget.smallest_change()}.",
+            id="roadmap_project.E001",
+        )
+    ]
+
+
+@register()
+def cluster_name(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    name = settings.Q_CLUSTER_NAME
+    if not name or name in CLUSTER_NAMES:
+        return []
+    return [
+        Error(
+            f"Q_CLUSTER_NAME={name!r} is not a cluster of this project; it would serve a queue that nobody fills.",
+            hint=f"Expected one of {', '.join(CLUSTER_NAMES)}.",
+            id="roadmap_project.E002",
+        )
+    ]
+
+
+@register()
+def cluster_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    return [*_task_times(), *_q_cluster_times()]
+
+
+def _task_times() -> Iterator[CheckMessage]:
+    call_and_store = settings.CALL_DEADLINE + settings.STORE_RETRY_SECONDS
+    needed = settings.DRAIN_SECONDS + call_and_store + STORE_MARGIN
+    if settings.TASK_TIMEOUT <= needed:
+        yield Error(
+            f"TASK_TIMEOUT={settings.TASK_TIMEOUT} would strike while a worker stores answers: DRAIN_SECONDS "
+            f"{settings.DRAIN_SECONDS} + CALL_DEADLINE {settings.CALL_DEADLINE} + STORE_RETRY_SECONDS "
+            f"{settings.STORE_RETRY_SECONDS} + {STORE_MARGIN} = {needed}.",
+            hint=f"Set TASK_TIMEOUT to more than {needed}, or unset it.",
+            id="roadmap_project.E003",
+        )
+    if settings.LEASE_SECONDS <= call_and_store:
+        yield Error(
+            f"LEASE_SECONDS={settings.LEASE_SECONDS} ends before a call can: CALL_DEADLINE {settings.CALL_DEADLINE} + "
+            f"STORE_RETRY_SECONDS {settings.STORE_RETRY_SECONDS} = {call_and_store}. Steps would be bought twice.",
+            hint=f"Set LEASE_SECONDS to more than {call_and_store}, or unset it.",
+            id="roadmap_project.E004",
+        )
+
+
+def _q_cluster_times() -> Iterator[CheckMessage]:
+    q_cluster = settings.Q_CLUSTER
+    for name in CLUSTER_NAMES:
+        least = least_retry(
+            timeout=q_cluster["timeout"],
+            workers=q_cluster["ALT_CLUSTERS"][name]["workers"],
+            queue_limit=q_cluster["queue_limit"],
+            bulk=q_cluster["bulk"],
+        )
+        if q_cluster["retry"] <= least:
+            yield Error(
+                f"Q_CLUSTER retry={q_cluster['retry']} hands tasks of the {name} cluster out again while they run or wait "
+                f"in its prefetch; more than {least} is needed.",
+                hint="retry > timeout × (1 + ceil((queue_limit + bulk) / workers)).",
+                id="roadmap_project.E005",
+            )
+    if ((q_cluster["timeout"] + 3) / q_cluster["guard_cycle"]) % 1:
+        yield Error(
+            f"guard_cycle={q_cluster['guard_cycle']} does not divide timeout + 3 = {q_cluster['timeout'] + 3}: a stuck "
+            "task would never be ended.",
+            hint="Keep guard_cycle at 0.5 and the timeout whole.",
+            id="roadmap_project.E006",
+        )
+
+
+@register()
+def database_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.DATABASES["default"]["NAME"]:
+        return []
+    return [
+        Error(
+            "DATABASE_URL is not set.",
+            hint="Set DATABASE_URL=postgres://USER:PASSWORD@HOST:PORT/NAME; `make run` starts a private server and sets it.",
+            id="roadmap_project.E007",
+        )
+    ]
+
+
+@register()
+def predecessor_variables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        Warning(
+            f"{name} is set and has no effect: a process holds one connection per thread that serves requests, and one per worker.",
+            hint="Unset it. WEB_WORKERS, WEB_THREADS and *_WORKERS say how many connections there are; "
+            "*_IN_FLIGHT says how many model calls, which cost none.",
+            id="roadmap_project.W001",
+        )
+        for name in ("DB_POOL_SIZE", "DB_MAX_OVERFLOW")
+        if settings.PREDECESSOR_VARIABLES.get(name)
+    ]
+
+
+@register()
+def connection_age(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    age = settings.DATABASES["default"].get("CONN_MAX_AGE")
+    if age is None or settings.IS_RUNSERVER:
+        return []
+    return [
+        Warning(
+            f"CONN_MAX_AGE={age}: a connection that is closed and reopened at once counts twice for an instant, which weakens the bound.",
+            hint="Unset CONN_MAX_AGE: connections then live as long as their process, with health checks.",
+            id="roadmap_project.W002",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def production_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    missing = [name for name in ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS") if not getattr(settings, name)]
+    return [
+        Error(f"{name} is empty.", hint=f"Set {name}, separated by commas.", id="roadmap_project.E008") for name in missing
+    ]
+
+
+@register()
+def provider_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.LLM_PROVIDER != "openai" or settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:
+        return []
+    return [
+        Error(
+            "LLM_PROVIDER=openai without OPENAI_API_KEY.",
+            hint="Set OPENAI_API_KEY (or OPENAI_BASE_URL for an endpoint without keys), or LLM_PROVIDER=library.",
+            id="roadmap_project.E009",
+        )
+    ]

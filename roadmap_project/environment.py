@@ -1,0 +1,92 @@
+"""How is a variable of the environment read, and what does a wrong one say?"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+POSTGRESQL_SCHEMES = ("postgres", "postgresql")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Typed reads that name the variable, its value and what was expected.
+
+    An empty value counts as unset: hosting panels keep a variable that somebody emptied.
+    """
+
+    values: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.values.get(name, "").strip() or default
+
+    def words(self, name: str, default: list[str] | None = None) -> list[str]:
+        value = self.text(name)
+        return [word.strip() for word in value.split(",") if word.strip()] or (default or [])
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        value = self.text(name).lower()
+        if not value:
+            return default
+        if value in environ.Env.BOOLEAN_TRUE_STRINGS:
+            return True
+        if value in ("false", "off", "n", "no", "0"):
+            return False
+        raise self._wrong(name, "true or false")
+
+    def whole(self, name: str, default: int, *, least: int = 0, most: int = 1_000_000) -> int:
+        return round(self._number(name, default, f"a whole number from {least} to {most}", int, least, most))
+
+    def fraction(self, name: str, default: float) -> float:
+        return self._number(name, default, "a number from 0 to 0.9", float, 0, 0.9)
+
+    def decimal(self, name: str, default: float, *, least: float = 0) -> float:
+        return self._number(name, default, f"a number of at least {least}", float, least, 1e9)
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise self._wrong(name, "one of " + ", ".join(choices))
+        return value
+
+    def database(self, name: str, default: str = "") -> dict[str, object]:
+        """The parts of a PostgreSQL URL as Django's DATABASES wants them.
+
+        The scheme is checked here because django-environ takes `postgresql+psycopg://` for an
+        engine of that name and passes unknown schemes on. The value is not repeated in the error: it
+        holds a password.
+        """
+        url = self.text(name, default)
+        expected = "expected postgres://USER:PASSWORD@HOST:PORT/NAME"
+        try:
+            parts = urlsplit(url)
+            config = dict(environ.Env.db_url_config(url))
+            _ = parts.port
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} is not a URL ({error}); {expected}.") from error
+        if parts.scheme not in POSTGRESQL_SCHEMES:
+            shown = f"has the scheme {parts.scheme!r}" if parts.scheme else "has no scheme"
+            raise ImproperlyConfigured(f"{name} {shown}; {expected}.")
+        if not config.get("NAME"):
+            raise ImproperlyConfigured(f"{name} names no database; {expected}.")
+        return config
+
+    def _number(
+        self, name: str, default: float, expected: str, kind: type[int] | type[float], least: float, most: float
+    ) -> float:
+        value = self.text(name)
+        if not value:
+            return default
+        try:
+            number = kind(value)
+        except ValueError:
+            raise self._wrong(name, expected) from None
+        if not least <= number <= most:
+            raise self._wrong(name, expected)
+        return number
+
+    def _wrong(self, name: str, expected: str) -> ImproperlyConfigured:
+        return ImproperlyConfigured(f"{name}={self.values.get(name)!r}: expected {expected}.")

@@ -1,0 +1,94 @@
+"""What can be done to a library outline without a model? Taking out and adding curated concepts by name."""
+
+import re
+from typing import Any
+
+from roadmap_project.library import planning
+from roadmap_project.library.subjects import Subject
+
+REMOVE = re.compile(r"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b", re.IGNORECASE)
+ADD = re.compile(r"\b(add|include|more|also|with|bring back|put back)\b", re.IGNORECASE)
+COMMON = set("a an and the of to in on for with i it is my me about please concept concepts part more also how".split())
+
+
+def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """An edit plan out of sentences such as "remove regular expressions" or "add window functions"."""
+    intents = [intent for sentence in re.split(r"[.;\n,]| but ", wanted) for intent in _intents(each, tree, sentence)]
+    if not intents:
+        return {
+            "summary": "The request names no concept that the library can add or remove.",
+            "intents": [],
+            "confidence": 0.2,
+            "needs_clarification": True,
+            "questions": [
+                "No language model is configured, so only curated concepts can be added or removed. Which ones, by name?"
+            ],
+        }
+    return {
+        "summary": "; ".join(intent["description"] for intent in intents),
+        "intents": intents,
+        "preserve": ["every other concept"],
+        "confidence": 0.8,
+        "needs_clarification": False,
+        "questions": [],
+    }
+
+
+def _intents(each: Subject, tree: dict[str, Any], sentence: str) -> list[dict[str, Any]]:
+    present = {concept["source"]: concept for concept in _concepts(tree)}
+    if REMOVE.search(sentence):
+        found = [concept for concept in present.values() if _is_meant(concept["name"], concept["keywords"], sentence)]
+        return [_intent("remove", concept["key"], f"Remove {concept['name']}") for concept in found]
+    if ADD.search(sentence):
+        absent = [concept for concept in each.concepts() if f"{each.key}/{concept.key}" not in present]
+        return [
+            _intent("add", concept.key, f"Add {concept.name}")
+            for concept in absent
+            if _is_meant(concept.name, concept.keywords, sentence)
+        ]
+    return []
+
+
+def _intent(action: str, target: str, description: str) -> dict[str, Any]:
+    return {"action": action, "level": "concept", "target": target, "description": description, "priority": "must"}
+
+
+def _is_meant(name: str, keywords: list[str], sentence: str) -> bool:
+    said = _words(sentence)
+    return any(words and words <= said for words in (_words(name), *map(_words, keywords)))
+
+
+def _words(text: str) -> set[str]:
+    return {word.rstrip("s") for word in re.findall(r"\w+", text.lower())} - COMMON
+
+
+def _concepts(tree: dict[str, Any]) -> list[dict[str, Any]]:
+    return [concept for stage in tree["stages"] for module in stage["modules"] for concept in module["concepts"]]
+
+
+def edit(each: Subject, tree: dict[str, Any], plan_of_edit: dict[str, Any], goal: str) -> dict[str, Any]:
+    """The tree with the plan carried out: curated order kept, every other concept and its key untouched."""
+    targets = {
+        action: {intent["target"] for intent in plan_of_edit["intents"] if intent["action"] == action}
+        for action in ("remove", "add")
+    }
+    before = _concepts(tree)
+    kept = {concept["source"].partition("/")[2]: concept for concept in before if concept["key"] not in targets["remove"]}
+    wanted = [concept for concept in each.concepts() if concept.key in kept or concept.key in targets["add"]]
+    shaped = planning.stages(each, wanted, goal)
+    _restore_keys(shaped, kept)
+    return {"title": tree["title"], "stages": shaped, "summary": plan_of_edit["summary"]}
+
+
+def _restore_keys(shaped: list[dict[str, Any]], kept: dict[str, dict[str, Any]]) -> None:
+    """Kept concepts get their old keys and words back; added ones a key that nobody had."""
+    concepts = [concept for stage in shaped for module in stage["modules"] for concept in module["concepts"]]
+    renamed = {}
+    for number, concept in enumerate(concepts, start=1):
+        old = kept.get(concept["source"].partition("/")[2])
+        renamed[concept["key"]] = old["key"] if old else f"c-99-99-{number}"
+        if old:
+            concept.update(name=old["name"], description=old["description"])
+    for concept in concepts:
+        concept["key"] = renamed[concept["key"]]
+        concept["prerequisites"] = [renamed[key] for key in concept["prerequisites"]]

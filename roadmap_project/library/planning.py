@@ -1,0 +1,82 @@
+"""Which of a subject's concepts does this learner need, and in what shape?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept, plain_with_goal
+
+USUAL_WEEKS = 12
+FEWEST_CONCEPTS = 8
+BASIC_STAGES = 2  # where somebody who knows the basics needs no easy concepts
+
+
+def chosen(each: Subject, *, level: str, hours_per_week: int, weeks: int | None) -> list[SubjectConcept]:
+    """The concepts that fit level and time, in learning order; never fewer than eight.
+
+    Left out are first what the level makes superfluous, then, while the hours do not fit, optional concepts that
+    nothing kept builds on, the later ones first.
+    """
+    kept = [concept for concept in each.concepts() if each.key == SCAFFOLD or not _is_known(each, concept, level)]
+    budget = hours_per_week * (weeks or USUAL_WEEKS)
+    while sum(concept.hours for concept in kept) > budget and len(kept) > FEWEST_CONCEPTS:
+        dispensable = [concept for concept in kept if concept.importance > 1 and not _is_needed(concept, kept)]
+        if not dispensable:
+            break
+        kept.remove(max(dispensable, key=lambda concept: (concept.importance, each.order.index(concept.key))))
+    return kept
+
+
+def _is_known(each: Subject, concept: SubjectConcept, level: str) -> bool:
+    stage = _stage_of(each, concept)
+    if level == "intermediate":
+        return concept.difficulty == "easy" and stage < BASIC_STAGES
+    if level == "advanced":
+        return concept.difficulty == "easy" or (concept.difficulty == "medium" and stage == 0)
+    return False
+
+
+def _stage_of(each: Subject, concept: SubjectConcept) -> int:
+    return next(
+        place for place, stage in enumerate(each.stages) if any(concept.key in module.concepts for module in stage.modules)
+    )
+
+
+def _is_needed(concept: SubjectConcept, kept: Sequence[SubjectConcept]) -> bool:
+    return any(concept.key in other.prerequisites for other in kept)
+
+
+def stages(each: Subject, kept: Sequence[SubjectConcept], goal: str) -> list[dict[str, Any]]:
+    """The subject's stages and modules with only the kept concepts, numbered afresh; empty parts are gone."""
+    wanted = {concept.key: concept for concept in kept}
+    shaped = []
+    keys: dict[str, str] = {}
+    for stage in each.stages:
+        modules = []
+        for module in stage.modules:
+            concepts = []
+            for key in (key for key in module.concepts if key in wanted):
+                keys[key] = f"c-{len(shaped) + 1}-{len(modules) + 1}-{len(concepts) + 1}"
+                concepts.append(shaped_concept(each, wanted[key], keys, goal))
+            if concepts:
+                modules.append(_part(module, goal) | {"concepts": concepts})
+        if modules:
+            shaped.append(_part(stage, goal) | {"modules": modules})
+    return shaped
+
+
+def shaped_concept(each: Subject, concept: SubjectConcept, keys: dict[str, str], goal: str) -> dict[str, Any]:
+    """A concept as outlines have it; prerequisites that are not in the outline count as known."""
+    return {
+        "key": keys[concept.key],
+        "name": plain_with_goal(concept.name, goal)[:200],
+        "description": plain_with_goal(concept.description, goal)[:1000],
+        "hours": concept.hours,
+        "difficulty": concept.difficulty,
+        "keywords": concept.keywords,
+        "prerequisites": [keys[key] for key in concept.prerequisites if key in keys],
+        "source": f"{each.key}/{concept.key}",
+    }
+
+
+def _part(part: Any, goal: str) -> dict[str, str]:
+    return {"name": plain_with_goal(part.name, goal)[:200], "description": plain_with_goal(part.description, goal)[:4000]}

@@ -1,0 +1,134 @@
+"""What do the bundled, curated subjects say? Files in, typed subjects out."""
+
+import re
+import tomllib
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FOLDER = Path(__file__).parent / "subjects"
+SCAFFOLD = "study-scaffold"
+FENCE = "+++"
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Term(Part):
+    term: str
+    weight: int = Field(ge=1, le=3)
+
+
+class SubjectModule(Part):
+    name: str
+    description: str
+    concepts: list[str]
+
+
+class SubjectStage(Part):
+    name: str
+    description: str
+    modules: list[SubjectModule]
+
+
+class SubjectResource(Part):
+    title: str
+    url: str
+    kind: str
+    description: str
+    relevance: float
+
+
+class SubjectQuestion(Part):
+    kind: str
+    question: str
+    options: list[str]
+    correct: list[int]
+    explanation: str
+    difficulty: str
+
+
+class SubjectConcept(Part):
+    key: str
+    name: str
+    description: str
+    difficulty: Literal["easy", "medium", "hard"]
+    hours: float
+    importance: int = Field(ge=1, le=3)
+    keywords: list[str]
+    prerequisites: list[str]
+    minutes: int
+    summary: str
+    resources: list[SubjectResource] = []
+    questions: list[SubjectQuestion]
+    markdown: str
+
+
+class Subject(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    key: str
+    title: str
+    language: str
+    description: str
+    slug_words: list[str]
+    terms: list[Term] = []
+    stages: list[SubjectStage]
+
+    @cached_property
+    def order(self) -> list[str]:
+        """Concept keys in learning order, every prerequisite before what needs it."""
+        return [key for stage in self.stages for module in stage.modules for key in module.concepts]
+
+    def concepts(self) -> list[SubjectConcept]:
+        return [concept(self.key, key) for key in self.order]
+
+
+@cache
+def subject(key: str) -> Subject:
+    return Subject(**tomllib.loads((FOLDER / key / "subject.toml").read_text(encoding="utf-8")))
+
+
+@cache
+def concept(subject_key: str, key: str) -> SubjectConcept:
+    """One concept's file: TOML between `+++` lines, then Markdown. Raises KeyError where there is none."""
+    path = FOLDER / subject_key / f"{key}.md"
+    if key not in subject(subject_key).order or not path.exists():
+        raise KeyError(f"{subject_key}/{key}")
+    _, front, markdown = re.split(rf"^{re.escape(FENCE)}\n", path.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE)
+    return SubjectConcept(key=key, markdown=markdown.strip(), **tomllib.loads(front))
+
+
+@cache
+def subjects() -> tuple[Subject, ...]:
+    """All subjects but the scaffold, which serves every other goal."""
+    keys = sorted(path.parent.name for path in FOLDER.glob("*/subject.toml"))
+    return tuple(subject(key) for key in keys if key != SCAFFOLD)
+
+
+def load_all() -> None:
+    """Read every file now: before a fork the children share it."""
+    for each in (*subjects(), subject(SCAFFOLD)):
+        each.concepts()
+
+
+def by_source(source: str) -> SubjectConcept:
+    """A concept by its mark `subject/concept`; raises KeyError."""
+    subject_key, _, key = source.partition("/")
+    if subject_key != SCAFFOLD and subject_key not in {each.key for each in subjects()}:
+        raise KeyError(source)
+    return concept(subject_key, key)
+
+
+def with_goal(text: str, goal: str) -> str:
+    """A scaffold's text about the learner's goal; Markdown in the goal is defused."""
+    return text.replace("{{goal}}", re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", goal)) if "{{goal}}" in text else text
+
+
+def plain_with_goal(text: str, goal: str) -> str:
+    return text.replace("{{goal}}", goal)
+
+

@@ -1,0 +1,64 @@
+"""The one door to language models: what is asked, what comes back, and what can go wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """One question with the shape of its answer.
+
+    `facts` are the inputs that the prompt was written from, for a provider that reads facts instead of
+    prose; `limits` is handed to the answer's validators (its `context`).
+    """
+
+    purpose: str
+    system: str
+    prompt: str
+    answer: type[BaseModel]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An earlier answer and what was wrong with it, when asking once more."""
+
+    answer: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a provider returned, not yet validated."""
+
+    text: str
+    model: str
+    is_cut: bool = False  # by the token limit
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class LanguageModelError(Exception):
+    """A provider did not answer; `permanent` means that asking again will not help.
+
+    `retry_after` is what the provider asked us to wait, in seconds.
+    """
+
+    def __init__(self, message: str, *, permanent: bool, retry_after: float | None = None, outcome: str = "error") -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.outcome = outcome
+
+
+class Provider(Protocol):
+    """Holds no database connection and may be used by many coroutines of one event loop at once."""
+
+    name: str
+    origin: str  # what a reader is told about where the text came from
+
+    async def complete(self, request: ModelRequest, repair: Turn | None, *, timeout: float) -> Completion: ...

@@ -1,0 +1,173 @@
+"""How is a model asked until it gives a valid answer, within a deadline and without buying more than needed?"""
+
+import asyncio
+import json
+import random
+import re
+import time
+from dataclasses import dataclass, field
+from functools import cache
+
+from django.conf import settings
+from pydantic import BaseModel, ValidationError
+
+from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Provider, Turn
+
+# Waiting longer than this is the queue's job, not a call's: a waiting call keeps a slot.
+LONGEST_WAIT_IN_CALL = 5.0
+TRIES_IN_CALL = 2
+LARGEST_ANSWER = 400_000  # characters
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """One request to a provider, to be stored as a ModelCall whatever became of it."""
+
+    purpose: str
+    provider: str
+    model: str
+    outcome: str  # ok, invalid, cut, or the error's outcome
+    latency: float  # seconds
+    input_tokens: int = 0
+    output_tokens: int = 0
+    error: str = ""
+
+
+@dataclass
+class Answer:
+    """A validated answer and every call that it took."""
+
+    value: BaseModel
+    provider: str
+    origin: str
+    calls: list[CallRecord] = field(default_factory=list)
+
+
+class AskingFailedError(Exception):
+    """No valid answer; `calls` says what was tried. `permanent`: asking again later will not help."""
+
+    def __init__(self, message: str, *, permanent: bool, calls: list[CallRecord], retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.calls = calls
+        self.retry_after = retry_after
+
+
+@cache
+def provider() -> Provider:
+    """The installation's provider; importing it is left until it is used (the SDK costs 43 MB)."""
+    if settings.LLM_PROVIDER == "openai":
+        from roadmap_project.llm.openai import OpenAIProvider
+
+        return OpenAIProvider.from_settings()
+    from roadmap_project.llm.library import LibraryProvider
+
+    return LibraryProvider()
+
+
+async def ask(request: ModelRequest) -> Answer:
+    """Ask the installation's provider; raises AskingFailedError.
+
+    A transient error is tried once more after at most five seconds; an invalid answer gets one repair turn that quotes
+    the problem. Uses no database. All of it ends within CALL_DEADLINE.
+    """
+    calls: list[CallRecord] = []
+    try:
+        async with asyncio.timeout(settings.CALL_DEADLINE):
+            return await _ask(provider(), request, calls)
+    except TimeoutError:
+        raise AskingFailedError(
+            f"no answer within {settings.CALL_DEADLINE} seconds", permanent=False, calls=calls
+        ) from None
+
+
+async def _ask(model: Provider, request: ModelRequest, calls: list[CallRecord]) -> Answer:
+    repair: Turn | None = None
+    while True:
+        completion = await _complete(model, request, repair, calls)
+        try:
+            value = _validated(request, completion)
+        except InvalidAnswerError as error:
+            _amend(calls, outcome="cut" if completion.is_cut else "invalid", error=str(error))
+            if repair is not None:
+                raise AskingFailedError(
+                    f"the model's answer was not usable, also after one repair: {error}", permanent=True, calls=calls
+                ) from error
+            repair = Turn(answer=completion.text[:20_000], problem=str(error))
+        else:
+            return Answer(value=value, provider=model.name, origin=model.origin, calls=calls)
+
+
+async def _complete(model: Provider, request: ModelRequest, repair: Turn | None, calls: list[CallRecord]) -> Completion:
+    for attempt in range(1, TRIES_IN_CALL + 1):
+        started = time.monotonic()
+        try:
+            completion = await model.complete(request, repair, timeout=settings.LLM_TIMEOUT)
+        except LanguageModelError as error:
+            calls.append(_record(model, request, started, outcome=error.outcome, error=str(error)))
+            wait = error.retry_after if error.retry_after is not None else random.uniform(0.5, 1.5)
+            if error.permanent or attempt == TRIES_IN_CALL or wait > LONGEST_WAIT_IN_CALL:
+                raise AskingFailedError(
+                    str(error), permanent=error.permanent, calls=calls, retry_after=error.retry_after
+                ) from error
+            await asyncio.sleep(wait)
+        except asyncio.CancelledError:
+            calls.append(_record(model, request, started, outcome="timeout", error="cut off at the deadline"))
+            raise
+        else:
+            calls.append(_record(model, request, started, outcome="ok", completion=completion))
+            return completion
+    raise AssertionError("unreachable")
+
+
+def _record(
+    model: Provider, request: ModelRequest, started: float, *, outcome: str, error: str = "", completion: Completion | None = None
+) -> CallRecord:
+    return CallRecord(
+        purpose=request.purpose,
+        provider=model.name,
+        model=completion.model if completion else "",
+        outcome=outcome,
+        latency=time.monotonic() - started,
+        input_tokens=completion.input_tokens if completion else 0,
+        output_tokens=completion.output_tokens if completion else 0,
+        error=error[:1000],
+    )
+
+
+def _amend(calls: list[CallRecord], *, outcome: str, error: str) -> None:
+    last = calls[-1]
+    calls[-1] = CallRecord(**{**last.__dict__, "outcome": outcome, "error": error[:1000]})
+
+
+class InvalidAnswerError(Exception):
+    """The text is not the asked-for answer; the message is written for the model that shall repair it."""
+
+
+def _validated(request: ModelRequest, completion: Completion) -> BaseModel:
+    if completion.is_cut:
+        raise InvalidAnswerError("The answer was cut off by the token limit. Answer completely, but more briefly.")
+    if len(completion.text) > LARGEST_ANSWER:
+        raise InvalidAnswerError(f"The answer has {len(completion.text)} characters; at most {LARGEST_ANSWER} are taken.")
+    try:
+        return request.answer.model_validate(json_object(completion.text), context=dict(request.limits))
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, item['loc'])) or 'answer'}: {item['msg']}" for item in error.errors()[:12]]
+        raise InvalidAnswerError("; ".join(problems)) from error
+
+
+def json_object(text: str) -> object:
+    """The one JSON object in a text, whether bare, in a code fence or followed by prose; raises InvalidAnswerError."""
+    stripped = text.strip().removeprefix("\ufeff")
+    if not stripped:
+        raise InvalidAnswerError("The answer is empty.")
+    fenced = re.match(r"```(?:json)?\s*\n(.*)\n```", stripped, re.DOTALL)
+    candidate = fenced.group(1) if fenced else stripped
+    start = candidate.find("{")
+    if start < 0:
+        raise InvalidAnswerError("The answer holds no JSON object.")
+    try:
+        value, _ = json.JSONDecoder(strict=False).raw_decode(candidate[start:])
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InvalidAnswerError(f"The answer is not valid JSON: {error}") from error
+    return value

@@ -1,0 +1,208 @@
+"""The provider that needs no key and no network: curated subjects, and an honest scaffold for every other goal."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from roadmap_project.library import editing, planning
+from roadmap_project.library.matching import best_subject
+from roadmap_project.library.subjects import (
+    SCAFFOLD,
+    Subject,
+    SubjectConcept,
+    by_source,
+    load_all,
+    plain_with_goal,
+    subject,
+    with_goal,
+)
+from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn
+
+Facts = Mapping[str, Any]
+
+
+class LibraryProvider:
+    """Reads a request's facts, not its prose; answers in the same shapes as a model."""
+
+    name = "library"
+    origin = "From the bundled library; no model was used."
+
+    def __init__(self) -> None:
+        load_all()
+
+    async def complete(self, request: ModelRequest, repair: Turn | None, *, timeout: float) -> Completion:
+        try:
+            value = ANSWERS[request.purpose](request.facts)
+        except KeyError as error:
+            raise LanguageModelError(
+                f"the bundled library has nothing about this ({error}); a language model can be configured",
+                permanent=True,
+                outcome="not_in_library",
+            ) from error
+        return Completion(text=json.dumps(value, ensure_ascii=False), model="bundled library")
+
+
+def _analysis(facts: Facts) -> dict[str, Any]:
+    each = best_subject(facts["goal"])
+    is_known = each.key != SCAFFOLD
+    first, second = facts["language"], facts["second_language"]
+    weeks = facts["weeks"] or planning.USUAL_WEEKS
+    return {
+        "parsed_goal": facts["goal"],
+        "slug_words": each.slug_words,
+        "key_technologies": [term.term for term in each.terms if term.weight == 3][:5],
+        "difficulty_profile": _share(each.concepts()),
+        "time_constraint": f"{facts['hours_per_week']} hours a week over {weeks} weeks"
+        + ("." if facts["weeks"] else ", as no deadline was given."),
+        "recommended_focus": [stage.name for stage in each.stages],
+        "profile_summary": each.description if is_known else plain_with_goal(each.description, facts["goal"]),
+        "suggestions": [] if is_known else ["Configure a language model to have this goal's field itself covered."],
+        "path_type": {"beginner": "quick_start", "intermediate": "skill_upgrade"}.get(facts["level"], "deep_dive"),
+        "format_weights": _weights(facts["preference"]),
+        "languages": [{"language": first, "ratio": 0.6}, {"language": second, "ratio": 0.4}]
+        if second
+        else [{"language": first, "ratio": 1}],
+    }
+
+
+def _share(concepts: list[SubjectConcept]) -> str:
+    counts = {kind: sum(concept.difficulty == kind for concept in concepts) for kind in ("easy", "medium", "hard")}
+    return "Of the subject's concepts " + ", ".join(f"{count} are {kind}" for kind, count in counts.items()) + "."
+
+
+def _weights(preference: str) -> dict[str, float]:
+    kinds = ("visual", "text", "audio", "hands_on")
+    return {kind: 0.25 if preference == "any" else 0.7 if kind == preference else 0.1 for kind in kinds}
+
+
+def _outline(facts: Facts) -> dict[str, Any]:
+    each = best_subject(facts["goal"])
+    kept = _chosen(each, facts)
+    return {
+        "title": plain_with_goal(each.title, facts["goal"])[:200],
+        "rationale": _rationale(each, kept, facts),
+        "stages": planning.stages(each, kept, facts["goal"]),
+    }
+
+
+def _chosen(each: Subject, facts: Facts) -> list[SubjectConcept]:
+    return planning.chosen(
+        each, level=facts["level"], hours_per_week=facts["hours_per_week"], weeks=facts["weeks"]
+    )
+
+
+def _rationale(each: Subject, kept: list[SubjectConcept], facts: Facts) -> str:
+    if each.key == SCAFFOLD:
+        return plain_with_goal(each.description, facts["goal"])
+    keys = {concept.key for concept in kept}
+    left_out = [concept.name for concept in each.concepts() if concept.key not in keys]
+    weeks = facts["weeks"] or planning.USUAL_WEEKS
+    text = (
+        f"{each.description} Your goal matches the curated subject “{each.title}”. {len(kept)} of its {len(each.order)} concepts "
+        f"were chosen for your level and {facts['hours_per_week']} hours a week over {weeks} weeks, in an order in which each "
+        "concept comes after what it builds on."
+    )
+    return text + (f" Left out: {', '.join(left_out)}." if left_out else "")
+
+
+def _review(facts: Facts) -> dict[str, Any]:
+    """Scores that are computed, each with what it was computed from; no opinion is invented."""
+    tree = facts["tree"]
+    concepts = [concept for stage in tree["stages"] for module in stage["modules"] for concept in module["concepts"]]
+    each = _subject_of(concepts, facts)
+    share = 100 * len(concepts) / len(each.order)
+    hours = sum(concept["hours"] for concept in concepts)
+    budget = facts["hours_per_week"] * (facts["weeks"] or planning.USUAL_WEEKS)
+    modules = [module for stage in tree["stages"] for module in stage["modules"]]
+    lone = sum(len(module["concepts"]) == 1 for module in modules)
+    curated = "as curated"
+    return {
+        "knowledge_completeness": _score(share, f"{len(concepts)} of the subject's {len(each.order)} concepts are included."),
+        "knowledge_progression": _score(100, "Every prerequisite comes before the concept that needs it (checked)."),
+        "stage_coherence": _score(100, f"The stages are {curated}."),
+        "module_clarity": _score(100 - 100 * lone / len(modules), f"{lone} of {len(modules)} modules hold a single concept."),
+        "user_alignment": _score(100 * budget / max(hours, budget), f"{hours:g} hours of learning, {budget:g} hours of time."),
+        "issues": _time_issue(hours, budget, facts),
+        "suggestions": [],
+    }
+
+
+def _score(score: float, reason: str) -> dict[str, Any]:
+    return {"score": round(min(100.0, score)), "reason": reason}
+
+
+def _time_issue(hours: float, budget: float, facts: Facts) -> list[dict[str, str]]:
+    if hours <= budget:
+        return []
+    weeks = -(-hours // facts["hours_per_week"])
+    return [
+        {
+            "severity": "warning",
+            "category": "user_mismatch",
+            "location": "outline",
+            "issue": f"{hours:g} hours of learning do not fit into {budget:g} hours.",
+            "suggestion": f"Plan about {weeks:g} weeks, or take concepts out.",
+        }
+    ]
+
+
+def _subject_of(concepts: list[dict[str, Any]], facts: Facts) -> Subject:
+    source = next((concept["source"] for concept in concepts if concept["source"]), "")
+    return subject(source.partition("/")[0]) if source else best_subject(facts["goal"])
+
+
+def _tree_subject(facts: Facts) -> Subject:
+    tree = facts["tree"]
+    return _subject_of([c for stage in tree["stages"] for module in stage["modules"] for c in module["concepts"]], facts)
+
+
+def _edit_plan(facts: Facts) -> dict[str, Any]:
+    return editing.plan(_tree_subject(facts), facts["tree"], facts["wanted"])
+
+
+def _edited_outline(facts: Facts) -> dict[str, Any]:
+    return editing.edit(_tree_subject(facts), facts["tree"], facts["plan"], facts["goal"])
+
+
+def _tutorial(facts: Facts) -> dict[str, Any]:
+    concept = by_source(facts["source"])
+    return {
+        "title": plain_with_goal(concept.name, facts["goal"])[:300],
+        "summary": plain_with_goal(concept.summary, facts["goal"])[:300],
+        "minutes": concept.minutes,
+        "markdown": with_goal(_with_prerequisites(concept.markdown, facts["prerequisites"]), facts["goal"]),
+    }
+
+
+def _with_prerequisites(markdown: str, prerequisites: list[dict[str, str]]) -> str:
+    """A section of links to the roadmap's own concepts, between the overview and the rest."""
+    if not prerequisites:
+        return markdown
+    lines = "\n".join(f"- [{each['name']}](concept:{each['key']})" for each in prerequisites)
+    overview, heading, rest = markdown.partition("\n## An analogy")
+    return f"{overview.rstrip()}\n\n## Prerequisites\n\n{lines}\n{heading}{rest}"
+
+
+def _resources(facts: Facts) -> dict[str, Any]:
+    concept = by_source(facts["source"])
+    return {"resources": [{**resource.model_dump(), "language": "en"} for resource in concept.resources]}
+
+
+def _quiz(facts: Facts) -> dict[str, Any]:
+    questions = [question.model_dump() for question in by_source(facts["source"]).questions]
+    for question in questions:
+        for name in ("question", "explanation"):
+            question[name] = plain_with_goal(question[name], facts["goal"])
+    return {"questions": questions}
+
+
+ANSWERS: dict[str, Callable[[Facts], dict[str, Any]]] = {
+    "goal_analysis": _analysis,
+    "outline": _outline,
+    "review": _review,
+    "edit_plan": _edit_plan,
+    "edited_outline": _edited_outline,
+    "tutorial": _tutorial,
+    "resources": _resources,
+    "quiz": _quiz,
+}

@@ -1,0 +1,137 @@
+"""Any OpenAI-compatible endpoint, through the official SDK."""
+
+import asyncio
+import json
+from typing import Any
+
+import openai
+from django.conf import settings
+
+from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn
+
+# From the strictest way of asking for JSON to the one that every endpoint takes.
+FORMATS = ("json_schema", "json_object", "text")
+
+
+class OpenAIProvider:
+    """Remembers which way of asking for JSON the endpoint takes; one client per event loop."""
+
+    name = "openai"
+
+    def __init__(self, *, api_key: str, base_url: str, model: str, model_by_purpose: dict[str, str]) -> None:
+        self.origin = f"Written by {model}"
+        self._arguments = {"api_key": api_key or "none", "base_url": base_url or None, "max_retries": 0}
+        self._model = model
+        self._model_by_purpose = model_by_purpose
+        self._format = 0
+        self._client: openai.AsyncOpenAI | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @classmethod
+    def from_settings(cls) -> "OpenAIProvider":
+        return cls(
+            api_key=settings.OPENAI_API_KEY,
+            base_url=settings.OPENAI_BASE_URL,
+            model=settings.OPENAI_MODEL,
+            model_by_purpose=settings.OPENAI_MODEL_BY_PURPOSE,
+        )
+
+    async def complete(self, request: ModelRequest, repair: Turn | None, *, timeout: float) -> Completion:
+        while True:
+            way = self._format
+            try:
+                return await self._request(request, repair, FORMATS[way], timeout)
+            except openai.BadRequestError as error:
+                if way == len(FORMATS) - 1 or "response_format" not in str(error):
+                    raise _translated(error) from error
+                self._format = max(self._format, way + 1)
+            except openai.OpenAIError as error:
+                raise _translated(error) from error
+            except TimeoutError as error:
+                raise LanguageModelError(
+                    f"no complete answer within {timeout:g} seconds", permanent=False, outcome="timeout"
+                ) from error
+
+    async def _request(self, request: ModelRequest, repair: Turn | None, way: str, timeout: float) -> Completion:
+        model = self._model_by_purpose.get(request.purpose, self._model)
+        # The SDK's timeout bounds each read, not the whole: a stalling stream would never end.
+        async with asyncio.timeout(timeout):
+            response = await self._current_client().chat.completions.create(
+                model=model,
+                messages=_messages(request, repair, way),
+                timeout=timeout,
+                **_response_format(request, way),
+            )
+        if not response.choices:
+            raise LanguageModelError("the provider returned no choice", permanent=False, outcome="empty")
+        choice = response.choices[0]
+        if choice.message.refusal:
+            raise LanguageModelError(f"the model refused: {choice.message.refusal}", permanent=True, outcome="refused")
+        usage = response.usage
+        return Completion(
+            text=choice.message.content or "",
+            model=response.model or model,
+            is_cut=choice.finish_reason == "length",
+            input_tokens=usage.prompt_tokens if usage else 0,
+            output_tokens=usage.completion_tokens if usage else 0,
+        )
+
+    def _current_client(self) -> openai.AsyncOpenAI:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            self._client, self._loop = openai.AsyncOpenAI(**self._arguments), loop  # type: ignore[arg-type]
+        return self._client
+
+
+def _messages(request: ModelRequest, repair: Turn | None, way: str) -> Any:
+    schema = json.dumps(request.answer.model_json_schema(), ensure_ascii=False)
+    asked = f"Answer with one JSON object for the schema {request.purpose!r}"
+    system = request.system + (f"\n\n{asked}." if way == "json_schema" else f"\n\n{asked}, no other text:\n{schema}")
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": request.prompt}]
+    if repair:
+        messages += [
+            {"role": "assistant", "content": repair.answer},
+            {"role": "user", "content": f"That answer cannot be used: {repair.problem}\nGive the whole corrected answer."},
+        ]
+    return messages
+
+
+def _response_format(request: ModelRequest, way: str) -> dict[str, Any]:
+    if way == "json_schema":
+        schema = {"name": request.purpose, "schema": request.answer.model_json_schema(), "strict": False}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if way == "json_object":
+        return {"response_format": {"type": "json_object"}}
+    return {}
+
+
+def _translated(error: openai.OpenAIError) -> LanguageModelError:
+    if isinstance(error, openai.RateLimitError):
+        is_out_of_credit = "insufficient_quota" in str(error)
+        return LanguageModelError(
+            f"the provider is limiting us: {error}",
+            permanent=is_out_of_credit,
+            retry_after=_retry_after(error.response.headers.get("retry-after")),
+            outcome="rate_limited",
+        )
+    if isinstance(error, openai.APITimeoutError):
+        return LanguageModelError("the provider did not answer in time", permanent=False, outcome="timeout")
+    if isinstance(error, openai.APIStatusError):
+        is_transient = error.status_code >= 500 or error.status_code in (408, 409)
+        return LanguageModelError(
+            f"the provider answered {error.status_code}: {error.message}",
+            permanent=not is_transient,
+            retry_after=_retry_after(error.response.headers.get("retry-after")) if is_transient else None,
+            outcome=f"http_{error.status_code}",
+        )
+    if isinstance(error, openai.APIConnectionError):
+        return LanguageModelError(f"no connection to the provider: {error.__cause__ or error}", permanent=False, outcome="connection")
+    return LanguageModelError(str(error), permanent=False)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds; the header's date form is rare and read as unknown. Bounded: a provider's typo must not stop us for a day."""
+    try:
+        return min(max(float(value), 0.0), 3600.0) if value else None
+    except ValueError:
+        return None

@@ -1,0 +1,49 @@
+"""manage.py qcluster: Django-Q's command, with our cluster."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+from django.utils.module_loading import import_string
+
+from roadmap_project.cluster import Cluster
+from roadmap_project.connection_budget import CLUSTER_NAMES
+from roadmap_project.llm import asking
+
+log = structlog.get_logger(__name__)
+
+# Imported before the fork, so that the workers share the pages.
+PRELOADED = ("roadmaps.tasks.drain", "content.tasks.check_links_again", "content.writing.TUTORIAL", "roadmaps.editing.EDIT")
+
+
+class Command(BaseCommand):
+    help = "Serve one queue: Q_CLUSTER_NAME=logs|content|workflow manage.py qcluster"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--run-once", action="store_true", help="Start, finish what was picked up, and stop.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = settings.Q_CLUSTER_NAME
+        if name not in CLUSTER_NAMES:
+            raise CommandError(f"Set Q_CLUSTER_NAME to one of {', '.join(CLUSTER_NAMES)}; it names the queue to serve.")
+        if not settings.SECRET_KEY:
+            raise CommandError("Set SECRET_KEY: tasks are signed with it.")
+        for path in PRELOADED:
+            import_string(path)
+        if name != "logs":
+            asking.provider()
+        connections.close_all()  # the checks' connection must not be shared with the children
+        service = settings.CONNECTION_BUDGET.service(name)
+        cluster = Cluster(name)
+        cluster.start()
+        log.info("cluster_started", queue=name, workers=service.processes, in_flight=service.in_flight, connections=service.peak)
+        if options["run_once"]:
+            cluster.stop()
+            return
+        status = cluster.wait()
+        log.info("cluster_ended", queue=name, status=status)
+        sys.exit(status)

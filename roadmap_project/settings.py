@@ -1,0 +1,198 @@
+"""All settings, read once from the environment; .env.example describes each variable."""
+
+import sys
+from pathlib import Path
+
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+from roadmap_project import cluster_settings, logs
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+environ.Env.read_env(BASE_DIR / ".env")  # what the environment has already wins
+env = Environment()
+
+# Mode and secrets
+
+DEBUG = env.flag("DEBUG")
+# Building static files and checking need a settings module before any secret exists; serving does not start
+# without one (roadmap_project.E010, and Django refuses an empty key where it is used).
+SECRET_KEY = env.text("SECRET_KEY", "only-for-development" if DEBUG else "")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+if RAILWAY_PUBLIC_DOMAIN := env.text("RAILWAY_PUBLIC_DOMAIN"):
+    ALLOWED_HOSTS += [RAILWAY_PUBLIC_DOMAIN, "healthcheck.railway.app"]
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+# Connections
+
+CONNECTION_BUDGET = ConnectionBudget.from_environment(env)
+DB_POOLER = env.choice("DB_POOLER", ("none", "transaction"), "none")
+IS_RUNSERVER = "runserver" in sys.argv[1:2]
+PREDECESSOR_VARIABLES = {name: env.text(name) for name in ("DB_POOL_SIZE", "DB_MAX_OVERFLOW")}
+
+
+def _conn_max_age() -> int | None:
+    if IS_RUNSERVER:  # a thread per request: each would keep one
+        return 0
+    return env.whole("CONN_MAX_AGE", 0) if env.text("CONN_MAX_AGE") else None
+
+
+def _database(variable: str) -> dict[str, object]:
+    if not env.text("DATABASE_URL"):
+        # Importable without a database (builds), unusable without one: roadmap_project.E007 names the variable.
+        return {"ENGINE": "roadmap_project.postgresql", "NAME": "", "TEST": {"NAME": "test_roadmaps"}}
+    options: dict[str, object] = {"connect_timeout": 10}
+    if DB_POOLER == "none":
+        options["options"] = (
+            "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=1s"
+        )
+    config = env.database(variable if env.text(variable) else "DATABASE_URL")
+    return config | {
+        "ENGINE": "roadmap_project.postgresql",
+        "CONN_MAX_AGE": _conn_max_age(),
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": DB_POOLER == "transaction",
+        "OPTIONS": dict(config.get("OPTIONS") or {}) | options,  # type: ignore[call-overload]
+    }
+
+
+IS_MIGRATION = sys.argv[1:2] == ["migrate"]
+DATABASES = {"default": _database("DATABASE_DIRECT_URL" if IS_MIGRATION else "DATABASE_URL")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Steps: how long a call, a drain and a lease may take. Checked against each other by roadmap_project.E003 and E004.
+
+CALL_DEADLINE = env.whole("CALL_DEADLINE", 180, least=1)
+DRAIN_SECONDS = env.whole("DRAIN_SECONDS", 120, least=1)
+STORE_RETRY_SECONDS = env.whole("STORE_RETRY_SECONDS", 45, least=1)
+STOP_GRACE = env.whole("STOP_GRACE", 10)
+LEASE_SECONDS = env.whole("LEASE_SECONDS", CALL_DEADLINE + STORE_RETRY_SECONDS + 15)
+
+# Django-Q
+
+TASK_TIMEOUT = env.whole("TASK_TIMEOUT", DRAIN_SECONDS + CALL_DEADLINE + STORE_RETRY_SECONDS + 60)
+Q_CLUSTER_NAME = env.text("Q_CLUSTER_NAME")
+Q_CLUSTER = cluster_settings.q_cluster(CONNECTION_BUDGET, task_timeout=TASK_TIMEOUT)
+
+# Language models
+
+LLM_PROVIDER = env.choice("LLM_PROVIDER", ("library", "openai"), "openai" if env.text("OPENAI_API_KEY") else "library")
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
+OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4o-mini")
+OPENAI_MODEL_BY_PURPOSE = {
+    purpose: model
+    for purpose in ("goal_analysis", "outline", "review", "edit_plan", "edited_outline", "tutorial", "resources", "quiz")
+    if (model := env.text(f"OPENAI_MODEL_{purpose.upper()}"))
+}
+LLM_TIMEOUT = env.decimal("LLM_TIMEOUT", 90, least=0.1)
+LLM_MAX_IN_FLIGHT = env.whole("LLM_MAX_IN_FLIGHT", 0)
+LLM_PRICE_INPUT = env.decimal("LLM_PRICE_INPUT", 0.15)
+LLM_PRICE_OUTPUT = env.decimal("LLM_PRICE_OUTPUT", 0.60)
+LINK_CHECKS = env.flag("LINK_CHECKS", default=True)
+MAX_ACTIVE_ROADMAPS = env.whole("MAX_ACTIVE_ROADMAPS", 5, least=1)
+
+# Application
+
+INSTALLED_APPS = [
+    "roadmap_project",  # before django_q: its qcluster command is the hardened one
+    "roadmaps",
+    "content",
+    "django_q",
+    "django_htmx",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "roadmaps.middleware.flush_log_lines",
+]
+ROOT_URLCONF = "roadmap_project.urls"
+WSGI_APPLICATION = "roadmap_project.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "roadmap_project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "roadmaps:login"
+LOGIN_REDIRECT_URL = "roadmaps:list"
+LOGOUT_REDIRECT_URL = "roadmaps:login"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# HTTPS: on whenever DEBUG is off; the platform's proxy ends TLS
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = not DEBUG
+SECURE_REDIRECT_EXEMPT = ["^health/"]  # probes speak plain HTTP inside the private network
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
+SECURE_HSTS_PRELOAD = not DEBUG
+SESSION_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_SECURE = not DEBUG
+
+# Logs and errors
+
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOGGING = logs.logging_config(level=LOG_LEVEL, is_json=not DEBUG)
+structlog.configure(**logs.structlog_config())
+
+if SENTRY_DSN := env.text("SENTRY_DSN"):
+    import sentry_sdk
+
+    sentry_sdk.init(
+        dsn=SENTRY_DSN,
+        release=env.text("RAILWAY_GIT_COMMIT_SHA") or None,
+        environment=env.text("RAILWAY_ENVIRONMENT_NAME", "production"),
+        send_default_pii=False,
+        include_local_variables=False,  # a frame's variables hold goals, prompts and answers
+        trace_propagation_targets=[],  # no trace headers to model providers
+        max_request_body_size="never",
+    )

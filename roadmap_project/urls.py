@@ -1,0 +1,14 @@
+"""Where every page begins."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from roadmap_project import health
+
+urlpatterns = [
+    path("health/", health.ready, name="health"),
+    path("health/live/", health.live, name="health-live"),
+    path("admin/", admin.site.urls),
+    path("", include("roadmaps.urls")),
+    path("", include("content.urls")),
+]

@@ -1,0 +1,141 @@
+"""What does a person decide about a roadmap? Each decision is one transaction under the roadmap's lock, once however often it is clicked."""
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from roadmaps.models import Concept, Feedback, Roadmap, Step
+from roadmaps.models.step import rank_of
+from roadmaps.steps.waking import wake
+
+MOST_REQUESTED_ROUNDS = 10
+
+
+class RefusedError(Exception):
+    """A decision that the roadmap's state does not allow, in words for the person."""
+
+
+def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True) -> None:
+    """The outline is there: wait for the person, or go on writing where they asked not to be asked.
+
+    The caller holds the lock.
+    """
+    if roadmap.skips_review and may_skip_review:
+        _write(roadmap)
+    else:
+        roadmap.move(Roadmap.State.IN_REVIEW, notice=notice)
+
+
+def approve(roadmap_id: int) -> Roadmap:
+    """Start writing. A second click finds it done and changes nothing."""
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(roadmap_id)
+        if roadmap.state == Roadmap.State.IN_REVIEW:
+            _write(roadmap)
+        elif not roadmap.steps.content().exists():
+            raise RefusedError(f"There is nothing to approve: the roadmap is {roadmap.get_state_display().lower()}.")
+        return roadmap
+
+
+def _write(roadmap: Roadmap) -> None:
+    concepts = roadmap.concepts.order_by("position")
+    Step.objects.bulk_create(
+        Step(roadmap=roadmap, concept=concept, kind=kind, queue=Step.QUEUES[kind], rank=rank_of(concept.position))
+        for concept in concepts
+        for kind in Step.CONTENT_KINDS
+    )
+    roadmap.move(Roadmap.State.WRITING)
+    wake("content")
+
+
+def request_changes(roadmap_id: int, *, text: str, author: AbstractBaseUser) -> Feedback:
+    """Have the outline changed as the person says. A double click gives one request."""
+    words = text.strip()
+    if not words:
+        raise RefusedError("Say in a few words what should change.")
+    if len(words) > 4000:
+        raise RefusedError(f"Please say it in at most 4,000 characters; these are {len(words):,}.")
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(roadmap_id)
+        working = roadmap.feedback.filter(state=Feedback.State.WORKING, text=words).last()
+        if working:
+            return working
+        if roadmap.state != Roadmap.State.IN_REVIEW:
+            raise RefusedError(f"The outline cannot be changed now: the roadmap is {roadmap.get_state_display().lower()}.")
+        if roadmap.feedback.count() >= MOST_REQUESTED_ROUNDS:
+            raise RefusedError(f"You have asked for changes {MOST_REQUESTED_ROUNDS} times; approve it, or start a new roadmap.")
+        revision = roadmap.revisions.order_by("-number")[0]
+        feedback = Feedback.objects.create(roadmap=roadmap, revision=revision, author=author, text=words)
+        Step.objects.create(
+            roadmap=roadmap, kind=Step.Kind.PLAN, feedback=feedback, rank=rank_of(0), payload={"round": 0}
+        )
+        roadmap.move(Roadmap.State.DESIGNING)
+        wake("workflow")
+        return feedback
+
+
+def cancel(roadmap_id: int) -> Roadmap:
+    """Stop: nothing that is under way is stored any more, and nothing new begins. What was written stays."""
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(roadmap_id)
+        if not roadmap.is_final:
+            roadmap.steps.all().cancel()
+            roadmap.feedback.filter(state=Feedback.State.WORKING).update(state=Feedback.State.FAILED, answer="cancelled")
+            roadmap.move(Roadmap.State.CANCELLED)
+        return roadmap
+
+
+def retry(roadmap_id: int) -> Roadmap:
+    """Take up what failed or was cancelled, and only that."""
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(roadmap_id)
+        stopped = roadmap.steps.filter(state__in=(Step.State.FAILED, Step.State.CANCELLED))
+        if roadmap.is_changing or roadmap.state == Roadmap.State.IN_REVIEW:
+            return roadmap
+        if roadmap.steps.content().exists():
+            if stopped.content().start_over():
+                roadmap.move(Roadmap.State.WRITING)
+                wake("content")
+        elif roadmap.revisions.exists():
+            roadmap.move(Roadmap.State.IN_REVIEW)
+        else:
+            _design_again(roadmap)
+        return roadmap
+
+
+def _design_again(roadmap: Roadmap) -> None:
+    latest = roadmap.steps.order_by("-pk").first()
+    if latest and latest.state in (Step.State.FAILED, Step.State.CANCELLED):
+        Step.objects.filter(pk=latest.pk).start_over()
+        roadmap.move(Roadmap.State.DESIGNING)
+        wake("workflow")
+
+
+def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
+    """Write one piece of a concept again. What is under way already is left alone, so a double click costs nothing."""
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(concept.roadmap_id)
+        step = roadmap.steps.select_for_update(no_key=True).filter(concept=concept, kind=kind).first()
+        if step is None or roadmap.state == Roadmap.State.CANCELLED:
+            raise RefusedError("This cannot be written now: the roadmap is not approved, or was cancelled.")
+        if step.state in (Step.State.WAITING, Step.State.RUNNING):
+            return step
+        was_done = step.state == Step.State.DONE
+        Step.objects.filter(pk=step.pk).start_over()
+        step.refresh_from_db()
+        step.wish, step.is_rewrite = wish.strip()[:1000], was_done
+        step.save(update_fields=["wish", "is_rewrite"])
+        if not was_done:
+            roadmap.move(Roadmap.State.WRITING)
+        wake("content")
+        return step
+
+
+def delete(roadmap_id: int) -> None:
+    """Out of sight at once; gone for good with the purge."""
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(roadmap_id)
+        roadmap.steps.all().cancel()
+        if not roadmap.is_final:
+            roadmap.move(Roadmap.State.CANCELLED)
+        Roadmap.objects.filter(pk=roadmap.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())

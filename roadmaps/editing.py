@@ -1,0 +1,91 @@
+"""How is an outline changed as a review or a person wants it? Plan the edit, then edit."""
+
+from typing import cast
+
+from roadmap_project.llm import ModelRequest
+from roadmap_project.llm.asking import Answer
+from roadmaps import deciding, outline, prompts
+from roadmaps.answers import EditedOutline, EditPlan
+from roadmaps.designing import add_step, facts_of, limits_by_provider
+from roadmaps.models import Feedback, OutlineRevision, Step
+from roadmaps.steps.kinds import StepKind
+from roadmaps.steps.recording import StepLog
+
+
+def _prepare_plan(step: Step) -> ModelRequest:
+    tree = outline.tree_of(outline.latest(step.roadmap))
+    wanted = _wanted(step)
+    return ModelRequest(
+        purpose="edit_plan",
+        system=prompts.system(step.roadmap),
+        prompt=prompts.plan(step.roadmap, tree, wanted),
+        answer=EditPlan,
+        facts={**facts_of(step.roadmap), "tree": tree.model_dump(), "wanted": wanted},
+    )
+
+
+def _wanted(step: Step) -> str:
+    """The person's words, after earlier ones that were answered with a question; or the review's findings."""
+    if step.feedback is None:
+        return str(step.payload["wanted"])
+    earlier = step.roadmap.feedback.filter(
+        revision=step.feedback.revision, state=Feedback.State.QUESTION, pk__lt=step.feedback.pk
+    )
+    exchanges = [f"{asked.text}\n(You asked: {' '.join(asked.questions)})" for asked in earlier]
+    return "\n".join([*exchanges, step.feedback.text])
+
+
+def _store_plan(step: Step, answer: Answer, log: StepLog) -> None:
+    plan = cast(EditPlan, answer.value)
+    log.line("edit_planned", plan.summary, intents=len(plan.intents), needs_clarification=plan.needs_clarification)
+    if not plan.needs_clarification:
+        add_step(
+            step.roadmap, Step.Kind.EDIT, payload={**step.payload, "plan": plan.model_dump()}, feedback=step.feedback
+        )
+        return
+    if step.feedback:
+        step.feedback.questions, step.feedback.state = plan.questions, Feedback.State.QUESTION
+        step.feedback.save(update_fields=["questions", "state"])
+        deciding.present(step.roadmap, notice="Your request needs an answer from you: see the questions below.", may_skip_review=False)
+    else:
+        deciding.present(step.roadmap, may_skip_review=False)
+
+
+def _prepare_edit(step: Step) -> ModelRequest:
+    tree = outline.tree_of(outline.latest(step.roadmap))
+    plan = step.payload["plan"]
+    return ModelRequest(
+        purpose="edited_outline",
+        system=prompts.system(step.roadmap),
+        prompt=prompts.edit(step.roadmap, tree, plan),
+        answer=EditedOutline,
+        facts={**facts_of(step.roadmap), "tree": tree.model_dump(), "plan": plan},
+        limits={"outline": limits_by_provider()},
+    )
+
+
+def _store_edit(step: Step, answer: Answer, log: StepLog) -> None:
+    edited = cast(EditedOutline, answer.value)
+    before = outline.tree_of(outline.latest(step.roadmap))
+    outline.renumber_new(before, edited, keeps_sources=answer.provider == "library")
+    author = OutlineRevision.Author.REQUESTED_EDIT if step.feedback else OutlineRevision.Author.AUTOMATIC_EDIT
+    revision = outline.revise(step.roadmap, edited, author=author, reason=edited.summary)
+    log.line("outline_edited", edited.summary, version=revision.number, **revision.changes)
+    if step.feedback:
+        step.feedback.state, step.feedback.answer = Feedback.State.DONE, edited.summary
+        step.feedback.save(update_fields=["state", "answer"])
+    add_step(
+        step.roadmap, Step.Kind.REVIEW, payload={"revision": revision.number, "round": step.payload.get("round", 0)}
+    )
+
+
+def _fail(step: Step, reason: str, log: StepLog) -> None:
+    """The version before the edit stands, and the person decides about it."""
+    if step.feedback:
+        step.feedback.state, step.feedback.answer = Feedback.State.FAILED, reason
+        step.feedback.save(update_fields=["state", "answer"])
+    deciding.present(step.roadmap, notice=f"The outline could not be changed: {reason}", may_skip_review=False)
+
+
+PLAN = StepKind(prepare=_prepare_plan, store=_store_plan, fail=_fail)
+EDIT = StepKind(prepare=_prepare_edit, store=_store_edit, fail=_fail)

@@ -1,0 +1,31 @@
+"""When is a roadmap finished, and how well did it go?"""
+
+from django.db.models import Count, Q
+
+from roadmaps.models import Roadmap, Step
+
+
+def settle(roadmap: Roadmap) -> None:
+    """Move a roadmap that is being written to its final state once no piece is under way.
+
+    The caller holds the roadmap's lock; calling again changes nothing.
+    """
+    if roadmap.state != Roadmap.State.WRITING:
+        return
+    counts = Step.objects.content().filter(roadmap=roadmap).aggregate(
+        all=Count("pk"),
+        active=Count("pk", filter=Q(state__in=(Step.State.WAITING, Step.State.RUNNING))),
+        failed=Count("pk", filter=Q(state=Step.State.FAILED)),
+    )
+    if counts["active"]:
+        return
+    if counts["failed"] == 0:
+        roadmap.move(Roadmap.State.READY)
+    elif counts["failed"] == counts["all"]:
+        roadmap.move(Roadmap.State.FAILED, notice="None of the pieces could be written. You can try them again.")
+    else:
+        roadmap.move(
+            Roadmap.State.PARTLY_READY,
+            notice=f"{counts['all'] - counts['failed']} of {counts['all']} pieces are ready; {counts['failed']} could not be written. "
+            "You can try those again.",
+        )

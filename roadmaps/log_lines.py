@@ -1,0 +1,65 @@
+"""Where do log lines go that arise outside a step (pages, commands)? Buffered here, inserted by the logs cluster."""
+
+import threading
+import time
+from typing import Any
+
+import structlog
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django_q.tasks import async_task
+
+from roadmaps.models import LogEntry, Roadmap
+
+log = structlog.get_logger(__name__)
+
+MOST_BUFFERED = 50
+LONGEST_BUFFERED = 2.0  # seconds
+
+_lock = threading.Lock()
+_buffer: list[dict[str, Any]] = []
+_oldest = 0.0
+
+
+def line(roadmap_id: int, event: str, message: str = "", *, level: str = LogEntry.Level.INFO, **details: Any) -> None:
+    """Note a line; it reaches the database after the request, or with the fiftieth line, or after two seconds."""
+    global _oldest
+    getattr(log, level)(event, roadmap=roadmap_id, message=message, **details)
+    with _lock:
+        _oldest = _oldest if _buffer else time.monotonic()
+        _buffer.append(
+            {
+                "roadmap_id": roadmap_id,
+                "event": event,
+                "message": message,
+                "level": level,
+                "details": details,
+                "happened_at": timezone.now().isoformat(),
+            }
+        )
+        is_due = len(_buffer) >= MOST_BUFFERED or time.monotonic() - _oldest >= LONGEST_BUFFERED
+    if is_due:
+        flush()
+
+
+def flush() -> None:
+    """Hand the buffered lines to the logs cluster. A failure loses them, says how many, and fails nothing else."""
+    with _lock:
+        lines, _buffer[:] = list(_buffer), []
+    if not lines:
+        return
+    try:
+        async_task("roadmaps.tasks.save_log_lines", lines, cluster="logs", task_name="save log lines")
+    except DatabaseError:
+        log.exception("log_lines_lost", count=len(lines))
+
+
+def save(lines: list[dict[str, Any]]) -> None:
+    """Insert in bulk; a roadmap that was deleted meanwhile takes its lines along."""
+    known = set(Roadmap.objects.filter(pk__in={line["roadmap_id"] for line in lines}).values_list("pk", flat=True))
+    LogEntry.objects.bulk_create(
+        LogEntry(**{**line, "happened_at": parse_datetime(line["happened_at"])})
+        for line in lines
+        if line["roadmap_id"] in known
+    )

@@ -1,0 +1,24 @@
+"""The rows of a roadmap, its outline's history, the work on it, and what happened."""
+
+from roadmaps.models.progress import ConceptProgress
+from roadmaps.models.record import LogEntry, ModelCall
+from roadmaps.models.review import Feedback, OutlineReview, OutlineRevision
+from roadmaps.models.roadmap import Roadmap
+from roadmaps.models.step import ProviderPause, QueueHeartbeat, Step
+from roadmaps.models.tree import Concept, Module, Stage
+
+__all__ = [
+    "Concept",
+    "ConceptProgress",
+    "Feedback",
+    "LogEntry",
+    "ModelCall",
+    "Module",
+    "OutlineReview",
+    "OutlineRevision",
+    "ProviderPause",
+    "QueueHeartbeat",
+    "Roadmap",
+    "Stage",
+    "Step",
+]

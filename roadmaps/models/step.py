@@ -1,0 +1,170 @@
+"""One piece of model work, and which worker has it."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+RANK_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+SECONDS_PER_PLACE = 300
+
+
+def rank_of(position: int) -> float:
+    """Place in its roadmap plus five minutes of age a place, since a fixed epoch.
+
+    The first concepts of every roadmap come before the tenth of any, and old work overtakes new.
+    """
+    return position + (timezone.now() - RANK_EPOCH).total_seconds() / SECONDS_PER_PLACE
+
+
+class StepQuerySet(models.QuerySet["Step"]):
+    def waiting(self) -> "StepQuerySet":
+        return self.filter(state=Step.State.WAITING)
+
+    def active(self) -> "StepQuerySet":
+        return self.filter(state__in=(Step.State.WAITING, Step.State.RUNNING))
+
+    def content(self) -> "StepQuerySet":
+        return self.filter(kind__in=Step.CONTENT_KINDS)
+
+    def expired(self) -> "StepQuerySet":
+        return self.filter(state=Step.State.RUNNING, lease_expires_at__lt=Now())
+
+    def cancel(self) -> int:
+        """Nothing that is under way may be stored any more: the token is replaced."""
+        return self.active().update(
+            state=Step.State.CANCELLED, lease_token=None, lease_expires_at=None, finished_at=Now()
+        )
+
+    def hand_back(self, *, not_before_in: timedelta | None = None) -> int:
+        """From running to waiting, as if never claimed; counts neither as an attempt nor as a loss."""
+        return self.filter(state=Step.State.RUNNING).update(
+            state=Step.State.WAITING,
+            lease_token=None,
+            lease_expires_at=None,
+            started_at=None,
+            not_before=Now() + not_before_in if not_before_in else None,
+        )
+
+    def start_over(self) -> int:
+        """Back to waiting with a clean slate and a person's rank: old error, times and counts are gone."""
+        return self.update(
+            state=Step.State.WAITING,
+            rank=rank_of(0),
+            attempts=0,
+            losses=0,
+            last_error="",
+            not_before=None,
+            lease_token=None,
+            lease_expires_at=None,
+            started_at=None,
+            finished_at=None,
+        )
+
+
+class Step(models.Model):
+    """One piece of model work on a roadmap or a concept: a row first, a call later."""
+
+    class Kind(models.TextChoices):
+        ANALYSE = "analyse", "Understand the goal"
+        DESIGN = "design", "Design the outline"
+        REVIEW = "review", "Review the outline"
+        PLAN = "plan", "Plan an edit"
+        EDIT = "edit", "Edit the outline"
+        TUTORIAL = "tutorial", "Tutorial"
+        RESOURCES = "resources", "Resources"
+        QUIZ = "quiz", "Quiz"
+        LINKS = "links", "Check links"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "In progress"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    CONTENT_KINDS = (Kind.TUTORIAL, Kind.RESOURCES, Kind.QUIZ)
+    WORKFLOW_KINDS = (Kind.ANALYSE, Kind.DESIGN, Kind.REVIEW, Kind.PLAN, Kind.EDIT)
+    QUEUES = {
+        **dict.fromkeys(WORKFLOW_KINDS, "workflow"),
+        **dict.fromkeys(CONTENT_KINDS, "content"),
+        Kind.LINKS: "logs",
+    }
+
+    # `attempts` counts a provider's answers and errors, `losses` the leases that ran out (a step that kills its worker).
+    MOST_ATTEMPTS = 4
+    MOST_LOSSES = 5
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    queue = models.CharField(max_length=12, editable=False)
+    roadmap = models.ForeignKey("roadmaps.Roadmap", on_delete=models.CASCADE, related_name="steps")
+    concept = models.ForeignKey("roadmaps.Concept", null=True, blank=True, on_delete=models.CASCADE, related_name="steps")
+    feedback = models.ForeignKey("roadmaps.Feedback", null=True, blank=True, on_delete=models.CASCADE, related_name="steps")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    wish = models.TextField(blank=True, help_text="What the person asked for when regenerating.")
+    payload = models.JSONField(default=dict, blank=True, help_text="What the step before hands on: a plan, a round.")
+    is_rewrite = models.BooleanField(default=False, help_text="There is a version already, which stands if this fails.")
+    rank = models.FloatField(help_text="Lower first; fixed at creation.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StepQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # A concept's piece is one row for ever, rewritten in place; the workflow's steps leave a trail.
+            models.UniqueConstraint(name="step_once_per_piece", fields=["concept", "kind"], condition=Q(concept__isnull=False)),
+            models.UniqueConstraint(
+                name="step_one_active_per_kind",
+                fields=["roadmap", "kind"],
+                condition=Q(concept__isnull=True, state__in=("waiting", "running")),
+            ),
+            models.CheckConstraint(
+                name="step_running_has_a_lease",
+                condition=~Q(state="running") | Q(lease_token__isnull=False, lease_expires_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            # Claims read only this: its size is the backlog, its cost is the number of rows taken.
+            models.Index(name="step_claim", fields=["queue", "rank", "id"], condition=Q(state="waiting")),
+            models.Index(name="step_lease", fields=["lease_expires_at"], condition=Q(state="running")),
+            models.Index(name="step_by_roadmap", fields=["roadmap", "kind", "state"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.get_state_display()})"
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.queue = self.QUEUES[self.Kind(self.kind)]
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class ProviderPause(models.Model):
+    """Until when a provider asked the whole installation to wait; every claim obeys it."""
+
+    provider = models.CharField(max_length=40, primary_key=True)
+    until = models.DateTimeField()
+    reason = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider} until {self.until:%H:%M:%S}"
+
+
+class QueueHeartbeat(models.Model):
+    """When a worker last picked something up, and last swept; written by workers alone."""
+
+    queue = models.CharField(max_length=12, primary_key=True)
+    picked_up_at = models.DateTimeField(null=True)
+    swept_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.queue

@@ -1,0 +1,138 @@
+"""Is an outline good enough to be shown? Deterministic checks first, then five scores, then what follows."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from roadmap_project.llm import ModelRequest
+from roadmap_project.llm.asking import Answer, ask
+from roadmaps import deciding, outline, prompts
+from roadmaps.answers import (
+    HAND_LIMITS,
+    HOURS_BY_DIFFICULTY,
+    OutlineTree,
+    Review,
+    ReviewIssue,
+    key_problems,
+    size_problems,
+)
+from roadmaps.designing import add_step, facts_of
+from roadmaps.models import OutlineReview, OutlineRevision, Roadmap, Step
+from roadmaps.steps.kinds import StepKind
+from roadmaps.steps.recording import StepLog
+
+MOST_AUTOMATIC_ROUNDS = 3
+WEIGHTS = {
+    "knowledge_completeness": 0.30,
+    "knowledge_progression": 0.25,
+    "stage_coherence": 0.20,
+    "module_clarity": 0.15,
+    "user_alignment": 0.10,
+}
+SCORE_NAMES = {
+    "knowledge_completeness": "Completeness",
+    "knowledge_progression": "Order of learning",
+    "stage_coherence": "Stages that hold together",
+    "module_clarity": "Clear modules",
+    "user_alignment": "Fits you",
+}
+POINTS_PER_CRITICAL, POINTS_PER_WARNING = 10, 5
+
+
+@dataclass(frozen=True)
+class PreparedReview:
+    """The question for a model, and what the deterministic checks found already."""
+
+    request: ModelRequest
+    found: list[ReviewIssue]
+
+
+def deterministic_issues(tree: OutlineTree) -> list[ReviewIssue]:
+    """Critical: what would break the roadmap. Warnings: what reads like an oversight. Costs no call."""
+    problems = [*size_problems(tree, HAND_LIMITS), *key_problems(tree)]
+    issues = [_issue("critical", "outline", problem, "Correct the outline.") for problem in problems]
+    names: set[str] = set()
+    for concept in tree.concepts():
+        name = concept.name.casefold()
+        if name in names:
+            issues.append(_issue("warning", concept.key, f"The name {concept.name!r} stands twice.", "Name it apart."))
+        names.add(name)
+    share = _share_of_hard(tree)
+    if share > 0.5:
+        issues.append(
+            _issue("warning", "outline", f"{share:.0%} of the concepts are hard.", "Split some of the hard concepts.")
+        )
+    return issues
+
+
+def _share_of_hard(tree: OutlineTree) -> float:
+    concepts = tree.concepts()
+    hardest = list(HOURS_BY_DIFFICULTY)[-1]
+    return sum(concept.difficulty == hardest for concept in concepts) / max(1, len(concepts))
+
+
+def _issue(severity: Any, location: str, issue: str, suggestion: str) -> ReviewIssue:
+    return ReviewIssue(
+        severity=severity, category="structural_flaw", location=location, issue=issue, suggestion=suggestion
+    )
+
+
+def overall(review: Review, issues: list[ReviewIssue]) -> float:
+    """Weighted scores, less 10 for each critical issue and 5 for each warning, not below 0."""
+    weighted = sum(weight * getattr(review, name).score for name, weight in WEIGHTS.items())
+    critical = sum(issue.severity == "critical" for issue in issues)
+    return max(0.0, weighted - POINTS_PER_CRITICAL * critical - POINTS_PER_WARNING * (len(issues) - critical))
+
+
+def _prepare(step: Step) -> PreparedReview:
+    tree = outline.tree_of(_revision(step))
+    request = ModelRequest(
+        purpose="review",
+        system=prompts.system(step.roadmap),
+        prompt=prompts.review(step.roadmap, tree),
+        answer=Review,
+        facts={**facts_of(step.roadmap), "tree": tree.model_dump()},
+    )
+    return PreparedReview(request, deterministic_issues(tree))
+
+
+async def _call(prepared: PreparedReview) -> Answer:
+    answer = await ask(prepared.request)
+    review = cast(Review, answer.value)
+    review.issues = [*prepared.found, *review.issues]
+    return answer
+
+
+def _revision(step: Step) -> OutlineRevision:
+    return step.roadmap.revisions.get(number=step.payload["revision"])
+
+
+def _store(step: Step, answer: Answer, log: StepLog) -> None:
+    review = cast(Review, answer.value)
+    score = overall(review, review.issues)
+    critical = [issue for issue in review.issues if issue.severity == "critical"]
+    OutlineReview.objects.create(
+        revision=_revision(step),
+        overall=score,
+        passes=not critical,
+        scores={name: getattr(review, name).model_dump() for name in WEIGHTS},
+        issues=[issue.model_dump() for issue in review.issues],
+        suggestions=[suggestion.model_dump() for suggestion in review.suggestions],
+        origin=answer.origin,
+    )
+    log.line("outline_reviewed", f"{score:.0f} of 100", critical=len(critical), issues=len(review.issues))
+    next_round = step.payload["round"] + 1
+    if critical and next_round <= MOST_AUTOMATIC_ROUNDS:
+        wanted = "\n".join(f"- {issue.location}: {issue.issue} ({issue.suggestion})" for issue in critical)
+        add_step(step.roadmap, Step.Kind.PLAN, payload={"round": next_round, "wanted": wanted})
+    else:
+        deciding.present(step.roadmap, may_skip_review=not critical)
+
+
+def _fail(step: Step, reason: str, log: StepLog) -> None:
+    """A failed review is no review: no score, and the person is told."""
+    OutlineReview.objects.create(revision=_revision(step), is_reviewed=False, failure=reason)
+    deciding.present(step.roadmap, notice="The outline was not reviewed automatically: look at it with more care.")
+
+
+
+REVIEW = StepKind(prepare=_prepare, call=_call, store=_store, fail=_fail)

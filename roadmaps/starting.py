@@ -1,0 +1,47 @@
+"""How does a goal become a roadmap's first row and first step?"""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils.text import slugify
+
+from roadmaps.deciding import RefusedError
+from roadmaps.designing import add_step
+from roadmaps.models import Roadmap, Step
+from roadmaps.slugs import new_token, slug_from
+
+
+def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wishes: Any) -> Roadmap:
+    """Create the roadmap, its first step and the wake-up, in one transaction.
+
+    Called twice with the same `request_key`, both calls return the same roadmap. Raises RefusedError for an
+    empty or overlong goal and above the owner's limit of roadmaps being made.
+    """
+    goal = " ".join(goal.replace("\x00", "").split())
+    if not goal:
+        raise RefusedError("Say what you want to learn.")
+    if len(goal) > Roadmap.GOAL_LENGTH:
+        raise RefusedError(f"Please say it in at most {Roadmap.GOAL_LENGTH:,} characters; these are {len(goal):,}.")
+    with transaction.atomic():
+        # The owner's row is the lock under which their roadmaps are counted.
+        get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
+        if request_key and (existing := Roadmap.objects.filter(owner=owner, request_key=request_key).first()):
+            return existing
+        if Roadmap.objects.being_made().filter(owner=owner).count() >= settings.MAX_ACTIVE_ROADMAPS:
+            raise RefusedError(
+                f"{settings.MAX_ACTIVE_ROADMAPS} of your roadmaps are being made already. Wait for one, or cancel one."
+            )
+        token = new_token()
+        roadmap = Roadmap.objects.create(
+            owner=owner,
+            goal=goal,
+            token=token,
+            slug=slug_from(slugify(goal).split("-")[:6], token),
+            request_key=request_key,
+            **wishes,
+        )
+        add_step(roadmap, Step.Kind.ANALYSE)
+        return roadmap

@@ -1,0 +1,86 @@
+"""Which waiting steps does this worker take next?"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Min
+from django.db.models.functions import Coalesce, Now
+from django.db.models.query import prefetch_related_objects
+
+from roadmaps.models import ProviderPause, Step
+
+MODEL_QUEUES = ("content", "workflow")
+
+# Any number that nobody else uses: the lock under which the installation's calls in flight are counted.
+IN_FLIGHT_LOCK = 7_364_001
+
+# The CTE is materialised because a plain `IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)` may be run again and claim more.
+CLAIM = """
+WITH picked AS MATERIALIZED (
+    SELECT id FROM roadmaps_step
+    WHERE state = 'waiting' AND queue = %(queue)s AND (not_before IS NULL OR not_before <= now())
+      AND NOT EXISTS (SELECT 1 FROM roadmaps_providerpause WHERE provider = %(provider)s AND until > now())
+    ORDER BY rank, id
+    LIMIT %(slots)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE roadmaps_step step
+SET state = 'running', lease_token = gen_random_uuid(), lease_expires_at = now() + %(lease)s, started_at = now(), finished_at = NULL
+FROM picked WHERE step.id = picked.id
+RETURNING step.*
+"""
+
+
+def claim(queue: str, slots: int) -> list[Step]:
+    """Take up to `slots` due steps, best rank first, each with a fresh lease; in a transaction of its own.
+
+    Two workers never get the same step. Gives nothing while the queue's provider asked us to wait, and no more than
+    LLM_MAX_IN_FLIGHT leaves over all workers.
+    """
+    uses_model = queue in MODEL_QUEUES
+    with transaction.atomic():
+        if uses_model and settings.LLM_MAX_IN_FLIGHT:
+            slots = min(slots, _free_in_installation())
+        if slots <= 0:
+            return []
+        steps = list(
+            Step.objects.raw(
+                CLAIM,
+                {
+                    "queue": queue,
+                    "provider": settings.LLM_PROVIDER if uses_model else "",
+                    "slots": slots,
+                    "lease": timedelta(seconds=settings.LEASE_SECONDS),
+                },
+            )
+        )
+        prefetch_related_objects(steps, "roadmap", "concept__module__stage", "feedback")
+    return sorted(steps, key=lambda step: (step.rank, step.pk))
+
+
+def _free_in_installation() -> int:
+    """Slots that the installation's cap leaves; holds an advisory lock until the transaction ends, so that two claims cannot both take the last."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IN_FLIGHT_LOCK])
+    running = Step.objects.filter(state=Step.State.RUNNING, queue__in=MODEL_QUEUES).count()
+    return int(settings.LLM_MAX_IN_FLIGHT) - running
+
+
+def seconds_until_due(queue: str) -> float | None:
+    """How long until a waiting step may be claimed, 0 when one is due now; None when none waits."""
+    due = (
+        Step.objects.waiting()
+        .filter(queue=queue)
+        .aggregate(seconds=Min(Coalesce(F("not_before"), Now())) - Now())["seconds"]
+    )
+    if due is None:
+        return None
+    return float(max(0.0, due.total_seconds(), _pause_seconds(queue)))
+
+
+def _pause_seconds(queue: str) -> float:
+    if queue not in MODEL_QUEUES:
+        return 0.0
+    pause = ProviderPause.objects.filter(provider=settings.LLM_PROVIDER).values_list(F("until") - Now(), flat=True).first()
+    return float(pause.total_seconds()) if pause else 0.0

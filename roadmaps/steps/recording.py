@@ -1,0 +1,92 @@
+"""What does a step leave behind beside its result: log lines and model calls?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from roadmap_project.connections import LOST_CONNECTION
+from roadmap_project.llm.asking import CallRecord
+from roadmaps.models import LogEntry, ModelCall, Step
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    event: str
+    message: str
+    level: str
+    details: dict[str, Any]
+    happened_at: datetime
+
+
+@dataclass
+class StepLog:
+    """Lines about one step; they travel with its result and go to the process's log at once."""
+
+    step: Step
+    lines: list[LogLine] = field(default_factory=list)
+
+    def line(self, event: str, message: str = "", *, level: str = LogEntry.Level.INFO, **details: Any) -> None:
+        self.lines.append(LogLine(event, message, level, details, timezone.now()))
+        getattr(log, level)(
+            event, step=self.step.pk, kind=self.step.kind, roadmap=self.step.roadmap_id, message=message, **details
+        )
+
+    def entries(self) -> Iterable[LogEntry]:
+        for line in self.lines:
+            yield LogEntry(
+                roadmap_id=self.step.roadmap_id,
+                concept_id=self.step.concept_id,
+                step_kind=self.step.kind,
+                level=line.level,
+                event=line.event,
+                message=line.message,
+                details=line.details,
+                happened_at=line.happened_at,
+            )
+
+
+def save_lines(logs: Iterable[StepLog]) -> None:
+    """Insert in a savepoint of their own: a failing line never fails the work that it tells about."""
+    entries = [entry for each in logs for entry in each.entries()]
+    try:
+        with transaction.atomic():
+            LogEntry.objects.bulk_create(entries)
+    except LOST_CONNECTION:
+        raise
+    except DatabaseError:
+        log.exception("log_lines_lost", count=len(entries))
+
+
+def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:
+    return [
+        ModelCall(
+            roadmap_id=step.roadmap_id,
+            concept_id=step.concept_id,
+            purpose=call.purpose,
+            provider=call.provider,
+            model=call.model[:100],
+            outcome=call.outcome[:20],
+            input_tokens=call.input_tokens,
+            output_tokens=call.output_tokens,
+            cost=cost_of(call),
+            latency=call.latency,
+            attempt=number,
+            error=call.error.replace("\x00", ""),
+        )
+        for number, call in enumerate(calls, start=1)
+    ]
+
+
+def cost_of(call: CallRecord) -> Decimal:
+    """US dollars, by the configured prices per million tokens."""
+    dollars = call.input_tokens * settings.LLM_PRICE_INPUT + call.output_tokens * settings.LLM_PRICE_OUTPUT
+    return Decimal(str(round(dollars / 1_000_000, 6)))

@@ -1,0 +1,164 @@
+"""What becomes of finished calls: results, failures, and what follows from them, in one transaction."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import connections, transaction
+from django.db.models.functions import Greatest, Now
+from django.utils import timezone
+
+from roadmap_project.connections import LOST_CONNECTION
+from roadmap_project.llm.asking import AskingFailedError
+from roadmaps import finishing
+from roadmaps.models import LogEntry, ModelCall, ProviderPause, Roadmap, Step
+from roadmaps.steps import kinds, recording
+from roadmaps.steps.calling import Finished
+from roadmaps.steps.recording import StepLog
+
+log = structlog.get_logger(__name__)
+
+BACK_OFF_SECONDS = (15, 60, 240)  # before the second, third and fourth attempt
+Result = TypeVar("Result")
+
+
+def patiently(work: Callable[[], Result]) -> Result:
+    """Do database work again while the server refuses or drops connections, for STORE_RETRY_SECONDS at most.
+
+    A paid answer is in hand: it is not thrown away because the database restarts. `work` must be safe to repeat, so
+    it is one transaction.
+    """
+    until = time.monotonic() + settings.STORE_RETRY_SECONDS
+    wait = 0.2
+    while True:
+        try:
+            return work()
+        except LOST_CONNECTION as error:
+            connections.close_all()
+            if time.monotonic() + wait > until:
+                raise
+            log.warning("database_unreachable", error=str(error).strip(), next_try_in=wait)
+            time.sleep(wait)
+            wait = min(wait * 2, 5.0)
+
+
+def store(results: list[Finished]) -> None:
+    """Store what came back, each result in a savepoint; a result whose lease is no longer its own is refused.
+
+    Called twice with the same results, the second call changes nothing.
+    """
+    patiently(lambda: _store(results))
+
+
+def _store(results: list[Finished]) -> None:
+    with transaction.atomic():
+        roadmaps = _locked_roadmaps({finished.step.roadmap_id for finished in results})
+        steps = _locked_steps({finished.step.pk for finished in results})
+        logs = []
+        for finished in results:
+            step = steps.get(finished.step.pk)
+            if step is None or step.lease_token is None or step.lease_token != finished.step.lease_token:
+                log.warning("result_refused", step=finished.step.pk, reason="the step was cancelled or claimed again")
+                _save_calls(finished, step)
+                continue
+            step.roadmap = roadmaps[step.roadmap_id]
+            logs.append(_store_one(step, finished))
+            _save_calls(finished, step)
+        recording.save_lines(logs)
+        for roadmap in roadmaps.values():
+            finishing.settle(roadmap)
+
+
+def _locked_roadmaps(ids: set[int]) -> dict[int, Roadmap]:
+    rows = Roadmap.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    return {roadmap.pk: roadmap for roadmap in rows}
+
+
+def _locked_steps(ids: set[int]) -> dict[int, Step]:
+    rows = Step.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("pk")
+    return {step.pk: step for step in rows.select_related("concept", "feedback")}
+
+
+def _store_one(step: Step, finished: Finished) -> StepLog:
+    lines = StepLog(step)
+    step.attempts += 1
+    if finished.answer is None:
+        _store_failure(step, finished.error, lines)
+        return lines
+    try:
+        with transaction.atomic():
+            kinds.definition(step.kind).store(step, finished.answer, lines)
+            end(step, Step.State.DONE)
+        lines.line("step_done", step.get_kind_display(), seconds=_seconds(step), attempts=step.attempts)
+    except LOST_CONNECTION:
+        raise
+    except Exception as error:  # noqa: BLE001  one bad result must not take the others' transaction along
+        log.exception("step_store_failed", step=step.pk, kind=step.kind)
+        lines.lines.clear()
+        fail(step, f"the result could not be saved: {error}", lines)
+    return lines
+
+
+def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
+    permanent = error.permanent if isinstance(error, AskingFailedError) else True
+    retry_after = error.retry_after if isinstance(error, AskingFailedError) else None
+    reason = str(error) or type(error).__name__
+    if retry_after is not None:
+        _pause(retry_after, reason)
+    if permanent or step.attempts >= Step.MOST_ATTEMPTS:
+        fail(step, reason, lines)
+    else:
+        put_back(step, reason, retry_after if retry_after is not None else BACK_OFF_SECONDS[step.attempts - 1], lines)
+
+
+def _pause(seconds: float, reason: str) -> None:
+    until = Now() + timedelta(seconds=seconds)
+    pause, is_new = ProviderPause.objects.get_or_create(
+        provider=settings.LLM_PROVIDER, defaults={"until": until, "reason": reason[:500]}
+    )
+    if not is_new:
+        ProviderPause.objects.filter(pk=pause.pk).update(until=Greatest("until", until), reason=reason[:500])
+
+
+def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:
+    """Waiting again, not before some seconds from now."""
+    step.state, step.last_error = Step.State.WAITING, reason
+    step.lease_token, step.lease_expires_at = None, None
+    step.not_before = timezone.now() + timedelta(seconds=seconds)
+    step.save(update_fields=["state", "last_error", "lease_token", "lease_expires_at", "not_before", "attempts"])
+    lines.line(
+        "step_put_back", reason, level=LogEntry.Level.WARNING, attempts=step.attempts, next_try_in_seconds=round(seconds)
+    )
+
+
+def fail(step: Step, reason: str, lines: StepLog) -> None:
+    """Failed for good, until a person retries. A rewrite that fails leaves the earlier version standing and done."""
+    step.last_error = reason.replace("\x00", "")[:2000]
+    end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED)
+    lines.line("step_failed", step.last_error, level=LogEntry.Level.ERROR, attempts=step.attempts, losses=step.losses)
+    kinds.definition(step.kind).fail(step, step.last_error, lines)
+
+
+def end(step: Step, state: str) -> None:
+    if state == Step.State.DONE and not step.is_rewrite:
+        step.last_error = ""
+    step.state, step.finished_at = state, timezone.now()
+    step.lease_token, step.lease_expires_at, step.not_before = None, None, None
+    step.save(
+        update_fields=["state", "finished_at", "lease_token", "lease_expires_at", "not_before", "last_error", "attempts", "losses"]
+    )
+
+
+def _save_calls(finished: Finished, step: Step | None) -> None:
+    """Also those of a refused result: they were paid for."""
+    if step is None:
+        return
+    calls = finished.answer.calls if finished.answer else getattr(finished.error, "calls", [])
+    ModelCall.objects.bulk_create(recording.model_calls(step, calls))
+
+
+def _seconds(step: Step) -> float | None:
+    return round((timezone.now() - step.started_at).total_seconds(), 2) if step.started_at else None

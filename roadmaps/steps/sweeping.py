@@ -1,0 +1,70 @@
+"""What is put right every minute, whatever died: expired leases, lost wake-ups, roadmaps that nobody finished."""
+
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Now
+
+from roadmaps import finishing
+from roadmaps.models import QueueHeartbeat, Roadmap, Step
+from roadmaps.steps import claiming, heartbeats, recording, storing, waking
+from roadmaps.steps.recording import StepLog
+
+log = structlog.get_logger(__name__)
+
+# Longer without a sweep than this means that the database or the cluster was away; a worker may still hold answers.
+OUTAGE = timedelta(seconds=150)
+MOST_AT_ONCE = 500
+
+
+def sweep(queue: str) -> None:
+    """Idempotent, and safe beside drains and other sweeps of the same queue.
+
+    After an outage the first sweep takes nobody's lease: workers with an answer in hand are still trying to store it.
+    """
+    was_away = not QueueHeartbeat.objects.filter(queue=queue, swept_at__gt=Now() - OUTAGE).exists()
+    heartbeats.swept(queue)
+    if was_away:
+        log.info("sweep_after_pause", queue=queue)
+    else:
+        _release_expired(queue)
+    if queue == "content":
+        _settle()
+    due_in = claiming.seconds_until_due(queue)
+    if due_in is not None and due_in < 60:
+        waking.wake(queue)
+
+
+def _release_expired(queue: str) -> None:
+    """Back to waiting with the token kept: the old worker's answer still counts until somebody claims the step anew."""
+    expired = list(Step.objects.expired().filter(queue=queue).values_list("roadmap_id", "pk")[:MOST_AT_ONCE])
+    for roadmap_id in sorted({roadmap_id for roadmap_id, _ in expired}):
+        with transaction.atomic():
+            roadmap = Roadmap.objects.locked(roadmap_id)
+            ids = [pk for owner, pk in expired if owner == roadmap_id]
+            steps = Step.objects.expired().select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+            recording.save_lines([_lose(step, roadmap) for step in steps])
+            finishing.settle(roadmap)
+
+
+def _lose(step: Step, roadmap: Roadmap) -> StepLog:
+    step.roadmap = roadmap
+    step.losses += 1
+    lines = StepLog(step)
+    if step.losses >= Step.MOST_LOSSES:
+        storing.fail(step, f"its worker was lost {step.losses} times", lines)
+        return lines
+    step.state, step.lease_expires_at = Step.State.WAITING, None
+    step.save(update_fields=["state", "lease_expires_at", "losses"])
+    lines.line("step_lease_expired", "its worker was lost; it is tried again", level="warning", losses=step.losses)
+    return lines
+
+
+def _settle() -> None:
+    active = Step.objects.active().content().filter(roadmap=OuterRef("pk"))
+    unfinished = Roadmap.objects.filter(~Exists(active), state=Roadmap.State.WRITING).order_by("pk")
+    for pk in unfinished.values_list(F("pk"), flat=True)[:MOST_AT_ONCE]:
+        with transaction.atomic():
+            finishing.settle(Roadmap.objects.locked(pk))
