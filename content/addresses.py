@@ -9,7 +9,11 @@ LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
 def is_private_host(host: str) -> bool:
     """Whether a URL's host is private by its spelling; names that resolve to private addresses need a look-up."""
     host = host.strip("[]").rstrip(".").lower()
-    if host in LOCAL_NAMES or host.endswith(LOCAL_SUFFIXES) or ("." not in host and ":" not in host and not host.isdigit()):
+    if (
+        host in LOCAL_NAMES
+        or host.endswith(LOCAL_SUFFIXES)
+        or ("." not in host and ":" not in host and not host.isdigit())
+    ):
         return True
     address = parsed_address(host)
     return address is not None and not is_public(address)

@@ -114,7 +114,9 @@ class QuestionAnswer(Answer):
     def _can_be_answered(self) -> "QuestionAnswer":
         if len(set(self.options)) != len(self.options):
             raise ValueError("an option stands twice")
-        if len(set(self.correct)) != len(self.correct) or not all(0 <= index < len(self.options) for index in self.correct):
+        if len(set(self.correct)) != len(self.correct) or not all(
+            0 <= index < len(self.options) for index in self.correct
+        ):
             raise ValueError(f"correct {self.correct} does not name distinct options")
         if self.kind == "multiple_choice" and len(self.correct) < 2:
             raise ValueError("multiple_choice needs two or more correct options")

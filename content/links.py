@@ -99,7 +99,7 @@ async def _look(pk: int, url: str, allowed_hosts: frozenset[str]) -> LinkFinding
 
 
 def fetch_status(url: str, deadline: float, allowed_hosts: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """A link's status and why. HEAD, then GET where HEAD is not served; redirects are followed and judged like the link itself."""
+    """A link's status and why: HEAD, then GET where that is not served; redirects are judged like the link itself."""
     method = "HEAD"
     for _ in range(MOST_REDIRECTS + 2):
         if urlsplit(url).hostname not in allowed_hosts and (problem := url_problem(url)):

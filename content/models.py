@@ -18,7 +18,11 @@ class Piece(models.Model):
     is_current = models.BooleanField(default=True)
     origin = models.CharField(max_length=200, help_text="What a reader is told about where this came from.")
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
         help_text="The editor; empty where a provider wrote it.",
     )
     wish = models.TextField(blank=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 
 import nh3
@@ -19,9 +20,29 @@ from roadmaps.models import Roadmap
 ConceptUrl = Callable[[str], str | None]
 
 # Markdown makes these and nothing else; whatever came along otherwise is dropped.
-TAGS = set(
-    "a blockquote br code dd del div dl dt em h2 h3 h4 h5 h6 hr li ol p pre s span strong sub sup table tbody td th thead tr ul".split()
-)
+TAGS = {
+    *(
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "dd",
+        "del",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+    ),
+    *("p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+}
 ATTRIBUTES = {
     "a": {"href", "title"},
     "code": {"class"},
@@ -44,14 +65,20 @@ def concept_urls(roadmap: Roadmap) -> ConceptUrl:
 
 
 def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None) -> str:
-    """Safe HTML; raw HTML in the Markdown is shown as text, links other than http(s), mailto and concept: lose their address."""
+    """Safe HTML: raw HTML is shown as text, and links other than http(s), mailto and concept: lose their address."""
     parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlighted}).enable(["table", "strikethrough"])
     parser.validateLink = _is_link  # type: ignore[method-assign]
     tokens = parser.parse(markdown)
     _resolve_concepts(tokens, concept_url)
     _lower_headings(tokens)
     html = RendererHTML().render(tokens, parser.options, {})
-    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"}, link_rel="noopener noreferrer nofollow")
+    return nh3.clean(
+        html,
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )
 
 
 def _is_link(url: str) -> bool:
@@ -77,8 +104,6 @@ def _highlighted(code: str, language: str, _attributes: str) -> str:
     css_class = re.sub(r"[^a-z0-9+-]", "", (language or "").lower())[:30]
     body = escape(code)
     if language and len(code) <= LONGEST_HIGHLIGHTED:
-        try:
+        with suppress(ClassNotFound):
             body = highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
-        except ClassNotFound:
-            pass
     return f'<pre class="code {css_class}"><code class="language-{css_class}">{body}</code></pre>'

@@ -65,7 +65,9 @@ class Writing:
 
     def _store(self, step: Step, answer: Answer, log: StepLog) -> None:
         piece = self.save(step, answer)
-        log.line(f"{self.purpose}_saved", str(concept_of(step).name), concept=concept_of(step).key, version=piece.version)
+        log.line(
+            f"{self.purpose}_saved", str(concept_of(step).name), concept=concept_of(step).key, version=piece.version
+        )
 
 
 def concept_of(step: Step) -> Concept:
@@ -93,16 +95,14 @@ def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fiel
     versions = model._default_manager.filter(concept=concept)
     number = (versions.aggregate(last=Max("version"))["last"] or 0) + 1
     versions.filter(is_current=True).update(is_current=False)
-    return model._default_manager.create(concept=concept, version=number, origin=origin, **fields)
+    return cast(PieceType, model._default_manager.create(concept=concept, version=number, origin=origin, **fields))
 
 
 def _save_tutorial(step: Step, answer: Answer) -> Tutorial:
     written = cast(TutorialAnswer, answer.value)
     concept = concept_of(step)
     html = rendering.to_html(written.markdown, concept_url=rendering.concept_urls(concept.roadmap))
-    return new_version(
-        Tutorial, concept, origin=answer.origin, wish=step.wish, html=html, **written.model_dump()
-    )
+    return new_version(Tutorial, concept, origin=answer.origin, wish=step.wish, html=html, **written.model_dump())
 
 
 def _save_resources(step: Step, answer: Answer) -> ResourceList:

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 
 from roadmap_project.cluster_settings import least_retry
 from roadmap_project.connection_budget import CLUSTER_NAMES
@@ -50,7 +51,7 @@ def cluster_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
 def _task_times() -> Iterator[CheckMessage]:
     call_and_store = settings.CALL_DEADLINE + settings.STORE_RETRY_SECONDS
     needed = settings.DRAIN_SECONDS + call_and_store + STORE_MARGIN
-    if settings.TASK_TIMEOUT <= needed:
+    if needed >= settings.TASK_TIMEOUT:
         yield Error(
             f"TASK_TIMEOUT={settings.TASK_TIMEOUT} would strike while a worker stores answers: DRAIN_SECONDS "
             f"{settings.DRAIN_SECONDS} + CALL_DEADLINE {settings.CALL_DEADLINE} + STORE_RETRY_SECONDS "
@@ -58,7 +59,7 @@ def _task_times() -> Iterator[CheckMessage]:
             hint=f"Set TASK_TIMEOUT to more than {needed}, or unset it.",
             id="roadmap_project.E003",
         )
-    if settings.LEASE_SECONDS <= call_and_store:
+    if call_and_store >= settings.LEASE_SECONDS:
         yield Error(
             f"LEASE_SECONDS={settings.LEASE_SECONDS} ends before a call can: CALL_DEADLINE {settings.CALL_DEADLINE} + "
             f"STORE_RETRY_SECONDS {settings.STORE_RETRY_SECONDS} = {call_and_store}. Steps would be bought twice.",
@@ -78,8 +79,8 @@ def _q_cluster_times() -> Iterator[CheckMessage]:
         )
         if q_cluster["retry"] <= least:
             yield Error(
-                f"Q_CLUSTER retry={q_cluster['retry']} hands tasks of the {name} cluster out again while they run or wait "
-                f"in its prefetch; more than {least} is needed.",
+                f"Q_CLUSTER retry={q_cluster['retry']} hands tasks of the {name} cluster out again while they run or "
+                f"wait in its prefetch; more than {least} is needed.",
                 hint="retry > timeout × (1 + ceil((queue_limit + bulk) / workers)).",
                 id="roadmap_project.E005",
             )
@@ -99,7 +100,7 @@ def database_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
     return [
         Error(
             "DATABASE_URL is not set.",
-            hint="Set DATABASE_URL=postgres://USER:PASSWORD@HOST:PORT/NAME; `make run` starts a private server and sets it.",
+            hint="Set DATABASE_URL=postgres://USER:PASSWORD@HOST:PORT/NAME; `make run` sets one of its own.",
             id="roadmap_project.E007",
         )
     ]
@@ -108,8 +109,8 @@ def database_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 @register()
 def predecessor_variables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     return [
-        Warning(
-            f"{name} is set and has no effect: a process holds one connection per thread that serves requests, and one per worker.",
+        CheckWarning(
+            f"{name} is set and has no effect: a process holds a connection a thread, a worker one.",
             hint="Unset it. WEB_WORKERS, WEB_THREADS and *_WORKERS say how many connections there are; "
             "*_IN_FLIGHT says how many model calls, which cost none.",
             id="roadmap_project.W001",
@@ -125,8 +126,8 @@ def connection_age(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     if age is None or settings.IS_RUNSERVER:
         return []
     return [
-        Warning(
-            f"CONN_MAX_AGE={age}: a connection that is closed and reopened at once counts twice for an instant, which weakens the bound.",
+        CheckWarning(
+            f"CONN_MAX_AGE={age}: a connection closed and reopened at once counts twice: the bound weakens.",
             hint="Unset CONN_MAX_AGE: connections then live as long as their process, with health checks.",
             id="roadmap_project.W002",
         )
@@ -137,7 +138,8 @@ def connection_age(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 def production_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     missing = [name for name in ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS") if not getattr(settings, name)]
     return [
-        Error(f"{name} is empty.", hint=f"Set {name}, separated by commas.", id="roadmap_project.E008") for name in missing
+        Error(f"{name} is empty.", hint=f"Set {name}, separated by commas.", id="roadmap_project.E008")
+        for name in missing
     ]
 
 

@@ -1,4 +1,4 @@
-"""Django-Q's cluster, hardened: workers learn of a stop, no child outlives its parent, every process knows what it is."""
+"""Django-Q's cluster, hardened: workers learn of a stop, no child outlives its parent, each process knows its kind."""
 
 import os
 from multiprocessing import Event, Process
@@ -13,7 +13,7 @@ from roadmap_project import process
 KINDS = {"worker": "worker", "monitor": "monitor", "pusher": "pusher"}
 
 
-class Sentinel(django_q.cluster.Sentinel):
+class Sentinel(django_q.cluster.Sentinel):  # type: ignore[misc]
     def spawn_process(self, target: Any, *args: Any) -> Process:
         """Fork the child with its kind already said, so that its first connection carries the right name."""
         process.current.kind = KINDS[target.__name__]
@@ -34,13 +34,13 @@ def _run_sentinel(parent: int, *args: Any) -> None:
     Sentinel(*args)
 
 
-class Cluster(django_q.cluster.Cluster):
+class Cluster(django_q.cluster.Cluster):  # type: ignore[misc]
     def __init__(self, name: str) -> None:
         super().__init__()
         self.queue = name
 
     def start(self) -> int:
-        """Fork the sentinel, which forks the rest; returns once it guards them. Raises RuntimeError when it dies before."""
+        """Fork the sentinel, which forks the rest; returns once it guards them, raises RuntimeError when it died."""
         self.stop_event, self.start_event = Event(), Event()
         process.become(self.queue, "parent")
         process.current.stop_event = self.stop_event
@@ -53,7 +53,9 @@ class Cluster(django_q.cluster.Cluster):
         # Polled, not waited for: a signal during wait() would deadlock with the sentinel's set().
         while self.start_event and not self.start_event.is_set():
             if not self.sentinel.is_alive():
-                raise RuntimeError(f"the {self.queue} cluster's sentinel ended with {self.sentinel.exitcode} before it started")
+                raise RuntimeError(
+                    f"the {self.queue} cluster's sentinel ended with {self.sentinel.exitcode} before it started"
+                )
             sleep(0.05)
         return int(self.pid)
 

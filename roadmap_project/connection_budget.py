@@ -113,18 +113,19 @@ class ConnectionBudget:
     def explain(self) -> str:
         """The sum, the limit and where it came from, and each service's share, for an error or a start-up log."""
         shares = ", ".join(
-            f"{service.name} {service.total}" + (f" ({service.replicas} × {service.peak})" if service.replicas != 1 else "")
+            f"{service.name} {service.total}"
+            + (f" ({service.replicas} × {service.peak})" if service.replicas != 1 else "")
             for service in self.services
         )
         return (
             f"{self.steady} connections ({shares}), while deploying {self.deploy_overlap} × {self.steady} + "
-            f"{RELEASE_CONNECTIONS} = {self.deploy}; usable are {self.usable}: DB_MAX_CONNECTIONS {self.max_connections} "
-            f"− {self.server_reserved} reserved, {self.headroom:.0%} of that kept free, "
+            f"{RELEASE_CONNECTIONS} = {self.deploy}; usable are {self.usable}: DB_MAX_CONNECTIONS "
+            f"{self.max_connections} − {self.server_reserved} reserved, {self.headroom:.0%} of that kept free, "
             f"− {self.other_clients} for other clients"
         )
 
     def smallest_change(self) -> str:
-        """One variable whose change alone makes the fleet fit: of a count of processes the one that moves least, else the server's size."""
+        """One variable whose change alone makes the fleet fit: the count that moves least, else the server's size."""
         candidates = [change for service in self.services for change in self._smaller(service)]
         if candidates:
             _, variable, value, _ = min(candidates)

@@ -14,7 +14,7 @@ class ConnectionHeldError(RuntimeError):
 
 
 class ConnectionBudgetExceededError(OperationalError):
-    """This process would have opened more connections than the budget allots to it, or from a thread that may open none."""
+    """This process would have opened more connections than its allotment, or one from a thread that may have none."""
 
 
 LOST_CONNECTION = (OperationalError, InterfaceError)

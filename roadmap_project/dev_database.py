@@ -1,6 +1,7 @@
 """Where does a private PostgreSQL for development, the demo and the tests come from?
 
     python -m roadmap_project.dev_database start|stop|remove|url|status [--name NAME]
+    python -m roadmap_project.dev_database run [--name NAME] -- COMMAND
 
 Standard library only: it runs before Django is configured. Every clone has its own server for every name, reachable
 only through a unix socket in a directory that is private to one account.
@@ -194,8 +195,7 @@ log_line_prefix = '%m [%p] %q%u@%d %a '
             finally:
                 os.close(lock)
         except OSError as error:
-            place = error.filename or self.directory
-            raise DevDatabaseError(f"{place} cannot be used for the database: {error.strerror or error}.") from error
+            raise DevDatabaseError(f"{self.directory} cannot hold the database: {error}.") from error
 
     def _take_lock(self) -> int:
         deadline = time.monotonic() + LOCK_SECONDS
@@ -246,7 +246,7 @@ log_line_prefix = '%m [%p] %q%u@%d %a '
         Its output goes to a file, never a pipe: the server inherits it, and reading a pipe would wait for its end.
         """
         try:
-            result = subprocess.run(  # noqa: S603
+            result = subprocess.run(
                 [str(part) for part in command],
                 check=False,
                 input=stdin.encode(),
@@ -378,7 +378,8 @@ log_line_prefix = '%m [%p] %q%u@%d %a '
             command = [pg_ctl, "stop", "-D", self._data, "-s", "-m", "fast", "-t", STOP_SECONDS]
             self._run_logged(command, seconds=STOP_SECONDS + 5)
         # Remains only what pg_ctl cannot reach: a server whose files were deleted, sessions of a killed one.
-        if not (self._ends_by(signal.SIGINT) or self._ends_by(signal.SIGQUIT)):
+        has_postmaster = any(_server_processes(self._data).values())
+        if not ((has_postmaster and self._ends_by(signal.SIGINT)) or self._ends_by(signal.SIGQUIT)):
             left = ", ".join(str(process) for process in _server_processes(self._data))
             raise DevDatabaseError(f"The PostgreSQL server in {self.directory} does not stop (process {left}).")
         (self._data / "postmaster.pid").unlink(missing_ok=True)
@@ -433,7 +434,7 @@ def _temporary_directory(*, for_everyone: bool) -> Path:
     Root's server lives there as a whole, and its account must get there. For others it holds but the socket, and /tmp
     comes first because TMPDIR may differ between two terminals.
     """
-    usual, common = Path(tempfile.gettempdir()).resolve(), Path("/tmp").resolve()  # noqa: S108
+    usual, common = Path(tempfile.gettempdir()).resolve(), Path("/tmp").resolve()
     candidates = (usual, common) if for_everyone else (common, usual)
     longest_name = "roadmap-" + 16 * "n" + "-" + 10 * "d" + "/socket/" + SOCKET
     for path in candidates:
@@ -566,7 +567,7 @@ def _works_in(process: Path, data: Path) -> bool:
 
 def _postmasters_by_ps(data: Path) -> list[int]:
     command = ["ps", "-axww", "-o", "pid=,command="]
-    listing = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    listing = subprocess.run(command, check=True, capture_output=True, text=True)
     pattern = re.compile(rf"\s*(\d+) \S*/postgres -D {re.escape(str(data))}(?: |$)")
     return [int(found[1]) for line in listing.stdout.splitlines() if (found := pattern.match(line))]
 
@@ -577,35 +578,83 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m roadmap_project.dev_database",
         description="The private PostgreSQL server of this clone.",
     )
-    parser.add_argument("command", choices=["start", "stop", "remove", "url", "status"])
+    parser.add_argument("command", choices=["start", "stop", "remove", "url", "status", "run"])
     parser.add_argument("--name", default="dev", help="which one: dev (the default), demo, test, ...")
     parser.add_argument("--max-connections", type=int, help=f"for start; {DEFAULT_MAX_CONNECTIONS} for a new server")
+    parser.add_argument("--all", action="store_true", help="for remove: every name of this clone")
+    arguments, command = _split(sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(arguments)
+    project = Path(__file__).resolve().parent.parent
     try:
-        database = dev_database(Path(__file__).resolve().parent.parent, name=options.name)
-        return _obey(database, options.command, options.max_connections)
+        if options.command == "run":
+            return run(project, options.name, command, max_connections=options.max_connections)
+        names = _names(project) if options.all and options.command == "remove" else [options.name]
+        return max(
+            (_obey(dev_database(project, name=name), options.command, options.max_connections) for name in names),
+            default=0,
+        )
     except (DevDatabaseError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        print(error, file=sys.stderr)
         return 1
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
+
+
+def _names(project: Path) -> list[str]:
+    """Every name of this clone that has a directory."""
+    if os.geteuid() != 0:
+        return sorted(path.name for path in (project / ".dev").glob("*") if path.is_dir())
+    pattern = dev_database(project, name="x").directory
+    digest = pattern.name.rpartition("-")[2]
+    return sorted(path.name[len("roadmap-") : -len(digest) - 1] for path in pattern.parent.glob(f"roadmap-*-{digest}"))
+
+
+def run(project: Path, name: str, command: Sequence[str], *, max_connections: int | None = None) -> int:
+    """Run a command with DATABASE_URL set, and return its exit status; the server is stopped when its last user ends.
+
+    A DATABASE_URL of the environment beats the private server. Ctrl-C is left to the command.
+    """
+    if os.environ.get("DATABASE_URL"):
+        return _wait_for(command, dict(os.environ))
+    database = dev_database(project, name=name)
+    url = database.start(max_connections=max_connections)
+    users = os.open(database.directory / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        database.start(max_connections=max_connections)  # its last user may just have stopped it
+        return _wait_for(command, {**os.environ, "DATABASE_URL": url})
+    finally:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            database.stop()
+        os.close(users)
+
+
+def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
+    running = subprocess.Popen(command, env=environment)
+    for order in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(order, lambda number, frame: None if number == signal.SIGINT else running.send_signal(number))
+    return running.wait()
 
 
 def _obey(database: DevDatabase, command: str, max_connections: int | None) -> int:
     match command:
         case "start":
-            _say(database.start(max_connections=max_connections))
+            print(database.start(max_connections=max_connections))
         case "stop":
             database.stop()
         case "remove":
             database.remove()
         case "url":
-            _say(database.url)
+            print(database.url)
         case _:
             running = database.is_running()
-            _say("running" if running else "not running")
+            print("running" if running else "not running")
             return 0 if running else 3
     return 0
 

@@ -6,15 +6,19 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "roadmap_project.settings")
 
-import django  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.core.checks import ERROR, run_checks  # noqa: E402
+import django
+from django.conf import settings
+from django.core.checks import ERROR, run_checks
+from django.core.exceptions import ImproperlyConfigured
 
-from roadmap_project import process  # noqa: E402
+from roadmap_project import process
 
-_web = settings.CONNECTION_BUDGET.service("web")
+try:
+    _web = settings.CONNECTION_BUDGET.service("web")
+except ImproperlyConfigured as error:
+    sys.exit(f"Wrong configuration: {error}")
 
-bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104  a container's port
 worker_class = "gthread"
 workers = _web.processes
 threads = _web.threads
@@ -43,6 +47,7 @@ def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None
     """SIGTTIN would add workers that nothing counts."""
     if new_value > _web.processes:
         print(
-            f"gunicorn stays at {_web.processes} workers: the connection budget declares no more (WEB_WORKERS).", file=sys.stderr
+            f"gunicorn stays at {_web.processes} workers: the connection budget declares no more (WEB_WORKERS).",
+            file=sys.stderr,
         )
         server.num_workers = _web.processes

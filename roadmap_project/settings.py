@@ -5,7 +5,6 @@ from pathlib import Path
 
 import environ
 import structlog
-from django.core.exceptions import ImproperlyConfigured
 
 from roadmap_project import cluster_settings, logs
 from roadmap_project.connection_budget import ConnectionBudget
@@ -86,7 +85,16 @@ OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
 OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4o-mini")
 OPENAI_MODEL_BY_PURPOSE = {
     purpose: model
-    for purpose in ("goal_analysis", "outline", "review", "edit_plan", "edited_outline", "tutorial", "resources", "quiz")
+    for purpose in (
+        "goal_analysis",
+        "outline",
+        "review",
+        "edit_plan",
+        "edited_outline",
+        "tutorial",
+        "resources",
+        "quiz",
+    )
     if (model := env.text(f"OPENAI_MODEL_{purpose.upper()}"))
 }
 LLM_TIMEOUT = env.decimal("LLM_TIMEOUT", 90, least=0.1)

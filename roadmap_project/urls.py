@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from roadmap_project import health
 
+handler500 = "roadmap_project.errors.server_error"
+
 urlpatterns = [
     path("health/", health.ready, name="health"),
     path("health/live/", health.live, name="health-live"),

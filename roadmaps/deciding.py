@@ -1,9 +1,13 @@
-"""What does a person decide about a roadmap? Each decision is one transaction under the roadmap's lock, once however often it is clicked."""
+"""What does a person decide about a roadmap?
 
-from django.contrib.auth.models import AbstractBaseUser
+Each decision is one transaction under the roadmap's lock, and happens once however often it is clicked.
+"""
+
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from roadmaps import log_lines
 from roadmaps.models import Concept, Feedback, Roadmap, Step
 from roadmaps.models.step import rank_of
 from roadmaps.steps.waking import wake
@@ -34,7 +38,8 @@ def approve(roadmap_id: int) -> Roadmap:
             _write(roadmap)
         elif not roadmap.steps.content().exists():
             raise RefusedError(f"There is nothing to approve: the roadmap is {roadmap.get_state_display().lower()}.")
-        return roadmap
+    log_lines.line(roadmap.pk, "outline_approved")
+    return roadmap
 
 
 def _write(roadmap: Roadmap) -> None:
@@ -48,7 +53,7 @@ def _write(roadmap: Roadmap) -> None:
     wake("content")
 
 
-def request_changes(roadmap_id: int, *, text: str, author: AbstractBaseUser) -> Feedback:
+def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
     """Have the outline changed as the person says. A double click gives one request."""
     words = text.strip()
     if not words:
@@ -61,9 +66,13 @@ def request_changes(roadmap_id: int, *, text: str, author: AbstractBaseUser) -> 
         if working:
             return working
         if roadmap.state != Roadmap.State.IN_REVIEW:
-            raise RefusedError(f"The outline cannot be changed now: the roadmap is {roadmap.get_state_display().lower()}.")
+            raise RefusedError(
+                f"The outline cannot be changed now: the roadmap is {roadmap.get_state_display().lower()}."
+            )
         if roadmap.feedback.count() >= MOST_REQUESTED_ROUNDS:
-            raise RefusedError(f"You have asked for changes {MOST_REQUESTED_ROUNDS} times; approve it, or start a new roadmap.")
+            raise RefusedError(
+                f"You have asked for changes {MOST_REQUESTED_ROUNDS} times; approve it, or start a new roadmap."
+            )
         revision = roadmap.revisions.order_by("-number")[0]
         feedback = Feedback.objects.create(roadmap=roadmap, revision=revision, author=author, text=words)
         Step.objects.create(
@@ -71,7 +80,8 @@ def request_changes(roadmap_id: int, *, text: str, author: AbstractBaseUser) -> 
         )
         roadmap.move(Roadmap.State.DESIGNING)
         wake("workflow")
-        return feedback
+    log_lines.line(roadmap.pk, "changes_requested", words)
+    return feedback
 
 
 def cancel(roadmap_id: int) -> Roadmap:
@@ -80,9 +90,12 @@ def cancel(roadmap_id: int) -> Roadmap:
         roadmap = Roadmap.objects.locked(roadmap_id)
         if not roadmap.is_final:
             roadmap.steps.all().cancel()
-            roadmap.feedback.filter(state=Feedback.State.WORKING).update(state=Feedback.State.FAILED, answer="cancelled")
+            roadmap.feedback.filter(state=Feedback.State.WORKING).update(
+                state=Feedback.State.FAILED, answer="cancelled"
+            )
             roadmap.move(Roadmap.State.CANCELLED)
-        return roadmap
+    log_lines.line(roadmap.pk, "roadmap_cancelled")
+    return roadmap
 
 
 def retry(roadmap_id: int) -> Roadmap:
@@ -100,7 +113,8 @@ def retry(roadmap_id: int) -> Roadmap:
             roadmap.move(Roadmap.State.IN_REVIEW)
         else:
             _design_again(roadmap)
-        return roadmap
+    log_lines.line(roadmap.pk, "roadmap_retried")
+    return roadmap
 
 
 def _design_again(roadmap: Roadmap) -> None:
@@ -128,7 +142,8 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         if not was_done:
             roadmap.move(Roadmap.State.WRITING)
         wake("content")
-        return step
+    log_lines.line(roadmap.pk, "piece_regenerated", f"{concept.key} {step.get_kind_display()}", wish=step.wish)
+    return step
 
 
 def delete(roadmap_id: int) -> None:

@@ -46,7 +46,11 @@ def _store_plan(step: Step, answer: Answer, log: StepLog) -> None:
     if step.feedback:
         step.feedback.questions, step.feedback.state = plan.questions, Feedback.State.QUESTION
         step.feedback.save(update_fields=["questions", "state"])
-        deciding.present(step.roadmap, notice="Your request needs an answer from you: see the questions below.", may_skip_review=False)
+        deciding.present(
+            step.roadmap,
+            notice="Your request needs an answer from you: see the questions below.",
+            may_skip_review=False,
+        )
     else:
         deciding.present(step.roadmap, may_skip_review=False)
 

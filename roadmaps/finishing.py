@@ -12,10 +12,14 @@ def settle(roadmap: Roadmap) -> None:
     """
     if roadmap.state != Roadmap.State.WRITING:
         return
-    counts = Step.objects.content().filter(roadmap=roadmap).aggregate(
-        all=Count("pk"),
-        active=Count("pk", filter=Q(state__in=(Step.State.WAITING, Step.State.RUNNING))),
-        failed=Count("pk", filter=Q(state=Step.State.FAILED)),
+    counts = (
+        Step.objects.content()
+        .filter(roadmap=roadmap)
+        .aggregate(
+            all=Count("pk"),
+            active=Count("pk", filter=Q(state__in=(Step.State.WAITING, Step.State.RUNNING))),
+            failed=Count("pk", filter=Q(state=Step.State.FAILED)),
+        )
     )
     if counts["active"]:
         return
@@ -26,6 +30,6 @@ def settle(roadmap: Roadmap) -> None:
     else:
         roadmap.move(
             Roadmap.State.PARTLY_READY,
-            notice=f"{counts['all'] - counts['failed']} of {counts['all']} pieces are ready; {counts['failed']} could not be written. "
-            "You can try those again.",
+            notice=f"{counts['all'] - counts['failed']} of {counts['all']} pieces are ready; "
+            f"{counts['failed']} could not be written. You can try those again.",
         )

@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponseBase
 from roadmaps import log_lines
 
 
-def flush_log_lines(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+def flush_log_lines(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         log_lines.flush()

@@ -110,9 +110,9 @@ easy 0.5 to 2 hours, medium 2 to 4, hard 4 to 8, 3 to 5 keywords."""
 
 
 def outline(tree: OutlineTree) -> str:
-    concept_fields = {"key", "name", "description", "hours", "difficulty", "keywords", "prerequisites"}
-    stages = {"__all__": {"name": True, "description": True, "modules": {"__all__": {"name": True, "description": True, "concepts": {"__all__": concept_fields}}}}}
-    return f"<outline>\n{_json(tree.model_dump(include={'title': True, 'stages': stages}))}\n</outline>"
+    """The tree as JSON, without what is none of a model's business."""
+    exclude: Any = {"stages": {"__all__": {"modules": {"__all__": {"concepts": {"__all__": {"source"}}}}}}}
+    return f"<outline>\n{_json(tree.model_dump(include={'title', 'stages'}, exclude=exclude))}\n</outline>"
 
 
 def _json(value: Any) -> str:

@@ -16,7 +16,7 @@ from roadmaps.answers import (
     size_problems,
 )
 from roadmaps.designing import add_step, facts_of
-from roadmaps.models import OutlineReview, OutlineRevision, Roadmap, Step
+from roadmaps.models import OutlineReview, OutlineRevision, Step
 from roadmaps.steps.kinds import StepKind
 from roadmaps.steps.recording import StepLog
 
@@ -78,7 +78,7 @@ def _issue(severity: Any, location: str, issue: str, suggestion: str) -> ReviewI
 
 def overall(review: Review, issues: list[ReviewIssue]) -> float:
     """Weighted scores, less 10 for each critical issue and 5 for each warning, not below 0."""
-    weighted = sum(weight * getattr(review, name).score for name, weight in WEIGHTS.items())
+    weighted: float = sum(weight * getattr(review, name).score for name, weight in WEIGHTS.items())
     critical = sum(issue.severity == "critical" for issue in issues)
     return max(0.0, weighted - POINTS_PER_CRITICAL * critical - POINTS_PER_WARNING * (len(issues) - critical))
 
@@ -132,7 +132,6 @@ def _fail(step: Step, reason: str, log: StepLog) -> None:
     """A failed review is no review: no score, and the person is told."""
     OutlineReview.objects.create(revision=_revision(step), is_reviewed=False, failure=reason)
     deciding.present(step.roadmap, notice="The outline was not reviewed automatically: look at it with more care.")
-
 
 
 REVIEW = StepKind(prepare=_prepare, call=_call, store=_store, fail=_fail)

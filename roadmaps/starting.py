@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.text import slugify
 
+from roadmaps import log_lines
 from roadmaps.deciding import RefusedError
 from roadmaps.designing import add_step
 from roadmaps.models import Roadmap, Step
@@ -44,4 +45,5 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
             **wishes,
         )
         add_step(roadmap, Step.Kind.ANALYSE)
-        return roadmap
+    log_lines.line(roadmap.pk, "roadmap_started", goal)
+    return roadmap

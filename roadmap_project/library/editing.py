@@ -8,7 +8,10 @@ from roadmap_project.library.subjects import Subject
 
 REMOVE = re.compile(r"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b", re.IGNORECASE)
 ADD = re.compile(r"\b(add|include|more|also|with|bring back|put back)\b", re.IGNORECASE)
-COMMON = set("a an and the of to in on for with i it is my me about please concept concepts part more also how".split())
+COMMON = {
+    *("a", "an", "and", "the", "of", "to", "in", "on", "for", "with", "i", "it", "is", "my", "me", "about", "please"),
+    *("concept", "concepts", "part", "more", "also", "how"),
+}
 
 
 def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
             "confidence": 0.2,
             "needs_clarification": True,
             "questions": [
-                "No language model is configured, so only curated concepts can be added or removed. Which ones, by name?"
+                "Without a language model only curated concepts can be added or removed. Which ones, by name?"
             ],
         }
     return {
@@ -73,7 +76,9 @@ def edit(each: Subject, tree: dict[str, Any], plan_of_edit: dict[str, Any], goal
         for action in ("remove", "add")
     }
     before = _concepts(tree)
-    kept = {concept["source"].partition("/")[2]: concept for concept in before if concept["key"] not in targets["remove"]}
+    kept = {
+        concept["source"].partition("/")[2]: concept for concept in before if concept["key"] not in targets["remove"]
+    }
     wanted = [concept for concept in each.concepts() if concept.key in kept or concept.key in targets["add"]]
     shaped = planning.stages(each, wanted, goal)
     _restore_keys(shaped, kept)

@@ -37,7 +37,9 @@ def _is_known(each: Subject, concept: SubjectConcept, level: str) -> bool:
 
 def _stage_of(each: Subject, concept: SubjectConcept) -> int:
     return next(
-        place for place, stage in enumerate(each.stages) if any(concept.key in module.concepts for module in stage.modules)
+        place
+        for place, stage in enumerate(each.stages)
+        if any(concept.key in module.concepts for module in stage.modules)
     )
 
 
@@ -48,12 +50,12 @@ def _is_needed(concept: SubjectConcept, kept: Sequence[SubjectConcept]) -> bool:
 def stages(each: Subject, kept: Sequence[SubjectConcept], goal: str) -> list[dict[str, Any]]:
     """The subject's stages and modules with only the kept concepts, numbered afresh; empty parts are gone."""
     wanted = {concept.key: concept for concept in kept}
-    shaped = []
+    shaped: list[dict[str, Any]] = []
     keys: dict[str, str] = {}
     for stage in each.stages:
-        modules = []
+        modules: list[dict[str, Any]] = []
         for module in stage.modules:
-            concepts = []
+            concepts: list[dict[str, Any]] = []
             for key in (key for key in module.concepts if key in wanted):
                 keys[key] = f"c-{len(shaped) + 1}-{len(modules) + 1}-{len(concepts) + 1}"
                 concepts.append(shaped_concept(each, wanted[key], keys, goal))
@@ -79,4 +81,7 @@ def shaped_concept(each: Subject, concept: SubjectConcept, keys: dict[str, str],
 
 
 def _part(part: Any, goal: str) -> dict[str, str]:
-    return {"name": plain_with_goal(part.name, goal)[:200], "description": plain_with_goal(part.description, goal)[:4000]}
+    return {
+        "name": plain_with_goal(part.name, goal)[:200],
+        "description": plain_with_goal(part.description, goal)[:4000],
+    }

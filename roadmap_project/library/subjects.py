@@ -98,7 +98,9 @@ def concept(subject_key: str, key: str) -> SubjectConcept:
     path = FOLDER / subject_key / f"{key}.md"
     if key not in subject(subject_key).order or not path.exists():
         raise KeyError(f"{subject_key}/{key}")
-    _, front, markdown = re.split(rf"^{re.escape(FENCE)}\n", path.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE)
+    _, front, markdown = re.split(
+        rf"^{re.escape(FENCE)}\n", path.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE
+    )
     return SubjectConcept(key=key, markdown=markdown.strip(), **tomllib.loads(front))
 
 
@@ -130,5 +132,3 @@ def with_goal(text: str, goal: str) -> str:
 
 def plain_with_goal(text: str, goal: str) -> str:
     return text.replace("{{goal}}", goal)
-
-

@@ -48,7 +48,9 @@ class LanguageModelError(Exception):
     `retry_after` is what the provider asked us to wait, in seconds.
     """
 
-    def __init__(self, message: str, *, permanent: bool, retry_after: float | None = None, outcome: str = "error") -> None:
+    def __init__(
+        self, message: str, *, permanent: bool, retry_after: float | None = None, outcome: str = "error"
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after

@@ -46,7 +46,9 @@ class Answer:
 class AskingFailedError(Exception):
     """No valid answer; `calls` says what was tried. `permanent`: asking again later will not help."""
 
-    def __init__(self, message: str, *, permanent: bool, calls: list[CallRecord], retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, permanent: bool, calls: list[CallRecord], retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.calls = calls
@@ -121,7 +123,13 @@ async def _complete(model: Provider, request: ModelRequest, repair: Turn | None,
 
 
 def _record(
-    model: Provider, request: ModelRequest, started: float, *, outcome: str, error: str = "", completion: Completion | None = None
+    model: Provider,
+    request: ModelRequest,
+    started: float,
+    *,
+    outcome: str,
+    error: str = "",
+    completion: Completion | None = None,
 ) -> CallRecord:
     return CallRecord(
         purpose=request.purpose,
@@ -148,7 +156,9 @@ def _validated(request: ModelRequest, completion: Completion) -> BaseModel:
     if completion.is_cut:
         raise InvalidAnswerError("The answer was cut off by the token limit. Answer completely, but more briefly.")
     if len(completion.text) > LARGEST_ANSWER:
-        raise InvalidAnswerError(f"The answer has {len(completion.text)} characters; at most {LARGEST_ANSWER} are taken.")
+        raise InvalidAnswerError(
+            f"The answer has {len(completion.text)} characters; at most {LARGEST_ANSWER} are taken."
+        )
     try:
         return request.answer.model_validate(json_object(completion.text), context=dict(request.limits))
     except ValidationError as error:

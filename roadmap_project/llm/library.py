@@ -86,9 +86,7 @@ def _outline(facts: Facts) -> dict[str, Any]:
 
 
 def _chosen(each: Subject, facts: Facts) -> list[SubjectConcept]:
-    return planning.chosen(
-        each, level=facts["level"], hours_per_week=facts["hours_per_week"], weeks=facts["weeks"]
-    )
+    return planning.chosen(each, level=facts["level"], hours_per_week=facts["hours_per_week"], weeks=facts["weeks"])
 
 
 def _rationale(each: Subject, kept: list[SubjectConcept], facts: Facts) -> str:
@@ -98,9 +96,9 @@ def _rationale(each: Subject, kept: list[SubjectConcept], facts: Facts) -> str:
     left_out = [concept.name for concept in each.concepts() if concept.key not in keys]
     weeks = facts["weeks"] or planning.USUAL_WEEKS
     text = (
-        f"{each.description} Your goal matches the curated subject “{each.title}”. {len(kept)} of its {len(each.order)} concepts "
-        f"were chosen for your level and {facts['hours_per_week']} hours a week over {weeks} weeks, in an order in which each "
-        "concept comes after what it builds on."
+        f"{each.description} Your goal matches the curated subject “{each.title}”. {len(kept)} of its "
+        f"{len(each.order)} concepts were chosen for your level and {facts['hours_per_week']} hours a week over "
+        f"{weeks} weeks, in an order in which each concept comes after what it builds on."
     )
     return text + (f" Left out: {', '.join(left_out)}." if left_out else "")
 
@@ -117,11 +115,17 @@ def _review(facts: Facts) -> dict[str, Any]:
     lone = sum(len(module["concepts"]) == 1 for module in modules)
     curated = "as curated"
     return {
-        "knowledge_completeness": _score(share, f"{len(concepts)} of the subject's {len(each.order)} concepts are included."),
+        "knowledge_completeness": _score(
+            share, f"{len(concepts)} of the subject's {len(each.order)} concepts are included."
+        ),
         "knowledge_progression": _score(100, "Every prerequisite comes before the concept that needs it (checked)."),
         "stage_coherence": _score(100, f"The stages are {curated}."),
-        "module_clarity": _score(100 - 100 * lone / len(modules), f"{lone} of {len(modules)} modules hold a single concept."),
-        "user_alignment": _score(100 * budget / max(hours, budget), f"{hours:g} hours of learning, {budget:g} hours of time."),
+        "module_clarity": _score(
+            100 - 100 * lone / len(modules), f"{lone} of {len(modules)} modules hold a single concept."
+        ),
+        "user_alignment": _score(
+            100 * budget / max(hours, budget), f"{hours:g} hours of learning, {budget:g} hours of time."
+        ),
         "issues": _time_issue(hours, budget, facts),
         "suggestions": [],
     }
@@ -153,7 +157,9 @@ def _subject_of(concepts: list[dict[str, Any]], facts: Facts) -> Subject:
 
 def _tree_subject(facts: Facts) -> Subject:
     tree = facts["tree"]
-    return _subject_of([c for stage in tree["stages"] for module in stage["modules"] for c in module["concepts"]], facts)
+    return _subject_of(
+        [c for stage in tree["stages"] for module in stage["modules"] for c in module["concepts"]], facts
+    )
 
 
 def _edit_plan(facts: Facts) -> dict[str, Any]:

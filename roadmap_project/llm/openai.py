@@ -76,6 +76,12 @@ class OpenAIProvider:
             output_tokens=usage.completion_tokens if usage else 0,
         )
 
+    async def close(self) -> None:
+        """Give the client's sockets back; the next request opens a new one."""
+        client, self._client = self._client, None
+        if client:
+            await client.close()
+
     def _current_client(self) -> openai.AsyncOpenAI:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
@@ -91,7 +97,10 @@ def _messages(request: ModelRequest, repair: Turn | None, way: str) -> Any:
     if repair:
         messages += [
             {"role": "assistant", "content": repair.answer},
-            {"role": "user", "content": f"That answer cannot be used: {repair.problem}\nGive the whole corrected answer."},
+            {
+                "role": "user",
+                "content": f"That answer cannot be used: {repair.problem}\nGive the whole corrected answer.",
+            },
         ]
     return messages
 
@@ -125,12 +134,14 @@ def _translated(error: openai.OpenAIError) -> LanguageModelError:
             outcome=f"http_{error.status_code}",
         )
     if isinstance(error, openai.APIConnectionError):
-        return LanguageModelError(f"no connection to the provider: {error.__cause__ or error}", permanent=False, outcome="connection")
+        return LanguageModelError(
+            f"no connection to the provider: {error.__cause__ or error}", permanent=False, outcome="connection"
+        )
     return LanguageModelError(str(error), permanent=False)
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds; the header's date form is rare and read as unknown. Bounded: a provider's typo must not stop us for a day."""
+    """Seconds, an hour at most: a provider's typo must not stop us for a day. The header's date form is not read."""
     try:
         return min(max(float(value), 0.0), 3600.0) if value else None
     except ValueError:

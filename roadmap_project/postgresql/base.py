@@ -69,8 +69,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         is_cluster = process.current.stop_event is not None
         if is_cluster and threading.current_thread() is not threading.main_thread():
             raise ConnectionBudgetExceededError(
-                f"thread {threading.current_thread().name!r} of {process.current.service}:{process.current.kind} may not "
-                "use the database: the connection budget allots one connection to a cluster's process, its main thread's."
+                f"thread {threading.current_thread().name!r} of {process.current.service}:{process.current.kind} "
+                "may not use the database: the connection budget allots a cluster's process one connection, for its "
+                "main thread."
             )
 
     def _uncount(self) -> None:
@@ -79,6 +80,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> None:
         try:
-            super()._close()
+            super()._close()  # type: ignore[misc]
         finally:
             self._uncount()

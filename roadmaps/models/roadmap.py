@@ -1,6 +1,7 @@
 """What somebody wants to learn, and how far the system is with it."""
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -11,7 +12,7 @@ class RoadmapQuerySet(models.QuerySet["Roadmap"]):
     def kept(self) -> "RoadmapQuerySet":
         return self.filter(deleted_at__isnull=True)
 
-    def for_owner(self, user: object) -> "RoadmapQuerySet":
+    def for_owner(self, user: User) -> "RoadmapQuerySet":
         return self.kept().filter(owner=user)
 
     def being_made(self) -> "RoadmapQuerySet":
@@ -49,7 +50,9 @@ class Roadmap(models.Model):
     GOAL_LENGTH = 1000
 
     slug = models.SlugField(max_length=120, unique=True)
-    token = models.CharField(max_length=8, unique=True, editable=False)  # the slug's last part; the words before it may change
+    token = models.CharField(
+        max_length=8, unique=True, editable=False
+    )  # the slug's last part; the words before it may change
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="roadmaps")
     goal = models.TextField(max_length=GOAL_LENGTH)
     level = models.CharField(max_length=20, choices=Level, default=Level.BEGINNER)

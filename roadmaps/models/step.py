@@ -93,15 +93,19 @@ class Step(models.Model):
         Kind.LINKS: "logs",
     }
 
-    # `attempts` counts a provider's answers and errors, `losses` the leases that ran out (a step that kills its worker).
+    # `attempts` counts a provider's answers and errors, `losses` leases that ran out (a step that kills its worker).
     MOST_ATTEMPTS = 4
     MOST_LOSSES = 5
 
     kind = models.CharField(max_length=12, choices=Kind)
     queue = models.CharField(max_length=12, editable=False)
     roadmap = models.ForeignKey("roadmaps.Roadmap", on_delete=models.CASCADE, related_name="steps")
-    concept = models.ForeignKey("roadmaps.Concept", null=True, blank=True, on_delete=models.CASCADE, related_name="steps")
-    feedback = models.ForeignKey("roadmaps.Feedback", null=True, blank=True, on_delete=models.CASCADE, related_name="steps")
+    concept = models.ForeignKey(
+        "roadmaps.Concept", null=True, blank=True, on_delete=models.CASCADE, related_name="steps"
+    )
+    feedback = models.ForeignKey(
+        "roadmaps.Feedback", null=True, blank=True, on_delete=models.CASCADE, related_name="steps"
+    )
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     wish = models.TextField(blank=True, help_text="What the person asked for when regenerating.")
     payload = models.JSONField(default=dict, blank=True, help_text="What the step before hands on: a plan, a round.")
@@ -109,6 +113,7 @@ class Step(models.Model):
     rank = models.FloatField(help_text="Lower first; fixed at creation.")
     attempts = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=100, blank=True, help_text="Who claimed it last: host and process id.")
     lease_token = models.UUIDField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
@@ -122,7 +127,9 @@ class Step(models.Model):
     class Meta:
         constraints = [
             # A concept's piece is one row for ever, rewritten in place; the workflow's steps leave a trail.
-            models.UniqueConstraint(name="step_once_per_piece", fields=["concept", "kind"], condition=Q(concept__isnull=False)),
+            models.UniqueConstraint(
+                name="step_once_per_piece", fields=["concept", "kind"], condition=Q(concept__isnull=False)
+            ),
             models.UniqueConstraint(
                 name="step_one_active_per_kind",
                 fields=["roadmap", "kind"],

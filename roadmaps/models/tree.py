@@ -1,5 +1,6 @@
 """The parts of a roadmap, in order."""
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 
@@ -45,7 +46,7 @@ class Module(models.Model):
 
 
 class ConceptQuerySet(models.QuerySet["Concept"]):
-    def for_owner(self, user: object) -> "ConceptQuerySet":
+    def for_owner(self, user: User) -> "ConceptQuerySet":
         return self.filter(roadmap__owner=user, roadmap__deleted_at__isnull=True)
 
 

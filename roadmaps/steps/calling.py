@@ -29,7 +29,7 @@ class Finished:
 
 
 @cache
-def _loop() -> asyncio.AbstractEventLoop:
+def event_loop() -> asyncio.AbstractEventLoop:
     """This process's event loop, in a daemon thread that may not open a database connection."""
     loop = asyncio.new_event_loop()
     is_running = threading.Event()
@@ -56,7 +56,7 @@ class Calls:
 
     def begin(self, step: Step, request: Any) -> None:
         call = kinds.definition(step.kind).call
-        self._futures[step.lease_token] = asyncio.run_coroutine_threadsafe(self._run(step, call(request)), _loop())
+        self._futures[step.lease_token] = asyncio.run_coroutine_threadsafe(self._run(step, call(request)), event_loop())
 
     async def _run(self, step: Step, call: Any) -> None:
         try:

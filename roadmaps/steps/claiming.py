@@ -1,5 +1,7 @@
 """Which waiting steps does this worker take next?"""
 
+import os
+import socket
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,10 +14,11 @@ from roadmaps.models import ProviderPause, Step
 
 MODEL_QUEUES = ("content", "workflow")
 
-# Any number that nobody else uses: the lock under which the installation's calls in flight are counted.
+# Advisory locks, any numbers that nobody else uses: what is counted under them must not change meanwhile.
 IN_FLIGHT_LOCK = 7_364_001
+LAST_WORKER_LOCK = 7_364_002
 
-# The CTE is materialised because a plain `IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)` may be run again and claim more.
+# The CTE is materialised: a plain `IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)` may be run again and claim more.
 CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT id FROM roadmaps_step
@@ -26,7 +29,8 @@ WITH picked AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE roadmaps_step step
-SET state = 'running', lease_token = gen_random_uuid(), lease_expires_at = now() + %(lease)s, started_at = now(), finished_at = NULL
+SET state = 'running', worker = %(worker)s, lease_token = gen_random_uuid(), lease_expires_at = now() + %(lease)s,
+    started_at = now(), finished_at = NULL
 FROM picked WHERE step.id = picked.id
 RETURNING step.*
 """
@@ -36,13 +40,13 @@ def claim(queue: str, slots: int) -> list[Step]:
     """Take up to `slots` due steps, best rank first, each with a fresh lease; in a transaction of its own.
 
     Two workers never get the same step. Gives nothing while the queue's provider asked us to wait, and no more than
-    LLM_MAX_IN_FLIGHT leaves over all workers.
+    LLM_MAX_IN_FLIGHT leaves over all workers. On the logs queue one worker stays free for log lines and sweeps.
     """
     uses_model = queue in MODEL_QUEUES
     with transaction.atomic():
         if uses_model and settings.LLM_MAX_IN_FLIGHT:
             slots = min(slots, _free_in_installation())
-        if slots <= 0:
+        if slots <= 0 or (queue == "logs" and _is_last_free_worker(queue)):
             return []
         steps = list(
             Step.objects.raw(
@@ -51,6 +55,7 @@ def claim(queue: str, slots: int) -> list[Step]:
                     "queue": queue,
                     "provider": settings.LLM_PROVIDER if uses_model else "",
                     "slots": slots,
+                    "worker": _worker(),
                     "lease": timedelta(seconds=settings.LEASE_SECONDS),
                 },
             )
@@ -59,12 +64,29 @@ def claim(queue: str, slots: int) -> list[Step]:
     return sorted(steps, key=lambda step: (step.rank, step.pk))
 
 
+def _worker() -> str:
+    return f"{socket.gethostname()[:80]}:{os.getpid()}"
+
+
 def _free_in_installation() -> int:
-    """Slots that the installation's cap leaves; holds an advisory lock until the transaction ends, so that two claims cannot both take the last."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IN_FLIGHT_LOCK])
+    """Slots that the installation's cap leaves."""
+    _one_at_a_time(IN_FLIGHT_LOCK)
     running = Step.objects.filter(state=Step.State.RUNNING, queue__in=MODEL_QUEUES).count()
     return int(settings.LLM_MAX_IN_FLIGHT) - running
+
+
+def _is_last_free_worker(queue: str) -> bool:
+    """Whether every other worker of the queue holds steps."""
+    _one_at_a_time(LAST_WORKER_LOCK)
+    service = settings.CONNECTION_BUDGET.service(queue)
+    others = Step.objects.filter(state=Step.State.RUNNING, queue=queue).exclude(worker=_worker())
+    return others.values("worker").distinct().count() >= max(1, (service.processes - 1) * service.replicas)
+
+
+def _one_at_a_time(lock: int) -> None:
+    """Until the transaction ends, so that two claims cannot both take the last place."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
 
 
 def seconds_until_due(queue: str) -> float | None:
@@ -82,5 +104,7 @@ def seconds_until_due(queue: str) -> float | None:
 def _pause_seconds(queue: str) -> float:
     if queue not in MODEL_QUEUES:
         return 0.0
-    pause = ProviderPause.objects.filter(provider=settings.LLM_PROVIDER).values_list(F("until") - Now(), flat=True).first()
+    pause = (
+        ProviderPause.objects.filter(provider=settings.LLM_PROVIDER).values_list(F("until") - Now(), flat=True).first()
+    )
     return float(pause.total_seconds()) if pause else 0.0

@@ -27,9 +27,7 @@ def drain(queue: str) -> int:
     Two drains of one queue share its rows. Ends early when nothing waits, or when the cluster stops: what has not
     answered within STOP_GRACE is handed back.
     """
-    if process.is_stopping() or waking.is_one_too_many(queue):
-        return 0
-    return _Drain(queue).run()
+    return 0 if process.is_stopping() else _Drain(queue).run()
 
 
 class _Drain:
@@ -99,7 +97,7 @@ class _Drain:
             request = patiently(lambda: kinds.definition(step.kind).prepare(step))
         except LOST_CONNECTION:
             raise
-        except Exception as error:  # noqa: BLE001  a step that cannot be prepared fails alone
+        except Exception as error:
             log.exception("step_prepare_failed", step=step.pk, kind=step.kind)
             store([Finished(step, error=error)])
         else:
@@ -120,7 +118,7 @@ class _Drain:
         return process.is_stopping() or self._may_claim()
 
     def _wait_until_due(self) -> bool:
-        """With nothing in flight: wait for a step that becomes due within the drain's time. False when there is none."""
+        """With nothing in flight: wait for a step that becomes due in the drain's time. False when there is none."""
         if self.stops_at is not None:
             return False
         due_in = patiently(lambda: claiming.seconds_until_due(self.queue))
@@ -142,4 +140,4 @@ class _Drain:
         with transaction.atomic():
             due_in = claiming.seconds_until_due(self.queue)
             if due_in is not None and due_in < 1:
-                waking.wake_another(self.queue) if self.stops_at is None else waking.wake(self.queue)
+                waking.wake_another(self.queue)

@@ -95,7 +95,7 @@ def _store_one(step: Step, finished: Finished) -> StepLog:
         lines.line("step_done", step.get_kind_display(), seconds=_seconds(step), attempts=step.attempts)
     except LOST_CONNECTION:
         raise
-    except Exception as error:  # noqa: BLE001  one bad result must not take the others' transaction along
+    except Exception as error:
         log.exception("step_store_failed", step=step.pk, kind=step.kind)
         lines.lines.clear()
         fail(step, f"the result could not be saved: {error}", lines)
@@ -130,7 +130,11 @@ def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:
     step.not_before = timezone.now() + timedelta(seconds=seconds)
     step.save(update_fields=["state", "last_error", "lease_token", "lease_expires_at", "not_before", "attempts"])
     lines.line(
-        "step_put_back", reason, level=LogEntry.Level.WARNING, attempts=step.attempts, next_try_in_seconds=round(seconds)
+        "step_put_back",
+        reason,
+        level=LogEntry.Level.WARNING,
+        attempts=step.attempts,
+        next_try_in_seconds=round(seconds),
     )
 
 
@@ -148,7 +152,16 @@ def end(step: Step, state: str) -> None:
     step.state, step.finished_at = state, timezone.now()
     step.lease_token, step.lease_expires_at, step.not_before = None, None, None
     step.save(
-        update_fields=["state", "finished_at", "lease_token", "lease_expires_at", "not_before", "last_error", "attempts", "losses"]
+        update_fields=[
+            "state",
+            "finished_at",
+            "lease_token",
+            "lease_expires_at",
+            "not_before",
+            "last_error",
+            "attempts",
+            "losses",
+        ]
     )
 
 

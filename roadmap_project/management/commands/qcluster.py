@@ -17,7 +17,12 @@ from roadmap_project.llm import asking
 log = structlog.get_logger(__name__)
 
 # Imported before the fork, so that the workers share the pages.
-PRELOADED = ("roadmaps.tasks.drain", "content.tasks.check_links_again", "content.writing.TUTORIAL", "roadmaps.editing.EDIT")
+PRELOADED = (
+    "roadmaps.tasks.drain",
+    "content.tasks.check_links_again",
+    "content.writing.TUTORIAL",
+    "roadmaps.editing.EDIT",
+)
 
 
 class Command(BaseCommand):
@@ -40,7 +45,13 @@ class Command(BaseCommand):
         service = settings.CONNECTION_BUDGET.service(name)
         cluster = Cluster(name)
         cluster.start()
-        log.info("cluster_started", queue=name, workers=service.processes, in_flight=service.in_flight, connections=service.peak)
+        log.info(
+            "cluster_started",
+            queue=name,
+            workers=service.processes,
+            in_flight=service.in_flight,
+            connections=service.peak,
+        )
         if options["run_once"]:
             cluster.stop()
             return

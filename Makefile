@@ -1,0 +1,71 @@
+# The commands of this project. `make` alone says what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+export GOAL ?= Learn Python programming
+export DEBUG ?= 1
+export LINK_CHECKS ?= off
+export PYTHONDONTWRITEBYTECODE ?= 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo run test check format lock clean
+
+help:
+	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
+	@echo "make run     the same processes, kept up at http://127.0.0.1:$(PORT)"
+	@echo "make test    the whole suite against a private PostgreSQL"
+	@echo "make check   format, lint, types, import rules, migrations"
+	@echo "make format  apply the format"
+	@echo "make lock    renew the hashed requirements"
+	@echo "make clean   remove the environment and every private database of this clone"
+
+# A stamp for each set of requirements: what changed is installed, the rest is not looked at.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: $(BIN)/python requirements.txt requirements-run.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-run.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# DATABASE_URL of the environment wins; else a private server that is stopped again.
+with_database = $(BIN)/python -m roadmap_project.dev_database run --name $(1) --
+
+demo: $(VENV)/run.stamp
+	@$(call with_database,demo) $(BIN)/python manage.py demo "$$GOAL"
+
+run: $(VENV)/run.stamp
+	@$(call with_database,dev) sh -c '$(BIN)/python manage.py migrate --noinput --verbosity 0 \
+		&& $(BIN)/python manage.py staff_login \
+		&& echo "open http://127.0.0.1:$(PORT)" \
+		&& HOST=127.0.0.1 exec $(BIN)/honcho start --port $(PORT) web workflow content logs'
+
+test: $(VENV)/dev.stamp
+	@$(call with_database,test) $(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/djade --target-version 5.2 --check $$(git ls-files '*.html')
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	@$(call with_database,test) $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/djade --target-version 5.2 $$(git ls-files '*.html') || true
+
+lock: $(VENV)/dev.stamp
+	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.txt
+	$(BIN)/uv pip compile -q --group run --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-run.txt
+	$(BIN)/uv pip compile -q --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-dev.txt
+
+clean:
+	-$(PYTHON) -m roadmap_project.dev_database remove --all
+	rm -rf $(VENV) .dev staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,69 @@
+"""What every test may ask for."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from roadmap_project import process
+from roadmap_project.llm import asking
+from roadmaps import starting
+from roadmaps.models import Roadmap
+from roadmaps.steps import calling, draining
+from tests.stub_model import StubModel
+
+
+@pytest.fixture(autouse=True)
+def _short_drains(settings):
+    """A drain waits for steps that are put back as long as its time allows: in tests not at all."""
+    settings.DRAIN_SECONDS = 10
+
+
+@pytest.fixture
+def person(db):
+    return get_user_model().objects.create_user("ada", password="correct horse battery")
+
+
+@pytest.fixture
+def stub(settings) -> Iterator[StubModel]:
+    """A model behind the real SDK, answering at once; what it was asked is counted."""
+    with StubModel(concepts=18) as model:
+        settings.LLM_PROVIDER = "openai"
+        settings.OPENAI_API_KEY = "stub"
+        settings.OPENAI_BASE_URL = model.url
+        settings.LINK_CHECKS = False
+        asking.provider.cache_clear()
+        yield model
+        close = getattr(asking.provider(), "close", None)
+        if close:
+            asyncio.run_coroutine_threadsafe(close(), calling.event_loop()).result(10)
+        asking.provider.cache_clear()
+
+
+@pytest.fixture
+def library(settings) -> Iterator[None]:
+    settings.LLM_PROVIDER = "library"
+    settings.LINK_CHECKS = False
+    asking.provider.cache_clear()
+    yield
+    asking.provider.cache_clear()
+
+
+@pytest.fixture
+def stop_event(monkeypatch):
+    """As if this process were a cluster's worker; set it to ask the worker to stop."""
+    event = threading.Event()
+    monkeypatch.setattr(process.current, "stop_event", event)
+    return event
+
+
+@pytest.fixture
+def reviewed(person, stub) -> Roadmap:
+    """A roadmap whose outline waits for the person."""
+    roadmap = starting.start(owner=person, goal="Learn to test software", level="beginner")
+    draining.drain("workflow")
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.IN_REVIEW, roadmap.notice
+    return roadmap

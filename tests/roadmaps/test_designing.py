@@ -1,0 +1,235 @@
+"""From a goal to an outline that waits for the person, and back when they ask for changes."""
+
+import uuid
+
+import pytest
+from django.db import transaction
+
+from roadmaps import deciding, outline, starting
+from roadmaps.deciding import RefusedError
+from roadmaps.models import Feedback, LogEntry, ModelCall, OutlineRevision, Roadmap, Step
+from roadmaps.steps import draining
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_goal_becomes_a_reviewed_outline(reviewed):
+    revision = outline.latest(reviewed)
+
+    assert reviewed.slug.endswith(f"-{reviewed.token}")
+    assert reviewed.concepts.count() == len(outline.tree_of(revision).concepts()) >= 18
+    assert reviewed.weeks * reviewed.hours_per_week >= reviewed.hours > 0
+    assert revision.review.is_reviewed
+    assert set(revision.review.scores) == {
+        "knowledge_completeness",
+        "knowledge_progression",
+        "stage_coherence",
+        "module_clarity",
+        "user_alignment",
+    }
+    assert ModelCall.objects.filter(roadmap=reviewed, outcome="ok").count() == 3
+    assert LogEntry.objects.filter(roadmap=reviewed, event="outline_designed").exists()
+
+
+def test_the_overall_score_is_weighted_less_points_for_issues(reviewed):
+    review = outline.latest(reviewed).review
+    weights = {
+        "knowledge_completeness": 0.30,
+        "knowledge_progression": 0.25,
+        "stage_coherence": 0.20,
+        "module_clarity": 0.15,
+        "user_alignment": 0.10,
+    }
+
+    weighted = sum(weights[name] * score["score"] for name, score in review.scores.items())
+    warnings = [issue for issue in review.issues if issue["severity"] == "warning"]
+    assert review.overall == pytest.approx(weighted - 5 * len(warnings))
+    assert review.passes
+
+
+def test_a_double_click_on_start_gives_one_roadmap(person, stub):
+    key = uuid.uuid4()
+
+    first = starting.start(owner=person, goal="Learn chess", request_key=key)
+    second = starting.start(owner=person, goal="Learn chess", request_key=key)
+
+    assert first == second
+    assert Step.objects.count() == 1
+
+
+@pytest.mark.parametrize("goal", ["", "   ", "\x00", "x" * 10_000])
+def test_an_unusable_goal_is_refused_with_a_reason(person, goal):
+    with pytest.raises(RefusedError, match=r"what you want to learn|at most 1,000 characters"):
+        starting.start(owner=person, goal=goal)
+
+    assert not Roadmap.objects.exists()
+
+
+def test_more_than_the_allowed_roadmaps_at_once_are_refused(person, stub, settings):
+    settings.MAX_ACTIVE_ROADMAPS = 1
+    starting.start(owner=person, goal="Learn chess")
+
+    with pytest.raises(RefusedError, match="1 of your roadmaps"):
+        starting.start(owner=person, goal="Learn go")
+
+
+def test_critical_issues_are_edited_automatically_at_most_three_times(person, stub):
+    stub.faults([{"purpose": "review", "fault": "critical"}])
+
+    roadmap = starting.start(owner=person, goal="Learn to test software")
+    draining.drain("workflow")
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.IN_REVIEW
+    assert roadmap.revisions.filter(author=OutlineRevision.Author.AUTOMATIC_EDIT).count() == 3
+    assert not outline.latest(roadmap).review.passes
+
+
+def test_an_edit_that_mends_the_outline_ends_the_rounds(person, stub):
+    roadmap = starting.start(owner=person, goal="Learn about FLAWED outlines")
+    draining.drain("workflow")
+
+    assert roadmap.revisions.filter(author=OutlineRevision.Author.AUTOMATIC_EDIT).count() == 1
+    assert outline.latest(roadmap).review.passes
+
+
+def test_F2_a_failed_review_is_not_a_review(person, stub):
+    stub.faults([{"purpose": "review", "fault": "unauthorized"}])
+
+    roadmap = starting.start(owner=person, goal="Learn to test software")
+    draining.drain("workflow")
+
+    roadmap.refresh_from_db()
+    review = outline.latest(roadmap).review
+    assert roadmap.state == Roadmap.State.IN_REVIEW
+    assert (review.is_reviewed, review.overall) == (False, None)
+    assert "not reviewed" in roadmap.notice
+
+
+def test_a_refused_key_fails_the_roadmap_with_the_providers_words(person, stub):
+    stub.faults([{"purpose": "goal_analysis", "fault": "unauthorized"}])
+
+    roadmap = starting.start(owner=person, goal="Learn to test software")
+    draining.drain("workflow")
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.FAILED
+    assert "401" in roadmap.notice
+    assert ModelCall.objects.get(roadmap=roadmap).outcome == "http_401"
+
+
+def test_D5_retry_after_failure_starts_with_a_clean_slate(person, stub):
+    stub.faults([{"purpose": "goal_analysis", "fault": "unauthorized", "times": 1}])
+    roadmap = starting.start(owner=person, goal="Learn to test software")
+    draining.drain("workflow")
+
+    deciding.retry(roadmap.pk)
+
+    step = roadmap.steps.get()
+    roadmap.refresh_from_db()
+    assert (step.state, step.attempts, step.last_error, step.finished_at) == ("waiting", 0, "", None)
+    assert (roadmap.state, roadmap.notice) == ("designing", "")
+    draining.drain("workflow")
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.IN_REVIEW
+
+
+def test_a_person_asks_for_changes_and_sees_what_changed(reviewed, person):
+    feedback = deciding.request_changes(reviewed.pk, text="More practice, please", author=person)
+    draining.drain("workflow")
+
+    feedback.refresh_from_db()
+    reviewed.refresh_from_db()
+    revision = outline.latest(reviewed)
+    assert (feedback.state, reviewed.state) == (Feedback.State.DONE, Roadmap.State.IN_REVIEW)
+    assert (revision.number, revision.author) == (2, OutlineRevision.Author.REQUESTED_EDIT)
+    assert revision.changes["changed"]
+    assert revision.review.is_reviewed
+
+
+def test_an_unclear_request_is_answered_with_questions(reviewed, person):
+    feedback = deciding.request_changes(reviewed.pk, text="UNCLEAR", author=person)
+    draining.drain("workflow")
+
+    feedback.refresh_from_db()
+    reviewed.refresh_from_db()
+    assert feedback.state == Feedback.State.QUESTION
+    assert feedback.questions
+    assert reviewed.state == Roadmap.State.IN_REVIEW
+    assert reviewed.revisions.count() == 1
+
+
+def test_F4_changes_without_words_are_refused(reviewed, person):
+    with pytest.raises(RefusedError, match="what should change"):
+        deciding.request_changes(reviewed.pk, text="  ", author=person)
+
+
+def test_B4_a_double_click_on_request_changes_gives_one_request(reviewed, person):
+    first = deciding.request_changes(reviewed.pk, text="Shorter", author=person)
+    second = deciding.request_changes(reviewed.pk, text="Shorter", author=person)
+
+    assert first == second
+    assert reviewed.steps.filter(kind=Step.Kind.PLAN).count() == 1
+
+
+def test_F5_a_request_after_three_automatic_rounds_has_its_own(person, stub):
+    stub.faults([{"purpose": "review", "fault": "critical", "times": 4}])
+    roadmap = starting.start(owner=person, goal="Learn to test software")
+    draining.drain("workflow")
+
+    feedback = deciding.request_changes(roadmap.pk, text="Shorter", author=person)
+    draining.drain("workflow")
+
+    feedback.refresh_from_db()
+    assert feedback.state == Feedback.State.DONE
+    assert outline.latest(roadmap).number == 5
+
+
+def test_an_edit_that_fails_leaves_the_version_before_it(reviewed, person, stub):
+    stub.faults([{"purpose": "edited_outline", "fault": "empty"}])
+
+    feedback = deciding.request_changes(reviewed.pk, text="Shorter", author=person)
+    draining.drain("workflow")
+
+    feedback.refresh_from_db()
+    reviewed.refresh_from_db()
+    assert feedback.state == Feedback.State.FAILED
+    assert reviewed.state == Roadmap.State.IN_REVIEW
+    assert "could not be changed" in reviewed.notice
+    assert reviewed.revisions.count() == 1
+
+
+def test_skipping_the_review_goes_on_to_writing(person, stub):
+    roadmap = starting.start(owner=person, goal="Learn to test software", skips_review=True)
+    draining.drain("workflow")
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.WRITING
+    assert roadmap.steps.content().count() == 3 * roadmap.concepts.count()
+
+
+def test_a_kept_concept_keeps_its_row_through_an_edit(reviewed, person):
+    before = dict(reviewed.concepts.values_list("key", "pk"))
+
+    deciding.request_changes(reviewed.pk, text="More practice, please", author=person)
+    draining.drain("workflow")
+
+    after = dict(reviewed.concepts.values_list("key", "pk"))
+    assert {key: pk for key, pk in after.items() if key in before} == {
+        key: before[key] for key in after if key in before
+    }
+    assert set(reviewed.concepts.values_list("position", flat=True)) == set(range(len(after)))
+
+
+def test_C9_a_removed_concept_is_gone_from_every_total(reviewed):
+    tree = outline.tree_of(outline.latest(reviewed))
+    removed = tree.stages[-1].modules[-1].concepts.pop()
+    hours = reviewed.hours
+
+    with transaction.atomic():
+        outline.revise(Roadmap.objects.locked(reviewed.pk), tree, author=OutlineRevision.Author.HAND, reason="")
+
+    reviewed.refresh_from_db()
+    assert not reviewed.concepts.filter(key=removed.key).exists()
+    assert reviewed.hours == pytest.approx(hours - removed.hours)
+    assert outline.latest(reviewed).changes["removed"] == [removed.key]

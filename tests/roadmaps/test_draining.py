@@ -1,0 +1,576 @@
+"""The engine: claims, calls without a connection, stores, failures, leases."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import connection, connections, transaction
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from content.models import Quiz, ResourceList, Tutorial
+from roadmap_project.connections import ConnectionHeldError
+from roadmap_project.llm.asking import AskingFailedError
+from roadmaps import deciding
+from roadmaps.models import LogEntry, ModelCall, ProviderPause, QueueHeartbeat, Roadmap, Step
+from roadmaps.models.step import rank_of
+from roadmaps.steps import claiming, draining, kinds, storing, sweeping
+from roadmaps.steps.calling import Finished
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def writing(reviewed) -> Roadmap:
+    """A roadmap whose pieces wait to be written."""
+    return deciding.approve(reviewed.pk)
+
+
+def in_thread(function, *arguments):
+    """Run beside the test, with a connection of its own that is closed again."""
+
+    def run():
+        try:
+            return function(*arguments)
+        finally:
+            connections.close_all()
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(run)
+    pool.shutdown(wait=False)
+    return future
+
+
+def server_count() -> int:
+    """Connections to the test database, counted by somebody who is not one of us."""
+    parameters = {**connection.get_connection_params(), "dbname": "postgres", "application_name": "observer"}
+    parameters.pop("cursor_factory", None), parameters.pop("context", None)
+    with psycopg.connect(**parameters) as observer:
+        row = observer.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name <> 'observer'",
+            [connection.settings_dict["NAME"]],
+        ).fetchone()
+    return row[0]
+
+
+def wait_until(condition, seconds=10.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_every_concept_gets_its_three_pieces(writing):
+    draining.drain("content")
+
+    writing.refresh_from_db()
+    concepts = writing.concepts.count()
+    assert writing.state == Roadmap.State.READY
+    for model in (Tutorial, ResourceList, Quiz):
+        assert model.objects.current().filter(concept__roadmap=writing).count() == concepts
+    calls = ModelCall.objects.filter(roadmap=writing, concept__isnull=False)
+    assert calls.count() == 3 * concepts
+    assert all(call.input_tokens and call.output_tokens and call.cost > 0 for call in calls)
+
+
+def test_a_claim_takes_exactly_what_it_was_asked_for(writing):
+    assert len(claiming.claim("content", 7)) == 7
+    assert Step.objects.filter(state="running").count() == 7
+
+
+def test_claims_at_the_same_time_never_take_the_same_step(writing):
+    with ThreadPoolExecutor(4) as pool:
+
+        def work():
+            try:
+                return [step.pk for _ in range(3) for step in claiming.claim("content", 5)]
+            finally:
+                connections.close_all()
+
+        taken = [pk for future in [pool.submit(work) for _ in range(4)] for pk in future.result()]
+
+    assert len(taken) == len(set(taken)) == min(60, 3 * writing.concepts.count())
+
+
+def test_the_first_concepts_of_every_roadmap_come_before_the_tenth_of_any(writing, person):
+    second = Roadmap.objects.create(owner=person, goal="later", token="later123", slug="later-later123")
+    Step.objects.create(roadmap=second, kind=Step.Kind.TUTORIAL, rank=rank_of(0))
+
+    claimed = claiming.claim("content", 6)
+
+    assert second.pk in {step.roadmap_id for step in claimed}
+    assert [step.rank for step in claimed] == sorted(step.rank for step in claimed)
+
+
+def test_old_work_overtakes_new(writing, person):
+    old = Step.objects.filter(concept__position=3).first()
+    Step.objects.filter(pk=old.pk).update(rank=rank_of(3) - 4)
+
+    assert claiming.claim("content", 1)[0].pk == old.pk
+
+
+def test_a_claim_reads_no_more_than_it_takes(writing):
+    row = Step.objects.waiting().filter(queue="content").first()
+    Step.objects.bulk_create(
+        Step(roadmap=writing, kind=Step.Kind.LINKS, queue="content", rank=row.rank + number, state="done")
+        for number in range(3000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE roadmaps_step")
+        parameters = {"queue": "content", "provider": "x", "slots": 5, "lease": timedelta(seconds=9), "worker": "w"}
+        cursor.execute("EXPLAIN " + claiming.CLAIM, parameters)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "step_claim" in plan
+    assert "Seq Scan on roadmaps_step" not in plan
+
+
+def test_A4_no_connection_is_held_while_all_calls_wait(writing, stub):
+    stub.hold()
+    done = []
+    drained = threading.Thread(target=lambda: done.append(_drain_and_close("content")))
+    drained.start()
+    try:
+        stub.wait_for(settings_in_flight("content"))
+        connections.close_all()
+
+        wait_until(lambda: server_count() == 0)
+    finally:
+        stub.release()
+        drained.join(30)
+    assert done == [3 * writing.concepts.count()]
+
+
+def _drain_and_close(queue):
+    try:
+        return draining.drain(queue)
+    finally:
+        connections.close_all()
+
+
+def settings_in_flight(queue):
+    from django.conf import settings
+
+    return settings.CONNECTION_BUDGET.service(queue).in_flight
+
+
+def test_a_call_that_uses_the_database_is_refused_by_the_backend(writing, monkeypatch):
+    async def call(request):
+        Roadmap.objects.count()
+
+    definition = kinds.definition("tutorial")
+    monkeypatch.setattr(
+        kinds, "definition", lambda kind: kinds.StepKind(definition.prepare, definition.store, definition.fail, call)
+    )
+    Step.objects.exclude(pk=Step.objects.filter(kind="tutorial").first().pk).delete()
+
+    draining.drain("content")
+
+    step = Step.objects.get()
+    assert step.state == "failed"
+    assert "may not open a database connection" in step.last_error or "async" in step.last_error
+
+
+def test_the_calls_thread_may_not_open_a_connection():
+    from roadmaps.steps.calling import event_loop
+
+    async def query():
+        return None
+
+    import asyncio
+
+    async def in_loop():
+        connections["default"].inc_thread_sharing()
+        return connections["default"].get_new_connection({})
+
+    with pytest.raises(ConnectionHeldError, match="model calls' thread"):
+        asyncio.run_coroutine_threadsafe(in_loop(), event_loop()).result(5)
+
+
+def test_D6_partly_ready_says_how_many_and_retry_makes_only_those(writing, stub):
+    stub.faults([{"purpose": "quiz", "match": writing.concepts.first().name, "fault": "unauthorized"}])
+    draining.drain("content")
+    writing.refresh_from_db()
+    failed = writing.steps.filter(state="failed").count()
+    assert writing.state == Roadmap.State.PARTLY_READY
+    assert failed >= 1
+    assert f"{failed} could not be written" in writing.notice
+
+    stub.reset()
+    deciding.retry(writing.pk)
+    draining.drain("content")
+
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.READY
+    assert [record.purpose for record in stub.requests()] == ["quiz"] * failed
+
+
+def test_D7_when_all_fail_the_roadmap_has_failed(writing, stub):
+    stub.faults([{"fault": "unauthorized"}])
+
+    draining.drain("content")
+
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.FAILED
+    assert "401" in writing.steps.content().first().last_error
+
+
+def test_a_transient_error_puts_the_step_back_with_a_delay(writing, stub):
+    Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
+    stub.reset()
+    stub.faults([{"fault": "server_error"}])
+
+    draining.drain("content")
+
+    step = Step.objects.get()
+    assert (step.state, step.attempts) == ("waiting", 1)
+    assert step.not_before > timezone.now()
+    assert "500" in step.last_error
+    assert len(stub.requests()) == 2  # tried once more inside the call
+
+
+def test_transient_errors_end_in_failure(writing, stub):
+    Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
+    stub.faults([{"fault": "unavailable"}])
+
+    for _ in range(Step.MOST_ATTEMPTS):
+        draining.drain("content")
+        Step.objects.update(not_before=None)
+
+    step = Step.objects.get()
+    assert (step.state, step.attempts) == ("failed", Step.MOST_ATTEMPTS)
+
+
+def test_retry_after_makes_every_claim_wait(writing, stub):
+    Step.objects.exclude(pk__in=Step.objects.waiting()[:3]).delete()
+    stub.faults([{"fault": "rate_limited", "retry_after": 60, "times": 1}])
+
+    storing.store([Finished(step, error=_rate_limited()) for step in claiming.claim("content", 1)])
+
+    assert ProviderPause.objects.get().until > timezone.now() + timedelta(seconds=50)
+    assert claiming.claim("content", 10) == []
+    assert claiming.seconds_until_due("content") > 50
+    ProviderPause.objects.update(until=timezone.now())
+    assert len(claiming.claim("content", 10)) == 2
+
+
+def _rate_limited():
+    return AskingFailedError("slow down", permanent=False, calls=[], retry_after=60)
+
+
+def test_a_shorter_retry_after_does_not_shorten_a_pause(writing):
+    first, second = claiming.claim("content", 2)
+
+    storing.store([Finished(first, error=_rate_limited())])
+    until = ProviderPause.objects.get().until
+    short = AskingFailedError("slow down", permanent=False, calls=[], retry_after=1)
+    storing.store([Finished(second, error=short)])
+
+    assert ProviderPause.objects.get().until == until
+
+
+def test_the_installations_cap_holds_over_all_workers(writing, settings):
+    settings.LLM_MAX_IN_FLIGHT = 5
+
+    assert len(claiming.claim("content", 4)) == 4
+    assert len(claiming.claim("content", 4)) == 1
+    assert claiming.claim("content", 4) == []
+
+
+def test_one_worker_of_the_logs_cluster_stays_free(writing, settings, monkeypatch):
+    concepts = list(writing.concepts.all())
+    Step.objects.bulk_create(
+        Step(roadmap=writing, concept=concept, kind=Step.Kind.LINKS, queue="logs", rank=rank_of(0))
+        for concept in concepts
+    )
+    workers = settings.CONNECTION_BUDGET.service("logs").processes
+
+    taken = []
+    for number in range(workers):
+        monkeypatch.setattr(claiming, "_worker", lambda number=number: f"host:{number}")
+        taken.append(len(claiming.claim("logs", 1)))
+
+    assert taken == [1] * (workers - 1) + [0]
+
+
+def test_B5_the_same_result_stored_twice_changes_nothing(writing, stub):
+    (step,) = claiming.claim("content", 1)
+    answer = _answer_of(step)
+
+    storing.store([Finished(step, answer=answer)])
+    storing.store([Finished(step, answer=answer)])
+
+    model = {"tutorial": Tutorial, "resources": ResourceList, "quiz": Quiz}[step.kind]
+    assert model.objects.filter(concept=step.concept).count() == 1
+
+
+def _answer_of(step):
+    import asyncio
+
+    from roadmaps.steps.calling import event_loop
+
+    definition = kinds.definition(step.kind)
+    return asyncio.run_coroutine_threadsafe(definition.call(definition.prepare(step)), event_loop()).result(10)
+
+
+def test_D4_a_result_that_comes_after_cancel_is_not_stored(writing):
+    steps = claiming.claim("content", 3)
+    answers = [Finished(step, answer=_answer_of(step)) for step in steps]
+
+    deciding.cancel(writing.pk)
+    storing.store(answers)
+
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.CANCELLED
+    assert not Tutorial.objects.exists()
+    assert not Quiz.objects.exists()
+    assert set(writing.steps.content().values_list("state", flat=True)) == {"cancelled"}
+    assert claiming.claim("content", 10) == []
+
+
+def test_an_answer_that_outlived_its_lease_counts_until_somebody_claims_anew(writing):
+    (step,) = claiming.claim("content", 1)
+    answer = _answer_of(step)
+    _expire_leases()
+    sweeping.sweep("content")  # the first after a pause takes nothing
+    sweeping.sweep("content")
+    assert Step.objects.get(pk=step.pk).state == "waiting"
+
+    storing.store([Finished(step, answer=answer)])
+
+    assert Step.objects.get(pk=step.pk).state == "done"
+
+
+def test_an_answer_is_refused_when_the_step_was_claimed_anew(writing):
+    (step,) = claiming.claim("content", 1)
+    answer = _answer_of(step)
+    _expire_leases()
+    sweeping.sweep("content")
+    sweeping.sweep("content")
+    (again,) = claiming.claim("content", 1)
+    assert again.pk == step.pk
+
+    storing.store([Finished(step, answer=answer)])
+
+    now = Step.objects.get(pk=step.pk)
+    assert (now.state, now.lease_token) == ("running", again.lease_token)
+    assert ModelCall.objects.filter(concept=step.concept, purpose=answer.calls[0].purpose).exists()  # it was paid for
+
+
+def _expire_leases():
+    Step.objects.filter(state="running").update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_step_that_loses_its_worker_five_times_has_failed(writing):
+    Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
+    sweeping.sweep("content")
+
+    for _ in range(Step.MOST_LOSSES):
+        claiming.claim("content", 1)
+        _expire_leases()
+        sweeping.sweep("content")
+
+    step = Step.objects.get()
+    assert (step.state, step.losses, step.attempts) == ("failed", Step.MOST_LOSSES, 0)
+    assert "lost 5 times" in step.last_error
+
+
+def test_the_first_sweep_after_an_outage_takes_nobodys_lease(writing):
+    claiming.claim("content", 1)
+    sweeping.sweep("content")
+    QueueHeartbeat.objects.update(swept_at=timezone.now() - timedelta(minutes=10))
+    _expire_leases()
+
+    sweeping.sweep("content")
+    assert Step.objects.filter(state="running").count() == 1
+    sweeping.sweep("content")
+    assert Step.objects.filter(state="running").count() == 0
+
+
+def test_B2_a_sweep_replaces_a_lost_wake_up(writing):
+    OrmQ.objects.all().delete()
+
+    sweeping.sweep("content")
+
+    assert OrmQ.objects.filter(key="content").count() == 1
+
+
+def test_B3_a_rollback_takes_the_wake_up_along(reviewed):
+    OrmQ.objects.all().delete()
+
+    with pytest.raises(RuntimeError), transaction.atomic():
+        deciding.approve(reviewed.pk)
+        raise RuntimeError
+
+    assert not OrmQ.objects.exists()
+    assert not reviewed.steps.content().exists()
+
+
+def test_B4_a_double_click_on_approve_writes_once(reviewed):
+    deciding.approve(reviewed.pk)
+    deciding.approve(reviewed.pk)
+
+    assert reviewed.steps.content().count() == 3 * reviewed.concepts.count()
+
+
+def test_wake_ups_do_not_pile_up(writing, settings):
+    from roadmaps.steps.waking import wake, wake_another
+
+    OrmQ.objects.all().delete()
+    for _ in range(50):
+        wake("content")
+    assert OrmQ.objects.filter(key="content").count() == settings.CONNECTION_BUDGET.service("content").processes
+    wake_another("content")
+    assert OrmQ.objects.filter(key="content").count() == settings.CONNECTION_BUDGET.service("content").processes
+
+
+def test_a_wake_up_that_a_killed_worker_left_behind_holds_nobody_up(writing):
+    from roadmaps.steps.waking import wake_another
+
+    OrmQ.objects.update(lock=timezone.now() + timedelta(hours=1))
+
+    wake_another("content")
+
+    assert OrmQ.objects.filter(key="content", lock__lte=timezone.now()).count() == 1
+
+
+def test_C3_one_bad_result_does_not_take_the_others_along(writing):
+    tutorials = [step for step in claiming.claim("content", 30) if step.kind == "tutorial"][:3]
+    finished = [Finished(step, answer=_answer_of(step)) for step in tutorials]
+    finished[1].answer.value.title = "x" * 1000  # longer than the column
+
+    storing.store(finished)
+
+    states = {step.pk: step.state for step in Step.objects.filter(pk__in=[step.pk for step in tutorials])}
+    assert [states[step.pk] for step in tutorials] == ["done", "failed", "done"]
+    assert LogEntry.objects.filter(event="step_failed", concept=tutorials[1].concept).exists()
+
+
+def test_C5_regenerating_makes_the_next_version_and_keeps_the_first(writing, stub):
+    draining.drain("content")
+    concept = writing.concepts.first()
+
+    deciding.regenerate(concept, Step.Kind.TUTORIAL, wish="Shorter, please")
+    draining.drain("content")
+
+    versions = Tutorial.objects.filter(concept=concept).order_by("version")
+    assert [(each.version, each.is_current) for each in versions] == [(1, False), (2, True)]
+    assert versions[1].wish == "Shorter, please"
+
+
+def test_B4_a_double_click_on_regenerate_writes_once(writing, stub):
+    draining.drain("content")
+    stub.reset()
+    concept = writing.concepts.first()
+
+    deciding.regenerate(concept, Step.Kind.QUIZ)
+    deciding.regenerate(concept, Step.Kind.QUIZ)
+    draining.drain("content")
+
+    assert len(stub.requests()) == 1
+    assert Quiz.objects.filter(concept=concept).count() == 2
+
+
+def test_a_rewrite_that_fails_leaves_the_earlier_version_standing(writing, stub):
+    draining.drain("content")
+    stub.faults([{"fault": "unauthorized"}])
+    concept = writing.concepts.first()
+
+    deciding.regenerate(concept, Step.Kind.TUTORIAL)
+    draining.drain("content")
+
+    step = concept.steps.get(kind="tutorial")
+    writing.refresh_from_db()
+    assert (step.state, writing.state) == ("done", "ready")
+    assert "401" in step.last_error
+    assert Tutorial.objects.get(concept=concept).is_current
+
+
+def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, settings, stop_event):
+    settings.STOP_GRACE = 0
+    stub.hold()
+    asked_to_stop = threading.Timer(1.0, stop_event.set)
+    asked_to_stop.start()
+
+    draining.drain("content")
+
+    stub.release()
+    assert set(writing.steps.content().values_list("state", "attempts", "losses")) == {("waiting", 0, 0)}
+    assert not writing.steps.filter(lease_token__isnull=False).exists()
+
+
+def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, settings, stop_event):
+    settings.STOP_GRACE = 10
+    stub.hold()
+
+    def stop_then_answer():
+        stop_event.set()
+        time.sleep(0.8)
+        stub.release()
+
+    threading.Timer(1.0, stop_then_answer).start()
+    stored = draining.drain("content")
+
+    assert stored == settings_in_flight("content")
+    assert writing.steps.filter(kind__in=Step.CONTENT_KINDS, state="done").count() == stored
+    assert not writing.steps.filter(state="running").exists()
+
+
+def test_A14_a_dropped_connection_loses_no_answer(writing, stub):
+    stub.hold()
+    drained = in_thread(draining.drain, "content")
+    stub.wait_for(settings_in_flight("content"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    stub.release()
+
+    assert drained.result(60) == 3 * writing.concepts.count()
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.READY
+    bought = [
+        (record.purpose, record.prompt_sha256)
+        for record in stub.requests()
+        if record.purpose in ("tutorial", "quiz", "resources")
+    ]
+    assert len(bought) == len(set(bought)) == 3 * writing.concepts.count()
+
+
+def test_a_drain_waits_for_a_step_that_becomes_due(writing, stub):
+    Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
+    Step.objects.update(not_before=timezone.now() + timedelta(seconds=1))
+
+    assert draining.drain("content") == 1
+
+
+def test_log_lines_that_cannot_be_saved_do_not_fail_the_work(writing, monkeypatch):
+    (step,) = claiming.claim("content", 1)
+    answer = _answer_of(step)
+    definition = kinds.definition(step.kind)
+
+    def store(step, answer, log):
+        definition.store(step, answer, log)
+        log.line("x" * 1000)  # longer than the column
+
+    monkeypatch.setattr(kinds, "definition", lambda kind: kinds.StepKind(definition.prepare, store, definition.fail))
+    storing.store([Finished(step, answer=answer)])
+
+    assert Step.objects.get(pk=step.pk).state == "done"
+
+
+def test_two_stores_on_one_roadmap_at_once_both_count(writing):
+    steps = claiming.claim("content", 60)
+    finished = [Finished(step, answer=_answer_of(step)) for step in steps]
+    half = len(finished) // 2
+
+    futures = [in_thread(storing.store, part) for part in (finished[:half], finished[half:])]
+    for future in futures:
+        future.result(60)
+
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.READY

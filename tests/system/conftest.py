@@ -1,0 +1,131 @@
+"""The real processes, on the test's own database, in front of a stub model in a process of its own."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+
+from roadmap_project.fleet import ROOT, Fleet
+
+
+class Model:
+    """The stub model as a process, and what it was asked."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.stub_model", "--port", "0", "--concepts", "18", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        assert self._process.stdout
+        self.url = self._process.stdout.readline().strip()
+
+    def control(self, what: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url.removesuffix('/v1')}/control/{what}", data=data)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.loads(response.read() or b"null")
+
+    def bought(self) -> list[tuple[str, str]]:
+        """Complete answers, by purpose and prompt; a repair turn is another purchase of the same prompt."""
+        requests = self.control("requests")
+        return [
+            (each["purpose"], each["prompt_sha256"]) for each in requests if each["status"] == 200 and each["is_sent"]
+        ]
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    stub = Model("--latency", "0.5")
+    yield stub
+    stub.close()
+
+
+def database_url() -> str:
+    config = connection.settings_dict
+    host = config["OPTIONS"].get("host", "")
+    place = f"{quote(config['USER'])}:{quote(config['PASSWORD'])}@{config['HOST']}:{config['PORT'] or 5432}"
+    return f"postgres://{place}/{config['NAME']}" + (f"?host={quote(host, safe='/')}" if host else "")
+
+
+@pytest.fixture
+def fleet(transactional_db: None, tmp_path: Path, model: Model) -> Iterator[Fleet]:
+    """Not started; start it whole or by service. The schedules of a fresh installation are there."""
+    _add_schedules()
+    fleet = Fleet(
+        logs=tmp_path,
+        environment={
+            "DEBUG": "1",
+            "DATABASE_URL": database_url(),
+            "LLM_PROVIDER": "openai",
+            "OPENAI_API_KEY": "stub",
+            "OPENAI_BASE_URL": model.url,
+            "LINK_CHECKS": "off",
+            "PYTHONPATH": str(ROOT),
+        },
+    )
+    yield fleet
+    fleet.stop()
+    connection.close()
+
+
+def _add_schedules() -> None:
+    """The test database is emptied after each test, the rows of migrations with it."""
+    from importlib import import_module
+
+    from django.apps import apps
+
+    import_module("roadmaps.migrations.0003_sweep_schedules").add(apps, None)
+
+
+def wait_until(
+    condition: Callable[[], bool], *, seconds: float, fleet: Fleet, watch: Callable[[], None] | None = None
+) -> None:
+    """Look until it is true; fails with what the processes said."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if watch:
+            watch()
+        if time.monotonic() > until:
+            tails = "\n".join(f"--- {name}\n{fleet.tail(name)}" for name in fleet.processes)
+            pytest.fail(f"it did not happen within {seconds:g} seconds\n{tails}")
+        time.sleep(0.05)
+
+
+def descendants(pid: int) -> set[int]:
+    """A process's children and theirs, living or not yet reaped."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def alive(pids: set[int]) -> set[int]:
+    def lives(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    return {pid for pid in pids if lives(pid)}

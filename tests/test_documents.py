@@ -1,0 +1,48 @@
+"""Do the README and .env.example say what the code reads?"""
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.counting import table
+from roadmap_project.environment import Environment
+
+ROOT = Path(settings.BASE_DIR)
+READ = re.compile(
+    r"""env\.(?:text|words|flag|whole|fraction|decimal|choice|database)\(\s*f?["']([A-Z][A-Z_{}a-z().]*)["']"""
+)
+
+
+def test_every_variable_that_is_read_is_described():
+    sources = [*ROOT.glob("roadmap_project/*.py")]
+    read = {name for path in sources for name in READ.findall(path.read_text()) if "{" not in name}
+    described = set(re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert len(read) > 20
+    assert read <= described
+
+
+def test_no_variable_is_described_that_nothing_reads():
+    code = "\n".join(path.read_text() for path in ROOT.glob("roadmap_project/**/*.py"))
+    described = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+    unread = [name for name in described if name not in code and not re.match(r"(LOGS|CONTENT|WORKFLOW)_", name)]
+    assert [name for name in unread if not name.startswith("OPENAI_MODEL_")] == []
+
+
+def test_the_readmes_table_is_the_budgets():
+    shown = re.search(r"<!-- budget -->\n```\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+    assert shown
+    assert shown[1] == table(ConnectionBudget.from_environment(Environment({})))
+
+
+def test_the_readmes_variables_are_described_in_the_example():
+    described = (ROOT / ".env.example").read_text()
+    table_rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    named = {name for line in table_rows for name in re.findall(r"`([A-Z][A-Z_]{4,})`", line.split("|")[1])}
+
+    assert len(named) > 20
+    assert [name for name in sorted(named) if f"{name}=" not in described] == []
