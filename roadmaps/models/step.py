@@ -172,6 +172,7 @@ class QueueHeartbeat(models.Model):
     queue = models.CharField(max_length=12, primary_key=True)
     picked_up_at = models.DateTimeField(null=True)
     swept_at = models.DateTimeField(null=True)
+    takes_leases_from = models.DateTimeField(null=True)  # not before: workers may hold answers from before an outage
 
     def __str__(self) -> str:
         return self.queue

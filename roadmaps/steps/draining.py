@@ -9,8 +9,8 @@ from django.db import transaction
 from roadmap_project import process
 from roadmap_project.connections import LOST_CONNECTION, connection_released
 from roadmaps.models import Step
-from roadmaps.steps import claiming, heartbeats, kinds, waking
-from roadmaps.steps.calling import Calls, Finished
+from roadmaps.steps import claiming, heartbeats, kinds, sweeping, waking
+from roadmaps.steps.calling import COALESCING_SECONDS, Calls, Finished
 from roadmaps.steps.storing import patiently, store
 
 log = structlog.get_logger(__name__)
@@ -73,10 +73,11 @@ class _Drain:
             log.info("drain_stopping", queue=self.queue, in_flight=len(self.calls), grace=settings.STOP_GRACE)
 
     def _beat(self) -> None:
-        """Written with the next claim's connection at hand, never reopening one for itself."""
+        """Heartbeat and sweep, with the next claim's connection at hand: none is reopened for them."""
         if time.monotonic() >= self.next_beat and time.monotonic() >= self.next_claim:
             self.next_beat = time.monotonic() + BEAT_SECONDS
             patiently(lambda: heartbeats.picked_up(self.queue))
+            patiently(lambda: sweeping.sweep_when_due(self.queue))
 
     def _may_claim(self) -> bool:
         now = time.monotonic()
@@ -108,8 +109,10 @@ class _Drain:
         if results := self.calls.wait(RELEASE_SECONDS):
             return results
         with connection_released():
+            least = time.monotonic() + COALESCING_SECONDS
             while not results and not self._is_called_away():
                 results = self.calls.wait(LISTEN_SECONDS)
+            time.sleep(max(0.0, least - time.monotonic()))  # reopened at once, the server would count two
         return results
 
     def _is_called_away(self) -> bool:

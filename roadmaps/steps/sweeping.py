@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
@@ -16,25 +17,35 @@ log = structlog.get_logger(__name__)
 
 # Longer without a sweep than this means that the database or the cluster was away; a worker may still hold answers.
 OUTAGE = timedelta(seconds=150)
+INTERVAL = timedelta(seconds=60)
 MOST_AT_ONCE = 500
 
 
 def sweep(queue: str) -> None:
     """Idempotent, and safe beside drains and other sweeps of the same queue.
 
-    After an outage the first sweep takes nobody's lease: workers with an answer in hand are still trying to store it.
+    After an outage nobody's lease is taken for STORE_RETRY_SECONDS: workers with an answer in hand are still trying
+    to store it.
     """
     was_away = not QueueHeartbeat.objects.filter(queue=queue, swept_at__gt=Now() - OUTAGE).exists()
     heartbeats.swept(queue)
+    beat = QueueHeartbeat.objects.filter(queue=queue)
     if was_away:
         log.info("sweep_after_pause", queue=queue)
-    else:
+        beat.update(takes_leases_from=Now() + timedelta(seconds=settings.STORE_RETRY_SECONDS))
+    elif beat.exclude(takes_leases_from__gt=Now()).exists():
         _release_expired(queue)
     if queue == "content":
         _settle()
     due_in = claiming.seconds_until_due(queue)
     if due_in is not None and due_in < 60:
         waking.wake(queue)
+
+
+def sweep_when_due(queue: str) -> None:
+    """Sweep where nobody did for a minute: with every worker draining, the scheduled sweep waits for one."""
+    if not QueueHeartbeat.objects.filter(queue=queue, swept_at__gt=Now() - INTERVAL).exists():
+        sweep(queue)
 
 
 def _release_expired(queue: str) -> None:

@@ -335,8 +335,7 @@ def test_an_answer_that_outlived_its_lease_counts_until_somebody_claims_anew(wri
     (step,) = claiming.claim("content", 1)
     answer = _answer_of(step)
     _expire_leases()
-    sweeping.sweep("content")  # the first after a pause takes nothing
-    sweeping.sweep("content")
+    _sweep_as_usual("content")
     assert Step.objects.get(pk=step.pk).state == "waiting"
 
     storing.store([Finished(step, answer=answer)])
@@ -348,8 +347,7 @@ def test_an_answer_is_refused_when_the_step_was_claimed_anew(writing):
     (step,) = claiming.claim("content", 1)
     answer = _answer_of(step)
     _expire_leases()
-    sweeping.sweep("content")
-    sweeping.sweep("content")
+    _sweep_as_usual("content")
     (again,) = claiming.claim("content", 1)
     assert again.pk == step.pk
 
@@ -360,34 +358,56 @@ def test_an_answer_is_refused_when_the_step_was_claimed_anew(writing):
     assert ModelCall.objects.filter(concept=step.concept, purpose=answer.calls[0].purpose).exists()  # it was paid for
 
 
+def _sweep_as_usual(queue):
+    QueueHeartbeat.objects.update_or_create(
+        queue=queue, defaults={"swept_at": timezone.now(), "takes_leases_from": None}
+    )
+    sweeping.sweep(queue)
+
+
 def _expire_leases():
     Step.objects.filter(state="running").update(lease_expires_at=timezone.now() - timedelta(seconds=1))
 
 
 def test_a_step_that_loses_its_worker_five_times_has_failed(writing):
     Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
-    sweeping.sweep("content")
 
     for _ in range(Step.MOST_LOSSES):
         claiming.claim("content", 1)
         _expire_leases()
-        sweeping.sweep("content")
+        _sweep_as_usual("content")
 
     step = Step.objects.get()
     assert (step.state, step.losses, step.attempts) == ("failed", Step.MOST_LOSSES, 0)
     assert "lost 5 times" in step.last_error
 
 
-def test_the_first_sweep_after_an_outage_takes_nobodys_lease(writing):
+def test_after_an_outage_no_lease_is_taken_while_answers_may_be_in_hand(writing):
     claiming.claim("content", 1)
-    sweeping.sweep("content")
-    QueueHeartbeat.objects.update(swept_at=timezone.now() - timedelta(minutes=10))
     _expire_leases()
+    QueueHeartbeat.objects.update_or_create(
+        queue="content", defaults={"swept_at": timezone.now() - timedelta(minutes=10)}
+    )
 
     sweeping.sweep("content")
+    sweeping.sweep("content")
     assert Step.objects.filter(state="running").count() == 1
+
+    QueueHeartbeat.objects.update(takes_leases_from=timezone.now() - timedelta(seconds=1))
     sweeping.sweep("content")
     assert Step.objects.filter(state="running").count() == 0
+
+
+def test_a_drain_sweeps_when_nobody_else_did(writing):
+    step = claiming.claim("content", 1)[0]
+    _expire_leases()
+    QueueHeartbeat.objects.update_or_create(
+        queue="content", defaults={"swept_at": timezone.now() - timedelta(seconds=90), "takes_leases_from": None}
+    )
+
+    draining.drain("content")
+
+    assert Step.objects.get(pk=step.pk).state == "done"
 
 
 def test_B2_a_sweep_replaces_a_lost_wake_up(writing):
