@@ -4,12 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
+from django.db.models import URLField
 from django.http import HttpRequest
 from django.utils.safestring import SafeString, mark_safe
 
 from content import rendering
 from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Tutorial
 from content.writing import new_version
+from roadmaps.admin import ReadOnly
 from roadmaps.models import Roadmap
 
 PIECE_LIST: tuple[str, ...] = ("concept", "version", "is_current", "origin", "author", "created_at")
@@ -75,8 +77,12 @@ class TutorialAdmin(PieceAdmin):
         obj.pk = edited.pk
 
 
+HTTPS_BY_DEFAULT = {URLField: {"assume_scheme": "https"}}
+
+
 class ResourceInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Resource
+    formfield_overrides = HTTPS_BY_DEFAULT
     extra = 0
     readonly_fields = ("status", "status_detail", "checked_at")
 
@@ -92,6 +98,7 @@ class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("status", "kind", "resource_list__is_current")
     search_fields = ("title", "url", "resource_list__concept__name")
     raw_id_fields = ("resource_list",)
+    formfield_overrides = HTTPS_BY_DEFAULT
     readonly_fields = ("status", "status_detail", "checked_at")
     show_full_result_count = False
 
@@ -116,13 +123,7 @@ class QuestionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(QuizAttempt)
-class QuizAttemptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class QuizAttemptAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("user", "quiz", "right", "total", "created_at")
     list_select_related = ("user", "quiz__concept")
     search_fields = ("user__username", "quiz__concept__name")
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False

@@ -5,7 +5,8 @@ system checks and the README's table are derived from one ConnectionBudget.
 """
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from roadmap_project.environment import Environment
@@ -120,7 +121,7 @@ class ConnectionBudget:
         return (
             f"{self.steady} connections ({shares}), while deploying {self.deploy_overlap} × {self.steady} + "
             f"{RELEASE_CONNECTIONS} = {self.deploy}; usable are {self.usable}: DB_MAX_CONNECTIONS "
-            f"{self.max_connections} − {self.server_reserved} reserved, {self.headroom:.0%} of that kept free, "
+            f"{self.max_connections} − {self.server_reserved} reserved, {self.headroom * 100:g}% of that kept free, "
             f"− {self.other_clients} for other clients"
         )
 
@@ -133,14 +134,12 @@ class ConnectionBudget:
         return f"DB_MAX_CONNECTIONS={self._sufficient_max_connections()} (after raising the server's max_connections)"
 
     def _smaller(self, service: Service) -> Iterator[tuple[int, str, int, str]]:
-        for processes in range(service.processes - 1, 0, -1):
-            if self._with(replace(service, processes=processes)).fits:
-                yield service.processes - processes, service.processes_variable, processes, service.name
-                break
-        for threads in range(service.threads - 1, 0, -1):
-            if self._with(replace(service, threads=threads)).fits:
-                yield service.threads - threads, "WEB_THREADS", threads, service.name
-                break
+        processes = _largest(lambda count: self._with(replace(service, processes=count)).fits, service.processes - 1)
+        if processes:
+            yield service.processes - processes, service.processes_variable, processes, service.name
+        threads = _largest(lambda count: self._with(replace(service, threads=count)).fits, service.threads - 1)
+        if threads:
+            yield service.threads - threads, "WEB_THREADS", threads, service.name
 
     def _with(self, changed: Service) -> "ConnectionBudget":
         return replace(
@@ -148,11 +147,15 @@ class ConnectionBudget:
         )
 
     def _sufficient_max_connections(self) -> int:
-        wanted = max(self.steady, self.deploy)
-        size = self.max_connections
-        while replace(self, max_connections=size).usable < wanted:
-            size += 1
-        return size
+        wanted = max(self.steady, self.deploy) + self.other_clients
+        enough = math.ceil(wanted / (1 - self.headroom)) + self.server_reserved + 1
+        sizes = range(self.max_connections, enough + 1)
+        return sizes[bisect_left(sizes, True, key=lambda size: replace(self, max_connections=size).fits)]
+
+
+def _largest(fits: Callable[[int], bool], most: int) -> int:
+    """The largest count from 1 to `most` that fits, where every smaller one fits too; 0 where none does."""
+    return bisect_left(range(1, most + 1), True, key=lambda count: not fits(count))
 
 
 def _cluster(env: Environment, name: str, *, workers: int, in_flight: int) -> Service:

@@ -1,6 +1,7 @@
 """How is a variable of the environment read, and what does a wrong one say?"""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -60,16 +61,17 @@ class Environment:
         holds a password.
         """
         url = self.text(name, default)
-        expected = "expected postgres://USER:PASSWORD@HOST:PORT/NAME"
-        try:
-            parts = urlsplit(url)
-            config = dict(environ.Env.db_url_config(url))
-            _ = parts.port
-        except ValueError as error:
-            raise ImproperlyConfigured(f"{name} is not a URL ({error}); {expected}.") from error
-        if parts.scheme not in POSTGRESQL_SCHEMES:
-            shown = f"has the scheme {parts.scheme!r}" if parts.scheme else "has no scheme"
+        expected = "expected postgres://USER:PASSWORD@HOST:PORT/NAME, with %2F for / in a password and so on"
+        scheme = url.partition(":")[0].lower() if ":" in url else ""
+        if scheme not in POSTGRESQL_SCHEMES:
+            shown = f"has the scheme {scheme!r}" if re.fullmatch(r"[a-z0-9+]+", scheme) else "has no scheme"
             raise ImproperlyConfigured(f"{name} {shown}; {expected}.")
+        try:
+            _ = urlsplit(url).port
+            config = dict(environ.Env.db_url_config(url))
+        except ValueError:
+            # Without the cause: its text quotes what stands in the port's place, the rest of an unquoted password.
+            raise ImproperlyConfigured(f"{name} is not a URL; {expected}.") from None
         if not config.get("NAME"):
             raise ImproperlyConfigured(f"{name} names no database; {expected}.")
         return config
@@ -84,6 +86,8 @@ class Environment:
             number = kind(value)
         except ValueError:
             raise self._wrong(name, expected) from None
+        if not value.isascii() or "_" in value:  # Python reads 1_0 and ٣
+            raise self._wrong(name, expected)
         if not least <= number <= most:
             raise self._wrong(name, expected)
         return number

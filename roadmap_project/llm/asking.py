@@ -5,7 +5,7 @@ import json
 import random
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from django.conf import settings
@@ -144,8 +144,7 @@ def _record(
 
 
 def _amend(calls: list[CallRecord], *, outcome: str, error: str) -> None:
-    last = calls[-1]
-    calls[-1] = CallRecord(**{**last.__dict__, "outcome": outcome, "error": error[:1000]})
+    calls[-1] = replace(calls[-1], outcome=outcome, error=error[:1000])
 
 
 class InvalidAnswerError(Exception):
@@ -180,4 +179,15 @@ def json_object(text: str) -> object:
         value, _ = json.JSONDecoder(strict=False).raw_decode(candidate[start:])
     except (json.JSONDecodeError, RecursionError) as error:
         raise InvalidAnswerError(f"The answer is not valid JSON: {error}") from error
+    return _storable(value)
+
+
+def _storable(value: object) -> object:
+    """Without what PostgreSQL's text cannot hold: NUL characters and halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(each) for key, each in value.items()}
     return value

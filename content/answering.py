@@ -1,0 +1,66 @@
+"""How is a quiz answered and marked?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from content.models import Question, Quiz, QuizAttempt
+
+
+@dataclass(frozen=True)
+class MarkedOption:
+    text: str
+    is_chosen: bool
+    is_correct: bool
+
+
+@dataclass(frozen=True)
+class MarkedQuestion:
+    """A question after answering, with what was chosen and what was right."""
+
+    question: Question
+    chosen: list[int]
+
+    @property
+    def is_right(self) -> bool:
+        return self.question.is_right(self.chosen)
+
+    @property
+    def options(self) -> list[MarkedOption]:
+        return [
+            MarkedOption(text, place in self.chosen, place in self.question.correct)
+            for place, text in enumerate(self.question.options)
+        ]
+
+
+def answer(quiz: Quiz, *, user: User, submitted: Mapping[int, Iterable[str]]) -> QuizAttempt:
+    """Mark and keep an attempt at this version. `submitted` holds raw values by question position.
+
+    What names no option counts as not chosen, and a question without a choice as wrong.
+    """
+    marked = [
+        MarkedQuestion(question, choices(question, submitted.get(question.position, ())))
+        for question in quiz.questions.all()
+    ]
+    return QuizAttempt.objects.create(
+        quiz=quiz,
+        user=user,
+        answers={str(each.question.position): each.chosen for each in marked},
+        right=sum(each.is_right for each in marked),
+        total=len(marked),
+    )
+
+
+def choices(question: Question, values: Iterable[str]) -> list[int]:
+    """The options that were chosen, once each and in order."""
+    known = {str(place): place for place in range(len(question.options))}
+    return sorted({known[value] for value in values if value in known})
+
+
+def marked(attempt: QuizAttempt) -> list[MarkedQuestion]:
+    """An attempt's questions, as its own version of the quiz asked them."""
+    return [
+        MarkedQuestion(question, attempt.answers.get(str(question.position), []))
+        for question in attempt.quiz.questions.all()
+    ]

@@ -1,0 +1,318 @@
+"""What do the pages about roadmaps show? Queries whose number does not grow with the roadmap."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
+
+from roadmaps.models import (
+    Concept,
+    ConceptProgress,
+    Feedback,
+    OutlineReview,
+    OutlineRevision,
+    QueueHeartbeat,
+    Roadmap,
+    Stage,
+    Step,
+)
+from roadmaps.models.roadmap import RoadmapQuerySet
+from roadmaps.slugs import token_of
+
+UNSERVED_AFTER = timedelta(seconds=120)  # each cluster sweeps every minute, and a sweep counts as a pick-up
+FIRST_DESIGN = (Step.Kind.ANALYSE, Step.Kind.DESIGN, Step.Kind.REVIEW)
+REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
+
+
+def owned(user: User, slug: str) -> RoadmapQuerySet:
+    """The one roadmap with this slug's token, if it is the user's; the words before the token may be outdated."""
+    return Roadmap.objects.for_owner(user).filter(token=token_of(slug))
+
+
+def listed(user: User) -> QuerySet[Any]:
+    """The user's roadmaps, each with `pieces_done` of `pieces_all` and `concepts_learned` of `concepts_all`."""
+    content = Step.objects.content()
+    concepts = Concept.objects.order_by()
+    learned = concepts.filter(progress__user=user, progress__done_at__isnull=False)
+    return Roadmap.objects.for_owner(user).annotate(
+        pieces_all=_count(content),
+        pieces_done=_count(content.filter(state=Step.State.DONE)),
+        concepts_all=_count(concepts),
+        concepts_learned=_count(learned),
+    )
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    counts = rows.filter(roadmap=OuterRef("pk")).values("roadmap").annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counts, output_field=IntegerField()), 0)
+
+
+@dataclass(frozen=True)
+class ConceptLine:
+    """A concept in the outline, with its pieces in the order tutorial, resources, quiz."""
+
+    concept: Concept
+    pieces: list[Step]
+    is_learned: bool
+
+    @property
+    def has_tutorial(self) -> bool:
+        return any(
+            piece.kind == Step.Kind.TUTORIAL and (piece.state == Step.State.DONE or piece.is_rewrite)
+            for piece in self.pieces
+        )
+
+
+@dataclass(frozen=True)
+class ModuleLines:
+    name: str
+    description: str
+    concepts: list[ConceptLine]
+
+
+@dataclass(frozen=True)
+class StageLines:
+    name: str
+    description: str
+    modules: list[ModuleLines]
+
+    @property
+    def hours(self) -> float:
+        return sum(line.concept.hours for module in self.modules for line in module.concepts)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """How many pieces there are, by state, and why some failed."""
+
+    by_state: dict[str, int]
+    failures: dict[str, list[Step]]
+
+    @property
+    def all(self) -> int:
+        return sum(self.by_state.values())
+
+    @property
+    def done(self) -> int:
+        return self.by_state.get(Step.State.DONE, 0)
+
+    @property
+    def failed(self) -> int:
+        return self.by_state.get(Step.State.FAILED, 0)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One sort of change between two versions: what happened, and to which concepts, by name."""
+
+    label: str
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class RoadmapPage:
+    """Everything that a roadmap's page shows."""
+
+    roadmap: Roadmap
+    tag: str
+    stages: list[StageLines]
+    pieces: Pieces
+    trail: list[Step] = field(default_factory=list)
+    still_to_come: list[str] = field(default_factory=list)
+    revision: OutlineRevision | None = None
+    review: OutlineReview | None = None
+    changes: list[Changed] = field(default_factory=list)
+    feedback: list[Feedback] = field(default_factory=list)
+    unserved_queues: list[str] = field(default_factory=list)
+    concepts_learned: int = 0
+
+    @property
+    def concepts_all(self) -> int:
+        return sum(len(module.concepts) for stage in self.stages for module in stage.modules)
+
+    @property
+    def question(self) -> Feedback | None:
+        """The request that waits for the person's answer: the last one, about the version that is shown."""
+        last = self.feedback[-1] if self.feedback else None
+        is_open = last is not None and last.state == Feedback.State.QUESTION
+        return last if is_open and self.revision and last and last.revision_id == self.revision.pk else None
+
+    @property
+    def can_retry(self) -> bool:
+        return self.roadmap.is_final and self.roadmap.state != Roadmap.State.READY
+
+    @property
+    def shows_trail(self) -> bool:
+        """While it is designed, and where that ended without anything written."""
+        return not self.pieces.all and self.roadmap.state != Roadmap.State.IN_REVIEW and bool(self.trail)
+
+
+def page(roadmap: Roadmap) -> RoadmapPage:
+    steps = list(_steps(roadmap))
+    written = [step for step in steps if step.concept_id and step.kind in Step.CONTENT_KINDS]
+    trail = [step for step in steps if step.kind in Step.WORKFLOW_KINDS]
+    learned = _learned(roadmap)
+    unserved = unserved_queues(roadmap)
+    stages = _stages(roadmap, written, learned, shows_prerequisites=not written)
+    pieces = Pieces(_by_state(written), _failures(written, stages))
+    shown = RoadmapPage(
+        roadmap,
+        tag(roadmap, steps=_step_facts(roadmap), unserved=unserved, learned=len(learned)),
+        stages,
+        pieces,
+        unserved_queues=unserved,
+        concepts_learned=len(learned),
+    )
+    return shown if written else _with_design(shown, trail)
+
+
+def current_tag(roadmap: Roadmap) -> str:
+    """The tag of the page as it would be now: three small queries, whatever the number of concepts."""
+    return tag(
+        roadmap,
+        steps=_step_facts(roadmap),
+        unserved=unserved_queues(roadmap),
+        learned=_progress(roadmap).count(),
+    )
+
+
+def tag(roadmap: Roadmap, *, steps: dict[str, Any], unserved: list[str], learned: int) -> str:
+    """Changes whenever what a roadmap's page shows does."""
+    facts = (roadmap.slug, roadmap.state, roadmap.updated_at, sorted(steps.items()), unserved, learned)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
+
+
+def _step_facts(roadmap: Roadmap) -> dict[str, Any]:
+    counts = {state: Count("pk", filter=Q(state=state)) for state in Step.State.values}
+    facts: dict[str, Any] = roadmap.steps.aggregate(
+        last=Max("pk"), started=Max("started_at"), finished=Max("finished_at"), **counts
+    )
+    return facts
+
+
+def unserved_queues(roadmap: Roadmap) -> list[str]:
+    """Queues in which this roadmap's steps wait and from which no worker has picked anything up lately."""
+    served = QueueHeartbeat.objects.filter(picked_up_at__gte=Now() - UNSERVED_AFTER).values("queue")
+    waiting = roadmap.steps.waiting().exclude(queue__in=served)
+    return list(waiting.order_by("queue").values_list("queue", flat=True).distinct())
+
+
+def _steps(roadmap: Roadmap) -> Iterable[Step]:
+    return roadmap.steps.only(
+        "kind", "state", "roadmap", "concept", "feedback", "is_rewrite", "last_error", "started_at", "finished_at"
+    ).order_by("pk")
+
+
+def _progress(roadmap: Roadmap) -> QuerySet[ConceptProgress]:
+    return ConceptProgress.objects.filter(
+        concept__roadmap=roadmap, user_id=roadmap.owner_id, done_at__isnull=False
+    )
+
+
+def _learned(roadmap: Roadmap) -> set[int]:
+    return set(_progress(roadmap).values_list("concept_id", flat=True))
+
+
+def _by_state(steps: Iterable[Step]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for step in steps:
+        counts[step.state] += 1
+    return dict(counts)
+
+
+def _stages(
+    roadmap: Roadmap, written: list[Step], learned: set[int], *, shows_prerequisites: bool
+) -> list[StageLines]:
+    pieces: dict[int | None, list[Step]] = defaultdict(list)
+    for step in sorted(written, key=lambda each: Step.CONTENT_KINDS.index(Step.Kind(each.kind))):
+        pieces[step.concept_id].append(step)
+    concepts = Concept.objects.order_by("position")
+    if shows_prerequisites:
+        concepts = concepts.prefetch_related(Prefetch("prerequisites", Concept.objects.order_by("position")))
+    stages: QuerySet[Stage] = roadmap.stages.prefetch_related("modules", Prefetch("modules__concepts", concepts))
+    return [
+        StageLines(
+            stage.name,
+            stage.description,
+            [
+                ModuleLines(
+                    module.name,
+                    module.description,
+                    [ConceptLine(each, pieces[each.pk], each.pk in learned) for each in module.concepts.all()],
+                )
+                for module in stage.modules.all()
+            ],
+        )
+        for stage in stages
+    ]
+
+
+def _failures(written: list[Step], stages: list[StageLines]) -> dict[str, list[Step]]:
+    """Failed pieces by reason, the most frequent first; each knows its concept without a query."""
+    concepts = {line.concept.pk: line.concept for stage in stages for module in stage.modules for line in module.concepts}
+    reasons: dict[str, list[Step]] = defaultdict(list)
+    for step in written:
+        if step.state == Step.State.FAILED and step.concept_id in concepts:
+            step.concept = concepts[step.concept_id]
+            reasons[step.last_error or "No reason was recorded."].append(step)
+    return dict(sorted(reasons.items(), key=lambda item: -len(item[1])))
+
+
+def _with_design(shown: RoadmapPage, trail: list[Step]) -> RoadmapPage:
+    """With the outline's history: how it is being made, its review, what changed, what the person said."""
+    roadmap = shown.roadmap
+    revisions = list(roadmap.revisions.select_related("review").order_by("-number")[:2])
+    feedback = list(roadmap.feedback.order_by("pk"))
+    latest = revisions[0] if revisions else None
+    working = [each for each in feedback if each.state == Feedback.State.WORKING]
+    current = [step for step in trail if step.pk >= _first_step_for(working[-1], trail)] if working else trail
+    return RoadmapPage(
+        roadmap,
+        shown.tag,
+        shown.stages,
+        shown.pieces,
+        trail=current,
+        still_to_come=_still_to_come(roadmap, current, REQUESTED_CHANGE if working else FIRST_DESIGN),
+        revision=latest,
+        review=getattr(latest, "review", None),
+        changes=_changes(revisions),
+        feedback=feedback,
+        unserved_queues=shown.unserved_queues,
+    )
+
+
+def _first_step_for(feedback: Feedback, trail: list[Step]) -> int:
+    return min((step.pk for step in trail if step.feedback_id == feedback.pk), default=0)
+
+
+def _still_to_come(roadmap: Roadmap, trail: list[Step], usual: Iterable[Step.Kind]) -> list[str]:
+    there = {step.kind for step in trail}
+    return [kind.label for kind in usual if kind not in there] if roadmap.is_changing else []
+
+
+def _changes(revisions: list[OutlineRevision]) -> list[Changed]:
+    """Of the latest version against the one before it."""
+    if len(revisions) < 2:
+        return []
+    latest, before = revisions
+    names = {**_names(before.tree), **_names(latest.tree)}
+    return [
+        Changed(kind.capitalize(), [names.get(key, key) for key in keys])
+        for kind in ("added", "removed", "changed", "moved")
+        if (keys := latest.changes.get(kind))
+    ]
+
+
+def _names(tree: dict[str, Any]) -> dict[str, str]:
+    return {
+        concept["key"]: concept["name"]
+        for stage in tree.get("stages", [])
+        for module in stage["modules"]
+        for concept in module["concepts"]
+    }

@@ -1,0 +1,205 @@
+"""The pages about a person's roadmaps."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh, replace_url
+from django_htmx.middleware import HtmxDetails
+
+from roadmap_project.library.subjects import subjects
+from roadmaps import deciding, reading, starting
+from roadmaps.deciding import RefusedError
+from roadmaps.forms import FeedbackForm, GoalForm
+from roadmaps.models import Roadmap
+from roadmaps.reviewing import SCORE_NAMES
+
+ROADMAPS_PER_PAGE = 20
+LOG_LINES_PER_PAGE = 100
+P = ParamSpec("P")
+
+
+class SignedInRequest(HttpRequest):
+    """What a view behind login_required gets."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+def fragment(
+    view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
+) -> Callable[Concatenate[SignedInRequest, P], HttpResponse]:
+    """Like login_required, but a signed-out reader's page is loaded again instead of swallowing the sign-in form."""
+
+    @functools.wraps(view)
+    def wrapped(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.htmx and not request.user.is_authenticated:
+            return HttpResponseClientRefresh()
+        answer: HttpResponse = login_required(view)(request, *args, **kwargs)  # type: ignore[arg-type]
+        return answer
+
+    return wrapped
+
+
+def conditional(request: HttpRequest, tag: str, render_it: Callable[[], HttpResponse]) -> HttpResponse:
+    """The rendered response with its tag, or 304 where the reader has it already."""
+    etag = quote_etag(tag)
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return unchanged  # type: ignore[return-value]
+    response = render_it()
+    response.headers["ETag"] = etag
+    return response
+
+
+@require_safe
+def list_roadmaps(request: SignedInRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return render(request, "roadmaps/welcome.html", _provider())
+    roadmaps = Paginator(reading.listed(request.user), ROADMAPS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "roadmaps/list.html", {"roadmaps": roadmaps})
+
+
+def _provider() -> dict[str, Any]:
+    """Who answers, for people to know before they start."""
+    return {"provider": settings.LLM_PROVIDER, "model": settings.OPENAI_MODEL, "subjects": subjects()}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_up(request: SignedInRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect("roadmaps:list")
+    form = UserCreationForm(request.POST or None)
+    if form.is_valid():
+        login(request, form.save())
+        return redirect("roadmaps:new")
+    return render(request, "roadmaps/sign_up.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache  # or Back would show a form whose request key is used up
+@login_required
+def new(request: SignedInRequest) -> HttpResponse:
+    form = GoalForm(request.POST or None)
+    if form.is_valid():
+        try:
+            return redirect(starting.start(owner=request.user, **form.cleaned_data))
+        except RefusedError as error:
+            form.add_error("goal", str(error))
+    return render(request, "roadmaps/new.html", {"form": form, **_provider()})
+
+
+@require_safe
+@login_required
+def roadmap(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = _owned(request, slug)
+    if slug != found.slug:
+        return redirect(found)
+    return _page(request, found, FeedbackForm())
+
+
+def _owned(request: SignedInRequest, slug: str) -> Roadmap:
+    return get_object_or_404(reading.owned(request.user, slug))
+
+
+def _page(request: SignedInRequest, found: Roadmap, form: FeedbackForm) -> HttpResponse:
+    return render(request, "roadmaps/roadmap.html", _context(found, form))
+
+
+def _context(found: Roadmap, form: FeedbackForm) -> dict[str, Any]:
+    page = reading.page(found)
+    scores = page.review.scores if page.review else {}
+    named = [(label, scores[name]) for name, label in SCORE_NAMES.items() if name in scores]
+    return {"roadmap": found, "page": page, "scores": named, "form": form}
+
+
+@require_safe
+@fragment
+def progress(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The changing part of a roadmap's page, asked for every two seconds while it changes."""
+    found = _owned(request, slug)
+    response = conditional(
+        request,
+        reading.current_tag(found),
+        lambda: render(request, "roadmaps/progress.html", _context(found, FeedbackForm())),
+    )
+    return replace_url(response, found.get_absolute_url()) if slug != found.slug else response
+
+
+@require_POST
+@login_required
+def approve(request: SignedInRequest, slug: str) -> HttpResponse:
+    return _decide(request, slug, deciding.approve, "Approved. The tutorials, resources and quizzes are being written.")
+
+
+@require_POST
+@login_required
+def cancel(request: SignedInRequest, slug: str) -> HttpResponse:
+    return _decide(request, slug, deciding.cancel, "Cancelled. What was written stays.")
+
+
+@require_POST
+@login_required
+def retry(request: SignedInRequest, slug: str) -> HttpResponse:
+    return _decide(request, slug, deciding.retry, "Taken up again.")
+
+
+def _decide(
+    request: SignedInRequest, slug: str, decision: Callable[[int], Roadmap], confirmation: str
+) -> HttpResponse:
+    found = _owned(request, slug)
+    try:
+        decision(found.pk)
+    except RefusedError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, confirmation)
+    return redirect(found)
+
+
+@require_POST
+@login_required
+def request_changes(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = _owned(request, slug)
+    form = FeedbackForm(request.POST)
+    if form.is_valid():
+        try:
+            deciding.request_changes(found.pk, text=form.cleaned_data["text"], author=request.user)
+        except RefusedError as error:
+            form.add_error("text", str(error))
+        else:
+            messages.success(request, "Your request is being worked into the outline.")
+            return redirect(found)
+    return _page(request, found, form)
+
+
+@require_POST
+@login_required
+def delete(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = _owned(request, slug)
+    deciding.delete(found.pk)
+    messages.success(request, f"“{found}” is deleted.")
+    return redirect("roadmaps:list")
+
+
+@require_safe
+@login_required
+def log(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = _owned(request, slug)
+    if slug != found.slug:
+        return redirect("roadmaps:log", found.slug)
+    entries = Paginator(found.log.select_related("concept"), LOG_LINES_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "roadmaps/log.html", {"roadmap": found, "entries": entries})
