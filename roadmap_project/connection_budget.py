@@ -8,6 +8,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from roadmap_project.environment import Environment
 
@@ -95,8 +96,12 @@ class ConnectionBudget:
 
     @property
     def usable(self) -> int:
-        # Rounded before the floor: 100 × (1 − 0.9) is 9.999… in floating point.
-        return math.floor(round(self.limit * (1 - self.headroom), 6)) - self.other_clients
+        return math.floor(self.limit * self._share) - self.other_clients
+
+    @property
+    def _share(self) -> Fraction:
+        """What the headroom leaves, exactly: 100 × (1 − 0.9) is 9.999… in floating point."""
+        return 1 - Fraction(str(self.headroom))
 
     @property
     def steady(self) -> int:
@@ -148,9 +153,7 @@ class ConnectionBudget:
 
     def _sufficient_max_connections(self) -> int:
         wanted = max(self.steady, self.deploy) + self.other_clients
-        enough = math.ceil(wanted / (1 - self.headroom)) + self.server_reserved + 1
-        sizes = range(self.max_connections, enough + 1)
-        return sizes[bisect_left(sizes, True, key=lambda size: replace(self, max_connections=size).fits)]
+        return math.ceil(wanted / self._share) + self.server_reserved
 
 
 def _largest(fits: Callable[[int], bool], most: int) -> int:

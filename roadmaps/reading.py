@@ -154,16 +154,18 @@ class RoadmapPage:
 
 
 def page(roadmap: Roadmap) -> RoadmapPage:
+    # The tag's facts first: what changes while the rest is read gets another tag, and is asked for again.
+    facts = _step_facts(roadmap)
+    unserved = unserved_queues(roadmap)
+    learned = set(_progress(roadmap).values_list("concept_id", flat=True))
     steps = list(_steps(roadmap))
     written = [step for step in steps if step.concept_id and step.kind in Step.CONTENT_KINDS]
     trail = [step for step in steps if step.kind in Step.WORKFLOW_KINDS]
-    learned = _learned(roadmap)
-    unserved = unserved_queues(roadmap)
     stages = _stages(roadmap, written, learned, shows_prerequisites=not written)
     pieces = Pieces(_by_state(written), _failures(written, stages))
     shown = RoadmapPage(
         roadmap,
-        tag(roadmap, steps=_step_facts(roadmap), unserved=unserved, learned=len(learned)),
+        tag(roadmap, steps=facts, unserved=unserved, learned=len(learned)),
         stages,
         pieces,
         unserved_queues=unserved,
@@ -213,10 +215,6 @@ def _progress(roadmap: Roadmap) -> QuerySet[ConceptProgress]:
     return ConceptProgress.objects.filter(
         concept__roadmap=roadmap, user_id=roadmap.owner_id, done_at__isnull=False
     )
-
-
-def _learned(roadmap: Roadmap) -> set[int]:
-    return set(_progress(roadmap).values_list("concept_id", flat=True))
 
 
 def _by_state(steps: Iterable[Step]) -> dict[str, int]:

@@ -148,7 +148,7 @@ def approve(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_POST
 @login_required
 def cancel(request: SignedInRequest, slug: str) -> HttpResponse:
-    return _decide(request, slug, deciding.cancel, "Cancelled. What was written stays.")
+    return _decide(request, slug, deciding.cancel, "Stopped. What was written stays.")
 
 
 @require_POST
@@ -160,13 +160,13 @@ def retry(request: SignedInRequest, slug: str) -> HttpResponse:
 def _decide(
     request: SignedInRequest, slug: str, decision: Callable[[int], Roadmap], confirmation: str
 ) -> HttpResponse:
+    """What changed nothing, because it was over already, is not confirmed; the page shows the state."""
     found = _owned(request, slug)
     try:
-        decision(found.pk)
+        if decision(found.pk).state != found.state:
+            messages.success(request, confirmation)
     except RefusedError as error:
         messages.error(request, str(error))
-    else:
-        messages.success(request, confirmation)
     return redirect(found)
 
 
