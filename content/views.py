@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from content import answering
 from content.models import Piece, Quiz, QuizAttempt, ResourceList, Tutorial
@@ -19,7 +19,7 @@ from roadmaps import deciding
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, ConceptProgress, Roadmap, Step
 from roadmaps.slugs import token_of
-from roadmaps.views import SignedInRequest, conditional, fragment
+from roadmaps.views import SignedInRequest, conditional, decision, fragment
 
 MODELS: dict[Step.Kind, type[Piece]] = {
     Step.Kind.TUTORIAL: Tutorial,
@@ -91,9 +91,7 @@ def concept(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
         "quiz": pieces[Step.Kind.QUIZ],
         "questions": pieces[Step.Kind.QUIZ].piece.questions.count() if pieces[Step.Kind.QUIZ].piece else 0,
         "attempt": _last_attempt(request, found),
-        "is_learned": ConceptProgress.objects.filter(
-            concept=found, user=request.user, done_at__isnull=False
-        ).exists(),
+        "is_learned": ConceptProgress.objects.filter(concept=found, user=request.user, done_at__isnull=False).exists(),
         "prerequisites": found.prerequisites.order_by("position"),
         "previous": _neighbours(found).filter(position__lt=found.position).last(),
         "next": _neighbours(found).filter(position__gt=found.position).first(),
@@ -149,9 +147,7 @@ def pieces(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     return conditional(
         request,
         context["tag"],
-        lambda: render(
-            request, "content/_pieces.html", {"concept": found, "roadmap": found.roadmap, **context}
-        ),
+        lambda: render(request, "content/_pieces.html", {"concept": found, "roadmap": found.roadmap, **context}),
     )
 
 
@@ -160,8 +156,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
 
-@require_POST
-@login_required
+@decision
 def done(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     """Learned, or with `learned=no` not any more; a second click changes nothing."""
     found = _own(request, slug, key)
@@ -171,8 +166,7 @@ def done(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     return redirect(_address(found))
 
 
-@require_POST
-@login_required
+@decision
 def regenerate(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpResponse:
     found = _own(request, slug, key)
     if kind not in Step.CONTENT_KINDS:
@@ -203,9 +197,7 @@ def quiz(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     if "attempt" in request.GET:
         return _result(request, found)
     current = get_object_or_404(Quiz.objects.current(), concept=found)
-    return render(
-        request, "content/quiz.html", {"concept": found, "roadmap": found.roadmap, "quiz": current}
-    )
+    return render(request, "content/quiz.html", {"concept": found, "roadmap": found.roadmap, "quiz": current})
 
 
 def _answer(request: SignedInRequest, found: Concept) -> QuizAttempt:

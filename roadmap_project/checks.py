@@ -1,6 +1,7 @@
 """What must be true before anything starts? One finding, one id, each with what to do about it."""
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 from django.apps import AppConfig
@@ -84,7 +85,8 @@ def _q_cluster_times() -> Iterator[CheckMessage]:
                 hint="retry > timeout × (1 + ceil((queue_limit + bulk) / workers)).",
                 id="roadmap_project.E005",
             )
-    if ((q_cluster["timeout"] + 3) / q_cluster["guard_cycle"]) % 1:
+    # Django-Q subtracts guard_cycle until exactly 0 is left: 408 / 0.3 looks whole, subtracting 0.3 never gets there.
+    if Fraction(q_cluster["timeout"] + 3) % Fraction(q_cluster["guard_cycle"]):
         yield Error(
             f"guard_cycle={q_cluster['guard_cycle']} does not divide timeout + 3 = {q_cluster['timeout'] + 3}: a stuck "
             "task would never be ended.",

@@ -30,7 +30,7 @@ def connection_released() -> Iterator[None]:
     """
     open_connections = connections.all(initialized_only=True)
     for connection in open_connections:
-        if connection.in_atomic_block:
+        if connection.in_atomic_block or (connection.connection is not None and not connection.autocommit):
             raise ConnectionHeldError("connection_released() inside a transaction: its connection cannot be given up")
     for connection in open_connections:
         connection.close()

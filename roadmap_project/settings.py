@@ -43,7 +43,8 @@ def _conn_max_age() -> int | None:
 def _database(variable: str) -> dict[str, object]:
     if not env.text("DATABASE_URL"):
         # Importable without a database (builds), unusable without one: roadmap_project.E007 names the variable.
-        return {"ENGINE": "roadmap_project.postgresql", "NAME": "", "TEST": {"NAME": "test_roadmaps"}}
+        parts: dict[str, object] = {"ENGINE": "roadmap_project.postgresql", "NAME": "", "TEST": {"NAME": "test_roadmaps"}}
+        return parts | {"CONN_MAX_AGE": _conn_max_age()}
     options: dict[str, object] = {"connect_timeout": 10}
     if DB_POOLER == "none":
         options["options"] = (

@@ -212,9 +212,7 @@ def _steps(roadmap: Roadmap) -> Iterable[Step]:
 
 
 def _progress(roadmap: Roadmap) -> QuerySet[ConceptProgress]:
-    return ConceptProgress.objects.filter(
-        concept__roadmap=roadmap, user_id=roadmap.owner_id, done_at__isnull=False
-    )
+    return ConceptProgress.objects.filter(concept__roadmap=roadmap, user_id=roadmap.owner_id, done_at__isnull=False)
 
 
 def _by_state(steps: Iterable[Step]) -> dict[str, int]:
@@ -224,9 +222,7 @@ def _by_state(steps: Iterable[Step]) -> dict[str, int]:
     return dict(counts)
 
 
-def _stages(
-    roadmap: Roadmap, written: list[Step], learned: set[int], *, shows_prerequisites: bool
-) -> list[StageLines]:
+def _stages(roadmap: Roadmap, written: list[Step], learned: set[int], *, shows_prerequisites: bool) -> list[StageLines]:
     pieces: dict[int | None, list[Step]] = defaultdict(list)
     for step in sorted(written, key=lambda each: Step.CONTENT_KINDS.index(Step.Kind(each.kind))):
         pieces[step.concept_id].append(step)
@@ -253,7 +249,9 @@ def _stages(
 
 def _failures(written: list[Step], stages: list[StageLines]) -> dict[str, list[Step]]:
     """Failed pieces by reason, the most frequent first; each knows its concept without a query."""
-    concepts = {line.concept.pk: line.concept for stage in stages for module in stage.modules for line in module.concepts}
+    concepts = {
+        line.concept.pk: line.concept for stage in stages for module in stage.modules for line in module.concepts
+    }
     reasons: dict[str, list[Step]] = defaultdict(list)
     for step in written:
         if step.state == Step.State.FAILED and step.concept_id in concepts:

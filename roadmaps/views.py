@@ -10,9 +10,11 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.views.decorators.cache import never_cache
@@ -52,6 +54,24 @@ def fragment(
         return answer
 
     return wrapped
+
+
+def decision(
+    view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
+) -> Callable[Concatenate[SignedInRequest, P], HttpResponse]:
+    """POST by somebody who is signed in; others find themselves on the roadmap's page after signing in.
+
+    (login_required would send them back to this address, with a GET.)
+    """
+
+    @require_POST
+    @functools.wraps(view)
+    def wrapped(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(reverse("roadmaps:roadmap", args=[kwargs["slug"]]))
+        return view(request, *args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
 
 
 def conditional(request: HttpRequest, tag: str, render_it: Callable[[], HttpResponse]) -> HttpResponse:
@@ -139,39 +159,33 @@ def progress(request: SignedInRequest, slug: str) -> HttpResponse:
     return replace_url(response, found.get_absolute_url()) if slug != found.slug else response
 
 
-@require_POST
-@login_required
+@decision
 def approve(request: SignedInRequest, slug: str) -> HttpResponse:
     return _decide(request, slug, deciding.approve, "Approved. The tutorials, resources and quizzes are being written.")
 
 
-@require_POST
-@login_required
+@decision
 def cancel(request: SignedInRequest, slug: str) -> HttpResponse:
     return _decide(request, slug, deciding.cancel, "Stopped. What was written stays.")
 
 
-@require_POST
-@login_required
+@decision
 def retry(request: SignedInRequest, slug: str) -> HttpResponse:
     return _decide(request, slug, deciding.retry, "Taken up again.")
 
 
-def _decide(
-    request: SignedInRequest, slug: str, decision: Callable[[int], Roadmap], confirmation: str
-) -> HttpResponse:
+def _decide(request: SignedInRequest, slug: str, decide: Callable[[int], Roadmap], confirmation: str) -> HttpResponse:
     """What changed nothing, because it was over already, is not confirmed; the page shows the state."""
     found = _owned(request, slug)
     try:
-        if decision(found.pk).state != found.state:
+        if decide(found.pk).state != found.state:
             messages.success(request, confirmation)
     except RefusedError as error:
         messages.error(request, str(error))
     return redirect(found)
 
 
-@require_POST
-@login_required
+@decision
 def request_changes(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
     form = FeedbackForm(request.POST)
@@ -186,8 +200,7 @@ def request_changes(request: SignedInRequest, slug: str) -> HttpResponse:
     return _page(request, found, form)
 
 
-@require_POST
-@login_required
+@decision
 def delete(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
     deciding.delete(found.pk)

@@ -1,5 +1,6 @@
 """PostgreSQL, with this process's connections counted, bounded and named."""
 
+import gc
 import os
 import threading
 import weakref
@@ -51,8 +52,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Refuses above the allotment before connecting, so that the server never sees the attempt."""
         self._require_permission()
+        if self._is_one_too_many():
+            gc.collect()  # a thread that ended leaves its wrapper in a reference cycle, and its connection open
         with _lock:
-            if self not in _open and len(_open) >= allotment():
+            if self._is_one_too_many():
                 raise ConnectionBudgetExceededError(
                     f"{process.current.service}:{process.current.kind} may hold {allotment()} connection(s) and holds "
                     f"{len(_open)}: the connection budget (roadmap_project/connection_budget.py) allots no more."
@@ -63,6 +66,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except BaseException:
             self._uncount()
             raise
+
+    def _is_one_too_many(self) -> bool:
+        return self not in _open and len(_open) >= allotment()
 
     def _require_permission(self) -> None:
         require_permission()

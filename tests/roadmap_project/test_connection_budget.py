@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from roadmap_project.cluster_settings import least_retry, q_cluster
@@ -106,6 +106,7 @@ def test_a_headroom_of_an_eighth_is_not_rounded_in_the_explanation():
 
 
 @given(fleets)
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 def test_A2_the_smallest_change_fits_and_one_step_less_does_not(fleet):
     declared = budget(**fleet)
     assume(not declared.fits)
@@ -122,6 +123,7 @@ def test_A2_the_smallest_change_fits_and_one_step_less_does_not(fleet):
 
 
 @given(fleets)
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 def test_A2_no_other_count_would_need_to_move_less(fleet):
     declared = budget(**fleet)
     assume(not declared.fits)
@@ -216,14 +218,14 @@ def test_A10_a_second_release_and_its_migration_are_counted():
 def test_the_clusters_settings_are_the_budgets_numbers(fleet):
     declared = budget(**fleet)
 
-    settings = q_cluster(declared, task_timeout=405)
+    q_settings = q_cluster(declared, task_timeout=405)
 
     for name in ("logs", "content", "workflow"):
-        workers = settings["ALT_CLUSTERS"][name]["workers"]
+        workers = q_settings["ALT_CLUSTERS"][name]["workers"]
         assert workers == declared.service(name).processes == fleet[f"{name.upper()}_WORKERS"]
         assert declared.service(name).peak == workers + 3
-        assert settings["retry"] > 405 * (1 + math.ceil((settings["queue_limit"] + settings["bulk"]) / workers))
-        assert settings["retry"] > least_retry(timeout=405, workers=workers)
+        assert q_settings["retry"] > 405 * (1 + math.ceil((q_settings["queue_limit"] + q_settings["bulk"]) / workers))
+        assert q_settings["retry"] > least_retry(timeout=405, workers=workers)
 
 
 REPORT = """

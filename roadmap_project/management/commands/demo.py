@@ -31,4 +31,6 @@ class Command(BaseCommand):
                     is_good = Demo(fleet, import_string(SIGHT)).run(options["goal"])
             except (DemoError, FleetError) as error:
                 raise CommandError(str(error)) from error
+            except KeyboardInterrupt:
+                raise CommandError("Interrupted; everything is stopped.", returncode=130) from None
         sys.exit(0 if is_good else 1)

@@ -1,0 +1,355 @@
+"""Each check by its id: silent when all is right, and what it says when it is not; then at the doors."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core import checks as django_checks
+from django.db import connection
+
+from roadmap_project import checks, cluster_settings
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.environment import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def budget(**variables: str) -> ConnectionBudget:
+    return ConnectionBudget.from_environment(Environment(variables))
+
+
+def q_cluster(**changes: object) -> dict[str, object]:
+    return {**django_settings.Q_CLUSTER, **changes}
+
+
+@pytest.fixture(autouse=True)
+def defaults(settings, monkeypatch):
+    """The settings of an untouched production, whatever this machine's environment says."""
+    monkeypatch.setitem(django_settings.DATABASES["default"], "NAME", "roadmaps")
+    monkeypatch.setitem(django_settings.DATABASES["default"], "CONN_MAX_AGE", None)
+    settings.CONNECTION_BUDGET = budget()
+    settings.Q_CLUSTER = cluster_settings.q_cluster(budget(), task_timeout=405)
+    settings.Q_CLUSTER_NAME = ""
+    settings.CALL_DEADLINE, settings.DRAIN_SECONDS, settings.STORE_RETRY_SECONDS = 180, 120, 45
+    settings.LEASE_SECONDS, settings.TASK_TIMEOUT = 240, 405
+    settings.PREDECESSOR_VARIABLES = {"DB_POOL_SIZE": "", "DB_MAX_OVERFLOW": ""}
+    settings.LLM_PROVIDER, settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "library", "", ""
+    settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = ["a.example"], ["https://a.example"]
+
+
+def found(check) -> list[str]:
+    return [problem.id for problem in check(None)]
+
+
+def test_all_checks_are_silent_when_all_is_right():
+    problems = [
+        problem
+        for problem in django_checks.run_checks(include_deployment_checks=True)
+        if str(problem.id).startswith("roadmap_project.")
+    ]
+
+    assert problems == []
+
+
+def test_every_check_of_the_module_is_registered():
+    registered = {check.__name__ for check in django_checks.registry.registry.get_checks(include_deployment_checks=True)}
+
+    assert {
+        "connection_budget", "cluster_name", "cluster_times", "database_url", "predecessor_variables", "connection_age",
+        "production_settings", "provider_key",
+    } <= registered  # fmt: skip
+
+
+def test_no_id_is_used_for_two_findings_and_each_has_a_test_here():
+    source = Path(checks.__file__).read_text()
+    here = Path(__file__).read_text()
+
+    ids = [part.split('"')[0] for part in source.split('id="roadmap_project.')[1:]]
+
+    assert len(set(ids)) == len(ids)
+    assert [each for each in ids if f"def test_{each}_" not in here] == []
+
+
+def test_the_checks_open_no_connection():
+    """They run in builds, where there is no server."""
+    connection.close()
+
+    django_checks.run_checks(include_deployment_checks=True)
+
+    assert connection.connection is None
+
+
+def test_E001_a_fleet_that_does_not_fit_is_refused_with_sum_limit_shares_and_the_smallest_change(settings):
+    settings.CONNECTION_BUDGET = budget(WEB_THREADS="40")
+
+    [problem] = checks.connection_budget(None)
+
+    assert (problem.id, problem.level) == ("roadmap_project.E001", django_checks.ERROR)
+    assert "183 connections (web 160, logs 7, content 9, workflow 7)" in problem.msg
+    assert "2 × 183 + 1 = 367; usable are 72" in problem.msg
+    assert problem.hint == "The smallest change that fits: WEB_THREADS=3."
+
+
+def test_E001_is_silent_at_the_last_fleet_that_fits(settings):
+    settings.CONNECTION_BUDGET = budget(WEB_THREADS="3")
+    assert found(checks.connection_budget) == []
+
+    settings.CONNECTION_BUDGET = budget(WEB_THREADS="4")
+    assert found(checks.connection_budget) == ["roadmap_project.E001"]
+
+
+@pytest.mark.parametrize("name", ["typo", "Logs", "default", "logs "])
+def test_E002_an_unknown_cluster_is_named_with_the_known_ones(settings, name):
+    settings.Q_CLUSTER_NAME = name
+
+    [problem] = checks.cluster_name(None)
+
+    assert problem.id == "roadmap_project.E002"
+    assert repr(name) in problem.msg
+    assert problem.hint == "Expected one of logs, content, workflow."
+
+
+@pytest.mark.parametrize("name", ["", "logs", "content", "workflow"])
+def test_E002_is_silent_about_known_clusters_and_none(settings, name):
+    settings.Q_CLUSTER_NAME = name
+
+    assert found(checks.cluster_name) == []
+
+
+def test_E003_a_timeout_that_strikes_inside_a_store_is_refused_to_the_second(settings):
+    settings.TASK_TIMEOUT = 376
+    assert found(checks.cluster_times) == []
+
+    settings.TASK_TIMEOUT = 375
+
+    [problem] = checks.cluster_times(None)
+    assert problem.id == "roadmap_project.E003"
+    assert "120 + CALL_DEADLINE 180 + STORE_RETRY_SECONDS 45 + 30 = 375" in problem.msg
+    assert "more than 375" in problem.hint
+
+
+def test_E004_a_lease_that_ends_before_its_call_is_refused_to_the_second(settings):
+    settings.LEASE_SECONDS = 226
+    assert found(checks.cluster_times) == []
+
+    settings.LEASE_SECONDS = 225
+
+    [problem] = checks.cluster_times(None)
+    assert problem.id == "roadmap_project.E004"
+    assert "LEASE_SECONDS=225" in problem.msg
+    assert "= 225" in problem.msg
+
+
+def test_E005_a_retry_while_a_task_may_still_run_is_refused_for_each_cluster(settings):
+    settings.Q_CLUSTER = q_cluster(retry=810)
+
+    problems = checks.cluster_times(None)
+
+    assert [problem.id for problem in problems] == ["roadmap_project.E005"] * 3
+    assert "logs cluster" in problems[0].msg
+    assert "more than 810" in problems[0].msg
+    settings.Q_CLUSTER = q_cluster(retry=811)
+    assert found(checks.cluster_times) == []
+
+
+def test_E005_counts_the_prefetch_a_small_cluster_waits_longer(settings):
+    clusters = {"logs": {"workers": 4}, "content": {"workers": 1}, "workflow": {"workers": 4}}
+    settings.Q_CLUSTER = q_cluster(retry=1215, ALT_CLUSTERS=clusters)
+
+    [problem] = checks.cluster_times(None)
+
+    assert "content cluster" in problem.msg
+    assert "more than 1215" in problem.msg
+
+
+@pytest.mark.parametrize("guard_cycle", [0.3, 0.7, 0.1, 5])
+def test_E006_a_guard_cycle_that_never_counts_down_to_zero_is_refused(settings, guard_cycle):
+    settings.Q_CLUSTER = q_cluster(guard_cycle=guard_cycle)
+
+    assert found(checks.cluster_times) == ["roadmap_project.E006"]
+
+
+@pytest.mark.parametrize("guard_cycle", [0.5, 0.25, 1, 2])
+def test_E006_is_silent_where_the_countdown_ends_at_zero(settings, guard_cycle):
+    settings.Q_CLUSTER = q_cluster(guard_cycle=guard_cycle)
+
+    assert found(checks.cluster_times) == []
+
+
+def test_E007_a_missing_database_is_named(monkeypatch):
+    monkeypatch.setitem(django_settings.DATABASES["default"], "NAME", "")
+
+    [problem] = checks.database_url(None)
+
+    assert problem.id == "roadmap_project.E007"
+    assert problem.msg == "DATABASE_URL is not set."
+    assert "postgres://USER:PASSWORD@HOST:PORT/NAME" in problem.hint
+
+
+@pytest.mark.parametrize("name", ["ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"])
+def test_E008_an_empty_list_is_named_in_a_deploy_check(settings, name):
+    assert found(checks.production_settings) == []
+
+    setattr(settings, name, [])
+
+    [problem] = checks.production_settings(None)
+    assert problem.id == "roadmap_project.E008"
+    assert name in problem.msg
+    assert not [each for each in django_checks.run_checks() if each.id == "roadmap_project.E008"]
+
+
+def test_E009_openai_without_a_key_or_an_endpoint_is_refused(settings):
+    settings.LLM_PROVIDER = "openai"
+
+    [problem] = checks.provider_key(None)
+
+    assert problem.id == "roadmap_project.E009"
+    assert "OPENAI_API_KEY" in problem.msg
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        settings.OPENAI_API_KEY = settings.OPENAI_BASE_URL = ""
+        setattr(settings, name, "something")
+        assert found(checks.provider_key) == []
+
+
+@pytest.mark.parametrize("name", ["DB_POOL_SIZE", "DB_MAX_OVERFLOW"])
+def test_W001_a_variable_of_the_predecessor_is_explained(settings, name):
+    settings.PREDECESSOR_VARIABLES = {name: "40"}
+
+    [problem] = checks.predecessor_variables(None)
+
+    assert (problem.id, problem.level) == ("roadmap_project.W001", django_checks.WARNING)
+    assert problem.msg.startswith(f"{name} is set")
+    assert "WEB_THREADS" in problem.hint
+    assert "*_IN_FLIGHT" in problem.hint
+
+
+@pytest.mark.parametrize("age", [0, 60])
+def test_W002_a_number_for_the_connections_age_is_warned_about(settings, monkeypatch, age):
+    settings.IS_RUNSERVER = False
+    monkeypatch.setitem(django_settings.DATABASES["default"], "CONN_MAX_AGE", age)
+
+    [problem] = checks.connection_age(None)
+
+    assert (problem.id, problem.level) == ("roadmap_project.W002", django_checks.WARNING)
+    assert f"CONN_MAX_AGE={age}" in problem.msg
+
+
+def test_W002_is_silent_without_a_number_and_under_runserver(settings, monkeypatch):
+    monkeypatch.setitem(django_settings.DATABASES["default"], "CONN_MAX_AGE", None)
+    assert found(checks.connection_age) == []
+
+    monkeypatch.setitem(django_settings.DATABASES["default"], "CONN_MAX_AGE", 0)
+    settings.IS_RUNSERVER = True
+    assert found(checks.connection_age) == []
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Only what a platform would give, so that nothing of this machine's environment helps."""
+    base = {
+        "PATH": os.environ["PATH"],
+        "DEBUG": "1",
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:9/nowhere",
+        **{name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ},
+    }
+    return base | variables
+
+
+def manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT, env=environment(**variables), capture_output=True, text=True, timeout=45, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "said"),
+    [
+        (["check"], {"WEB_THREADS": "40"}, "roadmap_project.E001"),
+        (["check"], {"DB_MAX_CONNECTIONS": "20"}, "DB_MAX_CONNECTIONS=88 (after raising"),
+        (["migrate"], {"WEB_THREADS": "40"}, "roadmap_project.E001"),
+        (["qcluster"], {"WEB_THREADS": "40", "Q_CLUSTER_NAME": "logs"}, "roadmap_project.E001"),
+        (["qcluster"], {"Q_CLUSTER_NAME": "typo"}, "roadmap_project.E002"),
+        (["qcluster"], {}, "Set Q_CLUSTER_NAME to one of logs, content, workflow"),
+        (["qcluster"], {"Q_CLUSTER_NAME": "logs", "WEB_WORKERS": "abc"}, "WEB_WORKERS='abc'"),
+    ],
+)
+def test_a_wrong_configuration_stops_the_command_with_a_text_on_stderr(command, variables, said):
+    done = manage(*command, **variables)
+
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "nowhere" not in done.stderr  # stopped before it tried the database
+    assert "cluster_started" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_check_deploy_is_silent_with_production_settings():
+    production = {
+        "DEBUG": "",
+        "SECRET_KEY": secrets.token_urlsafe(60),
+        "ALLOWED_HOSTS": "roadmaps.example.org",
+        "CSRF_TRUSTED_ORIGINS": "https://roadmaps.example.org",
+        "DATABASE_URL": "postgres://roadmaps:secret@db.example.org/roadmaps",
+    }
+
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **production)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no issues" in done.stdout
+
+
+def test_G4_check_deploy_names_what_is_missing_in_production():
+    done = manage("check", "--deploy", DEBUG="", DATABASE_URL="")
+
+    assert done.returncode != 0
+    for name in ("DATABASE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "SECRET_KEY"):
+        assert name in done.stderr
+    assert "CONN_MAX_AGE" not in done.stderr  # nobody set it
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [({"WEB_THREADS": "40"}, "roadmap_project.E001"), ({"WEB_WORKERS": "abc"}, "WEB_WORKERS='abc'")],
+)
+def test_gunicorn_refuses_to_start_and_listens_nowhere(variables, said):
+    port = free_port()
+    gunicorn = shutil.which("gunicorn", path=str(Path(sys.executable).parent))
+    command = [str(gunicorn), "--config", "roadmap_project/gunicorn_conf.py", "roadmap_project.wsgi"]
+    running = subprocess.Popen(
+        command, cwd=ROOT, env=environment(HOST="127.0.0.1", PORT=str(port), **variables),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        listened = False
+        while running.poll() is None:
+            listened = listened or is_listening(port)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(0.02)
+        _, stderr = running.communicate(timeout=20)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+
+    assert running.returncode != 0
+    assert said in stderr
+    assert not listened
+    assert not is_listening(port)

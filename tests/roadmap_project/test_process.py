@@ -1,0 +1,123 @@
+"""What a process knows about itself, and that it dies with its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from roadmap_project import process
+
+# The parent forks a child that would live for a minute; both process ids are said before anything else happens.
+FAMILY = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+from roadmap_project.process import die_with_parent
+parent = os.getpid()
+child = os.fork()
+if not child:
+    if {is_bound}:
+        die_with_parent(parent)
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+    os._exit(0)
+time.sleep(60)
+"""
+ROOT = str(Path(__file__).resolve().parents[2])
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def wait_until(condition, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    return condition()
+
+
+def family(*, is_bound: bool) -> "tuple[subprocess.Popen[str], int]":
+    parent = subprocess.Popen(
+        [sys.executable, "-c", FAMILY.format(root=ROOT, is_bound=is_bound)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    return parent, int(parent.stdout.readline())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+@pytest.mark.parametrize("is_bound", [True, False])
+def test_D3_a_grandchild_dies_when_its_parent_is_killed_and_only_because_it_was_bound(is_bound):
+    parent, grandchild = family(is_bound=is_bound)
+    try:
+        assert is_alive(grandchild)
+
+        parent.kill()
+        parent.wait(5)
+
+        assert wait_until(lambda: not is_alive(grandchild), 5 if is_bound else 0.3) is is_bound
+    finally:
+        parent.stdout.close()
+        if is_alive(grandchild):
+            os.kill(grandchild, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_a_child_whose_parent_is_gone_already_ends_itself():
+    code = f"import sys; sys.path.insert(0, {ROOT!r}); from roadmap_project.process import die_with_parent; die_with_parent(1234567)"
+
+    done = subprocess.run([sys.executable, "-c", code], timeout=20, check=False)
+
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_stopping_follows_the_clusters_event(monkeypatch):
+    event = threading.Event()
+    monkeypatch.setattr(process.current, "stop_event", event)
+    assert not process.is_stopping()
+
+    event.set()
+
+    assert process.is_stopping()
+
+
+def test_outside_a_cluster_nothing_is_stopping(monkeypatch):
+    monkeypatch.setattr(process.current, "stop_event", None)
+
+    assert not process.is_stopping()
+
+
+def test_become_changes_what_this_process_is(monkeypatch):
+    monkeypatch.setattr(process, "current", process.Process(service="other", kind="python"))
+
+    process.become("content", "worker")
+
+    assert (process.current.service, process.current.kind) == ("content", "worker")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["manage.py", "migrate", "--noinput"], ("release", "migrate")),
+        (["/srv/app/manage.py", "shell"], ("other", "shell")),
+        (["manage.py", "runserver"], ("web", "runserver")),
+        (["manage.py"], ("other", "manage")),
+        (["/tmp/venv/bin/gunicorn", "--config", "x"], ("other", "gunicorn")),
+        (["-c"], ("other", "-c")),
+        ([""], ("other", "python")),
+    ],
+)
+def test_a_process_is_named_after_its_command_line(monkeypatch, arguments, expected):
+    monkeypatch.setattr(sys, "argv", arguments)
+
+    named = process._from_command_line()
+
+    assert (named.service, named.kind) == expected
