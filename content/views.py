@@ -104,7 +104,7 @@ def concept(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
 def _pieces(found: Concept) -> dict[Step.Kind, PieceView]:
     steps = {step.kind: step for step in found.steps.content()}
     return {
-        kind: PieceView(kind, model.objects.current().filter(concept=found).first(), steps.get(kind))  # type: ignore[attr-defined]
+        kind: PieceView(kind, model.objects.current().filter(concept=found).first(), steps.get(kind))
         for kind, model in MODELS.items()
     }
 
@@ -173,7 +173,7 @@ def regenerate(request: SignedInRequest, slug: str, key: str, kind: str) -> Http
         raise Http404
     form = WishForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(form.errors["wish"]))
+        messages.error(request, " ".join(map(str, form.errors["wish"])))
         return redirect(_address(found))
     try:
         step = deciding.regenerate(found, kind, wish=form.cleaned_data["wish"])

@@ -50,7 +50,7 @@ def fragment(
     def wrapped(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.htmx and not request.user.is_authenticated:
             return HttpResponseClientRefresh()
-        answer: HttpResponse = login_required(view)(request, *args, **kwargs)  # type: ignore[arg-type]
+        answer: HttpResponse = login_required(view)(request, *args, **kwargs)
         return answer
 
     return wrapped
@@ -71,7 +71,7 @@ def decision(
             return redirect_to_login(reverse("roadmaps:roadmap", args=[kwargs["slug"]]))
         return view(request, *args, **kwargs)
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped
 
 
 def conditional(request: HttpRequest, tag: str, render_it: Callable[[], HttpResponse]) -> HttpResponse:
@@ -79,7 +79,7 @@ def conditional(request: HttpRequest, tag: str, render_it: Callable[[], HttpResp
     etag = quote_etag(tag)
     unchanged = get_conditional_response(request, etag=etag)
     if unchanged is not None:
-        return unchanged  # type: ignore[return-value]
+        return unchanged
     response = render_it()
     response.headers["ETag"] = etag
     return response

@@ -177,9 +177,9 @@ def json_object(text: str) -> object:
         raise InvalidAnswerError("The answer holds no JSON object.")
     try:
         value, _ = json.JSONDecoder(strict=False).raw_decode(candidate[start:])
-    except (json.JSONDecodeError, RecursionError) as error:
+        return _storable(value)
+    except (ValueError, RecursionError) as error:  # not only JSONDecodeError: an integer of 5,000 digits
         raise InvalidAnswerError(f"The answer is not valid JSON: {error}") from error
-    return _storable(value)
 
 
 def _storable(value: object) -> object:

@@ -1,0 +1,664 @@
+"""The pages about roadmaps: who sees them, what they say in every state, and what they cost."""
+
+import re
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.html import escape
+
+from content import urls as content_urls
+from roadmaps import urls as roadmaps_urls
+from roadmaps.models import ConceptProgress, Feedback, OutlineRevision, QueueHeartbeat, Roadmap, Step
+from tests.factories import (
+    make_feedback,
+    make_heartbeat,
+    make_log_entry,
+    make_piece_steps,
+    make_review,
+    make_revision,
+    make_roadmap,
+    make_roadmap_in_review,
+    make_step,
+    make_tree,
+    make_written_roadmap,
+)
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = '<script>alert(1)</script> "onerror=alert(1) javascript:alert(1)'
+STYLES = Path(settings.BASE_DIR, "roadmap_project/static/roadmaps/site.css").read_text()
+GOAL = {"goal": "Learn chess", "level": "beginner", "hours_per_week": "6", "preference": "any", "language": "en"}
+
+
+@pytest.fixture
+def visitor(client, person):
+    client.force_login(person)
+    return client
+
+
+def text_of(response) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+def address(name: str, roadmap: Roadmap) -> str:
+    return reverse(f"roadmaps:{name}", args=[roadmap.slug])
+
+
+def queries_of(client, path: str) -> int:
+    client.get(path)  # the session and the content types are warm
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+# Who sees what
+
+
+def patterns_about_a_roadmap() -> list[tuple[str, URLPattern]]:
+    return [
+        (module.app_name, pattern)
+        for module in (roadmaps_urls, content_urls)
+        for pattern in module.urlpatterns
+        if "slug" in pattern.pattern.converters
+    ]
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(
+    ("app", "pattern"), patterns_about_a_roadmap(), ids=lambda value: getattr(value, "name", value)
+)
+def test_G1_what_belongs_to_somebody_else_or_is_deleted_is_not_found(visitor, person, app, pattern, method):
+    foreign = make_written_roadmap()
+    deleted = make_written_roadmap(owner=person)
+    Roadmap.objects.filter(pk=deleted.pk).update(deleted_at=timezone.now())
+    mine = make_written_roadmap(owner=person)
+    values = {"key": "c-1-1-1", "kind": "quiz"}
+
+    def status_for(roadmap: Roadmap) -> int:
+        names = {name: values.get(name, roadmap.slug) for name in pattern.pattern.converters}
+        return getattr(visitor, method)(reverse(f"{app}:{pattern.name}", kwargs=names)).status_code
+
+    if status_for(mine) == 405:
+        pytest.skip(f"{pattern.name} does not take {method}")
+    assert status_for(foreign) == 404
+    assert status_for(deleted) == 404
+
+
+def test_there_are_addresses_to_walk():
+    assert len(patterns_about_a_roadmap()) >= 13
+
+
+@pytest.mark.parametrize(
+    ("app", "pattern"), patterns_about_a_roadmap(), ids=lambda value: getattr(value, "name", value)
+)
+def test_G1_nobody_sees_anything_without_signing_in(client, app, pattern):
+    roadmap = make_written_roadmap()
+    values = {"key": "c-1-1-1", "kind": "quiz"}
+    names = {name: values.get(name, roadmap.slug) for name in pattern.pattern.converters}
+
+    responses = [getattr(client, method)(reverse(f"{app}:{pattern.name}", kwargs=names)) for method in ("get", "post")]
+
+    assert {response.status_code for response in responses} <= {302, 405}
+    assert all("/sign-in/" in response.url for response in responses if response.status_code == 302)
+
+
+@pytest.mark.parametrize("name", ["approve", "cancel", "retry", "delete", "request_changes"])
+def test_nothing_changes_by_following_a_link(visitor, person, name):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    assert visitor.get(address(name, roadmap)).status_code == 405
+    roadmap.refresh_from_db()
+    assert (roadmap.state, roadmap.deleted_at) == (Roadmap.State.IN_REVIEW, None)
+
+
+def test_a_signed_out_readers_page_is_loaded_again_not_filled_with_the_sign_in_form(client):
+    response = client.get(address("progress", make_roadmap()), headers={"HX-Request": "true"})
+
+    assert response.headers["HX-Refresh"] == "true"
+    assert response.content == b""
+
+
+# Signing up, in and out
+
+
+def test_a_person_signs_up_and_starts(client, db):
+    response = client.post(
+        reverse("roadmaps:signup"),
+        {"username": "grace", "password1": "correct horse battery", "password2": "correct horse battery"},
+    )
+
+    assert response.url == reverse("roadmaps:new")
+    assert client.get(response.url).context["user"] == get_user_model().objects.get(username="grace")
+
+
+def test_a_weak_password_is_refused_with_the_reason_beside_the_field(client, db):
+    response = client.post(reverse("roadmaps:signup"), {"username": "grace", "password1": "a", "password2": "a"})
+
+    assert "too short" in response.content.decode()
+    assert not get_user_model().objects.exists()
+
+
+def test_a_person_signs_in_and_returns_to_where_they_wanted_to_go(client, person):
+    roadmap = make_written_roadmap(owner=person)
+
+    asked = client.get(roadmap.get_absolute_url())
+    response = client.post(asked.url, {"username": "ada", "password": "correct horse battery"})
+
+    assert response.url == roadmap.get_absolute_url()
+
+
+def test_a_decision_after_the_session_ended_leads_back_to_the_roadmap(client, person):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    asked = client.post(address("approve", roadmap))
+    response = client.post(asked.url, {"username": "ada", "password": "correct horse battery"}, follow=True)
+
+    assert response.redirect_chain[-1][0] == roadmap.get_absolute_url()
+    assert "Waiting for your review" in text_of(response)
+
+
+def test_a_person_signs_out_with_a_form_not_a_link(visitor):
+    assert visitor.get(reverse("roadmaps:logout")).status_code == 405
+    assert visitor.post(reverse("roadmaps:logout")).url == reverse("roadmaps:login")
+    assert "Sign up" in text_of(visitor.get("/"))
+
+
+# The list and the goal
+
+
+def test_the_list_counts_pieces_and_learned_concepts(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.PARTLY_READY, concepts=2)
+    Step.objects.filter(roadmap=roadmap, kind="quiz").update(state=Step.State.FAILED)
+    ConceptProgress.objects.create(user=person, concept=roadmap.concepts.all()[0], done_at=timezone.now())
+    ConceptProgress.objects.create(user=person, concept=roadmap.concepts.all()[1])
+    make_written_roadmap()
+
+    shown = text_of(visitor.get("/"))
+
+    assert "4 of 6 pieces written" in shown
+    assert "1 of 2 concepts learned" in shown
+    assert "Partly ready" in shown
+    assert shown.count("pieces written") == 1
+
+
+def test_a_person_without_a_roadmap_is_told_what_to_do(visitor):
+    assert "Start your first roadmap" in text_of(visitor.get("/"))
+
+
+def test_a_goal_starts_a_roadmap_and_a_double_click_starts_no_second(visitor, library):
+    key = str(uuid.uuid4())
+
+    first = visitor.post("/new/", {**GOAL, "request_key": key})
+    second = visitor.post("/new/", {**GOAL, "request_key": key})
+
+    roadmap = Roadmap.objects.get()
+    assert first.url == second.url == roadmap.get_absolute_url()
+    assert (roadmap.goal, roadmap.hours_per_week, str(roadmap.request_key)) == ("Learn chess", 6, key)
+
+
+def test_each_form_has_a_key_of_its_own(visitor):
+    keys = {re.search(r'name="request_key" value="([^"]+)"', visitor.get("/new/").content.decode())[1] for _ in "ab"}
+
+    assert len(keys) == 2
+
+
+def test_a_refused_goal_keeps_everything_typed(visitor, settings, library):
+    settings.MAX_ACTIVE_ROADMAPS = 1
+    visitor.post("/new/", GOAL)
+
+    page = visitor.post("/new/", {**GOAL, "goal": "Learn go", "background": "Some chess"}).content.decode()
+
+    assert "1 of your roadmaps" in page
+    assert "Learn go" in page
+    assert "Some chess" in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"goal": " "}, "This field is required"),
+        ({"goal": "x" * 1001}, "at most 1,000 characters"),
+        ({"goal": "a\x00b"}, "Null characters"),
+        ({"hours_per_week": "0"}, "greater than or equal to 1"),
+        ({"hours_per_week": "169"}, "less than or equal to 168"),
+        ({"level": "wizard"}, "not one of the available choices"),
+        ({"deadline": "2001-01-01"}, "a day in the future"),
+        ({"request_key": "junk"}, "Enter a valid UUID"),
+    ],
+)
+def test_a_wrong_wish_is_told_and_starts_nothing(visitor, wrong, reason):
+    page = visitor.post("/new/", {**GOAL, **wrong}).content.decode()
+
+    assert reason in page
+    assert not Roadmap.objects.exists()
+
+
+def test_an_error_among_the_further_wishes_unfolds_them(visitor):
+    assert '<details class="more" open>' in visitor.post("/new/", {**GOAL, "deadline": "2001-01-01"}).content.decode()
+
+
+def test_the_form_says_who_answers(visitor, settings):
+    settings.LLM_PROVIDER = "library"
+    assert "no model is used" in text_of(visitor.get("/new/"))
+    settings.LLM_PROVIDER, settings.OPENAI_MODEL = "openai", "some-model"
+    assert "some-model" in text_of(visitor.get("/new/"))
+
+
+# Every state has its page
+
+
+@pytest.mark.parametrize("state", Roadmap.State)
+@pytest.mark.parametrize("has_content", [False, True])
+def test_E6_every_state_of_a_roadmap_is_shown_with_its_label(visitor, person, state, has_content):
+    roadmap = make_tree(roadmap=make_roadmap(owner=person, state=state, notice="Something to know."))
+    make_review(revision=make_revision(roadmap=roadmap))
+    make_step(roadmap=roadmap, state=Step.State.DONE)
+    if has_content:
+        make_piece_steps(roadmap=roadmap)
+
+    for page in (visitor.get(roadmap.get_absolute_url()), visitor.get("/"), visitor.get(address("progress", roadmap))):
+        assert f'class="state state-{state.value}">{state.label}<' in page.content.decode()
+    assert "Something to know." in text_of(visitor.get(roadmap.get_absolute_url()))
+
+
+@pytest.mark.parametrize("state", Step.State)
+def test_E7_every_state_of_a_step_is_shown_with_its_label(visitor, person, state):
+    designing = make_roadmap(owner=person)
+    make_step(roadmap=designing, state=state)
+    writing = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=state)
+
+    assert f'state-{state.value}">{state.label}<' in visitor.get(designing.get_absolute_url()).content.decode()
+    assert f"Tutorial : {state.label}" in text_of(visitor.get(writing.get_absolute_url()))
+
+
+@pytest.mark.parametrize("state", Feedback.State)
+def test_E7_every_state_of_feedback_is_shown_with_its_label(visitor, person, state):
+    roadmap = make_roadmap_in_review(owner=person)
+    make_feedback(roadmap=roadmap, state=state, answer="As you said.", questions=["How much?"])
+
+    page = visitor.get(roadmap.get_absolute_url())
+
+    assert f'state-{state.value}">{state.label}<' in page.content.decode()
+    assert "As you said." in text_of(page)
+    assert "How much?" in text_of(page)
+
+
+@pytest.mark.parametrize("state", [*Roadmap.State, *Step.State, *Feedback.State])
+def test_E7_every_state_has_a_look(state):
+    assert re.search(rf"\.state-{state.value}\b[^{{]*{{ --c:", STYLES)
+
+
+# Designing and reviewing
+
+
+def test_the_steps_of_designing_are_shown_with_what_is_still_to_come(visitor, person):
+    roadmap = make_roadmap(owner=person)
+    make_step(roadmap=roadmap, kind=Step.Kind.ANALYSE, state=Step.State.DONE)
+    make_step(roadmap=roadmap, kind=Step.Kind.DESIGN, state=Step.State.RUNNING)
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    assert "Understand the goal Done Design the outline In progress Review the outline" in shown
+
+
+def test_a_requested_change_shows_its_own_steps(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    make_step(roadmap=roadmap, kind=Step.Kind.REVIEW, state=Step.State.DONE)
+    Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.DESIGNING)
+    feedback = make_feedback(roadmap=roadmap)
+    make_step(roadmap=roadmap, kind=Step.Kind.PLAN, state=Step.State.RUNNING, feedback=feedback)
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    assert "Plan an edit In progress Edit the outline Review the outline" in shown
+    assert "Review the outline Done" not in shown
+    assert "The outline so far" in shown
+
+
+def test_the_review_shows_scores_reasons_issues_and_the_outline(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    review = roadmap.revisions.get().review
+    review.issues = [{"severity": "warning", "location": "c-1-1-2", "issue": "Too short.", "suggestion": "Longer."}]
+    review.suggestions = [{"location": "Stage 1", "content": "Add practice.", "reason": "It helps."}]
+    review.save()
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    for part in ("Automatic review: 86 of 100", "Completeness", "Fits you: as it should be.", "Too short.", "Longer."):
+        assert part in shown
+    for part in ("Add practice.", "It helps.", "Builds on Concept 1", "1.5 h", "Easy"):
+        assert part in shown
+
+
+def test_F2_a_failed_review_is_shown_as_not_reviewed_with_the_reason(visitor, person):
+    shown = text_of(visitor.get(make_roadmap_in_review(owner=person, is_reviewed=False).get_absolute_url()))
+
+    assert "Not reviewed" in shown
+    assert "HTTP 401: no such key" in shown
+    assert "of 100" not in shown
+
+
+def test_F2_a_version_that_no_review_looked_at_is_not_reviewed(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    make_revision(roadmap=roadmap, number=2, author=OutlineRevision.Author.REQUESTED_EDIT)
+
+    assert "Not reviewed" in text_of(visitor.get(roadmap.get_absolute_url()))
+
+
+def test_a_new_version_says_what_changed_by_name(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    roadmap.concepts.filter(key="c-1-1-3").delete()
+    make_revision(
+        roadmap=roadmap,
+        number=2,
+        author=OutlineRevision.Author.REQUESTED_EDIT,
+        reason="Shorter, as asked.",
+        changes={"added": [], "removed": ["c-1-1-3"], "changed": ["c-1-1-1"], "moved": []},
+    )
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    assert "Version 2: what changed Edited as you asked. Shorter, as asked." in shown
+    assert "Removed Concept 3 Changed Concept 1" in shown
+
+
+def test_B4_a_double_click_on_approve_starts_the_writing_once(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    first = visitor.post(address("approve", roadmap))
+    second = visitor.post(address("approve", roadmap))
+
+    assert first.url == second.url == roadmap.get_absolute_url()
+    assert roadmap.steps.count() == 9
+    assert text_of(visitor.get(first.url)).count("Approved.") == 1
+
+
+def test_what_cannot_be_approved_is_explained(visitor, person):
+    roadmap = make_roadmap(owner=person)
+
+    response = visitor.post(address("approve", roadmap), follow=True)
+
+    assert "There is nothing to approve" in text_of(response)
+
+
+def test_changes_are_requested_in_words(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    response = visitor.post(address("request_changes", roadmap), {"text": "Less theory"}, follow=True)
+
+    assert "Designing" in text_of(response)
+    assert "Less theory" in text_of(response)
+    assert roadmap.feedback.get().author == person
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [({}, "what should change"), ({"text": " \n"}, "what should change"), ({"text": "a\x00"}, "Null characters")],
+)
+def test_F4_changes_without_words_are_asked_for_words(visitor, person, typed, reason):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    response = visitor.post(address("request_changes", roadmap), typed)
+
+    assert response.status_code == 200
+    assert reason in text_of(response)
+    assert not roadmap.feedback.exists()
+
+
+def test_too_many_words_are_refused_and_kept(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    response = visitor.post(address("request_changes", roadmap), {"text": "more " * 1000})
+
+    assert "at most 4,000 characters" in text_of(response)
+    assert "more more more" in text_of(response)
+
+
+def test_the_planners_question_is_answered_in_the_same_form(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    make_feedback(roadmap=roadmap, state=Feedback.State.QUESTION, questions=["Which part?"])
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    assert "please answer: Which part?" in shown
+    assert "Your answer" in shown
+    assert shown.count("Which part?") == 1
+
+
+# Writing
+
+
+def test_the_pieces_are_counted_and_failures_grouped_by_reason(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.PARTLY_READY, concepts=30)
+    roadmap.steps.filter(kind="quiz", concept__position__lt=12).update(state="failed", last_error="HTTP 500")
+    roadmap.steps.filter(kind="tutorial", concept__position=3).update(state="failed", last_error="too long")
+
+    response = visitor.get(roadmap.get_absolute_url())
+    shown = text_of(response)
+
+    assert "77 of 90 pieces written, 13 failed" in shown
+    assert shown.count("HTTP 500") == shown.count("too long") == 1
+    assert "Quiz: Concept 12 " in shown
+    assert "Try these again" in shown
+    assert re.search(r'id="c-1-1-3" href="[^"]+/c-1-1-3/"', response.content.decode())
+    assert 'id="c-1-1-4"' not in response.content.decode()
+
+
+def test_retry_takes_up_only_what_failed(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.PARTLY_READY)
+    roadmap.steps.filter(kind="quiz").update(state="failed")
+
+    response = visitor.post(address("retry", roadmap), follow=True)
+
+    assert "Taken up again." in text_of(response)
+    assert roadmap.steps.waiting().count() == 3
+
+
+def test_D4_a_cancelled_roadmap_stays_cancelled_and_can_go_on(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+
+    response = visitor.post(address("cancel", roadmap), follow=True)
+
+    assert "Cancelled" in text_of(response)
+    assert "Go on writing" in text_of(response)
+    assert not roadmap.steps.active().exists()
+
+
+def test_cancelling_what_is_ready_already_confirms_nothing(visitor, person):
+    roadmap = make_written_roadmap(owner=person)
+
+    assert "Stopped" not in text_of(visitor.post(address("cancel", roadmap), follow=True))
+
+
+def test_a_deleted_roadmap_is_gone_from_the_list(visitor, person):
+    roadmap = make_written_roadmap(owner=person)
+
+    response = visitor.post(address("delete", roadmap), follow=True)
+
+    assert "is deleted" in text_of(response)
+    assert "No roadmap yet" in text_of(response)
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "is_said"), [(None, True), (119, False), (125, True)], ids=["never", "lately", "too long ago"]
+)
+def test_D10_a_queue_that_nobody_serves_is_said(visitor, person, seconds_ago, is_said):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+    QueueHeartbeat.objects.all().delete()
+    if seconds_ago:
+        make_heartbeat(queue="content", seconds_ago=seconds_ago)
+
+    assert ("Nobody is working on the content queue" in text_of(visitor.get(roadmap.get_absolute_url()))) == is_said
+
+
+def test_D10_a_queue_without_waiting_steps_is_nobodys_concern(visitor, person):
+    roadmap = make_written_roadmap(owner=person)
+
+    assert "Nobody is working" not in text_of(visitor.get(roadmap.get_absolute_url()))
+
+
+# Polling
+
+
+def test_a_roadmap_is_polled_while_it_changes_and_not_after(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.RUNNING)
+    path = address("progress", roadmap)
+
+    for response in (visitor.get(roadmap.get_absolute_url()), visitor.get(path)):
+        assert f'hx-get="{path}" hx-trigger="every 2s"' in response.content.decode()
+    assert '<noscript><meta http-equiv="refresh"' in visitor.get(roadmap.get_absolute_url()).content.decode()
+    Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.READY)
+    for response in (visitor.get(roadmap.get_absolute_url()), visitor.get(path)):
+        assert "hx-get" not in response.content.decode()
+        assert "http-equiv" not in response.content.decode()
+
+
+def test_an_unchanged_poll_is_304_from_the_first_on(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+    page = visitor.get(roadmap.get_absolute_url()).content.decode()
+    tag = re.search(r'"If-None-Match": "\\"(\w+)\\""', page)[1]
+
+    def poll():
+        return visitor.get(address("progress", roadmap), headers={"If-None-Match": f'"{tag}"'})
+
+    assert (poll().status_code, poll().content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda roadmap, step: Step.objects.filter(pk=step.pk).update(state="done", finished_at=timezone.now()),
+        lambda roadmap, step: Step.objects.filter(pk=step.pk).update(started_at=timezone.now() + timedelta(seconds=1)),
+        lambda roadmap, step: Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.CANCELLED),
+        lambda roadmap, step: Roadmap.objects.get(pk=roadmap.pk).save(),
+        lambda roadmap, step: QueueHeartbeat.objects.all().delete(),
+        lambda roadmap, step: ConceptProgress.objects.create(
+            user=roadmap.owner, concept=step.concept, done_at=timezone.now()
+        ),
+    ],
+    ids=["a piece done", "a step claimed", "the state", "the row", "the queue", "a concept learned"],
+)
+def test_a_poll_after_a_change_brings_the_page(visitor, person, change):
+    make_heartbeat(queue="content")
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+    tag = visitor.get(address("progress", roadmap)).headers["ETag"]
+
+    change(roadmap, roadmap.steps.first())
+
+    response = visitor.get(address("progress", roadmap), headers={"If-None-Match": tag})
+    assert response.status_code == 200
+    assert response.headers["ETag"] != tag
+
+
+# What pages cost
+
+
+@pytest.mark.parametrize("name", ["roadmap", "progress"])
+@pytest.mark.parametrize("state", [Roadmap.State.WRITING, Roadmap.State.PARTLY_READY])
+def test_A12_a_pages_queries_do_not_grow_with_the_concepts(visitor, person, name, state):
+    small = make_written_roadmap(owner=person, state=state, steps=Step.State.FAILED, concepts=1)
+    large = make_written_roadmap(owner=person, state=state, steps=Step.State.FAILED, stages=3, modules=2, concepts=5)
+
+    assert queries_of(visitor, address(name, large)) == queries_of(visitor, address(name, small)) <= 13
+
+
+def test_A12_a_reviews_queries_do_not_grow_with_the_concepts(visitor, person):
+    small = make_roadmap_in_review(owner=person, concepts=2)
+    large = make_roadmap_in_review(owner=person, stages=3, modules=2, concepts=5)
+
+    assert queries_of(visitor, address("roadmap", large)) == queries_of(visitor, address("roadmap", small)) <= 13
+
+
+def test_A12_an_unchanged_poll_costs_six_queries(visitor, person, django_assert_num_queries):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=30)
+    tag = visitor.get(address("progress", roadmap)).headers["ETag"]
+
+    with django_assert_num_queries(6):  # session, user, roadmap, steps, queues, learned
+        assert visitor.get(address("progress", roadmap), headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_the_lists_queries_do_not_grow_with_the_roadmaps(visitor, person):
+    make_written_roadmap(owner=person)
+    few = queries_of(visitor, "/")
+    for _ in range(19):
+        make_written_roadmap(owner=person, concepts=1)
+
+    assert queries_of(visitor, "/") == few <= 4
+
+
+# Addresses
+
+
+def test_an_outdated_slug_leads_to_the_canonical_address(visitor, person):
+    roadmap = make_roadmap(owner=person)
+    old, path = roadmap.slug, roadmap.get_absolute_url()
+    Roadmap.objects.filter(pk=roadmap.pk).update(slug=f"chess-{roadmap.token}")
+
+    assert visitor.get(path).url == f"/roadmaps/chess-{roadmap.token}/"
+    assert visitor.get(f"{path}log/").url == f"/roadmaps/chess-{roadmap.token}/log/"
+    response = visitor.get(reverse("roadmaps:progress", args=[old]))
+    assert response.status_code == 200
+    assert response.headers["HX-Replace-Url"] == f"/roadmaps/chess-{roadmap.token}/"
+
+
+# Hostile text, and what a strict policy will forbid
+
+
+def test_G2_hostile_text_is_shown_as_text_on_every_page(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    Roadmap.objects.filter(pk=roadmap.pk).update(
+        goal=HOSTILE, title=HOSTILE, rationale=HOSTILE, notice=HOSTILE, origin=HOSTILE
+    )
+    roadmap.concepts.update(name=HOSTILE, description=HOSTILE)
+    roadmap.stages.update(name=HOSTILE, description=HOSTILE)
+    make_feedback(roadmap=roadmap, text=HOSTILE, state=Feedback.State.QUESTION, questions=[HOSTILE])
+    make_log_entry(roadmap=roadmap, event=HOSTILE, message=HOSTILE)
+    written = make_written_roadmap(owner=person, state=Roadmap.State.PARTLY_READY)
+    written.steps.update(state="failed", last_error=HOSTILE)
+
+    pages = [visitor.get(path) for path in ("/", address("roadmap", roadmap), address("log", roadmap))]
+    pages += [visitor.get(address("roadmap", written)), visitor.get(address("progress", roadmap))]
+    pages += [visitor.post("/new/", {**GOAL, "goal": HOSTILE, "hours_per_week": "0"})]
+    pages += [visitor.post(address("request_changes", roadmap), {"text": HOSTILE + "x" * 5000})]
+
+    for page in pages:
+        assert page.status_code == 200
+        assert "<script>alert" not in page.content.decode()
+        assert escape(HOSTILE) in page.content.decode()
+        assert 'href="javascript' not in page.content.decode()
+
+
+def test_pages_hold_no_inline_scripts_styles_or_handlers_and_no_foreign_hosts(visitor, person, client):
+    in_review = make_roadmap_in_review(owner=person)
+    written = make_written_roadmap(owner=person)
+
+    paths = ["/", "/new/", "/nowhere/", address("roadmap", in_review), address("roadmap", written)]
+    for page in [visitor.get(path).content.decode() for path in [*paths, address("log", written)]]:
+        assert re.findall(r"<script(?![^>]* src=)", page) == []
+        assert re.findall(r"\sstyle=|<style|\son[a-z]+=|hx-on", page) == []
+        assert re.findall(r'(?:src|href|action)="(?:https?:)?//', page) == []
+
+
+def test_a_page_that_is_not_there_says_so_in_the_same_dress(visitor, client):
+    response = visitor.get("/nowhere/")
+
+    assert response.status_code == 404
+    assert "There is nothing here" in text_of(response)
+
+
+def test_the_log_is_shown_latest_first(visitor, person):
+    roadmap = make_written_roadmap(owner=person)
+    make_log_entry(roadmap=roadmap, event="first", happened_at=timezone.now() - timedelta(minutes=1))
+    make_log_entry(roadmap=roadmap, event="second", level="error", concept=roadmap.concepts.first())
+
+    assert re.search(r"second Error c-1-1-1 .* first", text_of(visitor.get(address("log", roadmap))))
