@@ -1,14 +1,20 @@
 """Which hosts must never be fetched or offered: private, loopback, link-local and their spellings."""
 
 import ipaddress
+import socket
+import unicodedata
+from urllib.parse import unquote
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def is_private_host(host: str) -> bool:
     """Whether a URL's host is private by its spelling; names that resolve to private addresses need a look-up."""
-    host = host.strip("[]").rstrip(".").lower()
+    host = _as_browsers_read_it(host).strip("[]").rstrip(".")
     if (
         host in LOCAL_NAMES
         or host.endswith(LOCAL_SUFFIXES)
@@ -19,21 +25,33 @@ def is_private_host(host: str) -> bool:
     return address is not None and not is_public(address)
 
 
-def parsed_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An IP address in any spelling that a browser takes (2130706433, 0x7f.1, 127.1), or None for a name."""
-    import socket
+def _as_browsers_read_it(host: str) -> str:
+    """Percent signs decoded, wide and circled characters made plain: %31, １ and ① are all 1."""
+    return unicodedata.normalize("NFKC", unquote(host)).replace("。", ".").lower()
 
+
+def parsed_address(host: str) -> Address | None:
+    """An IP address in any spelling that a browser takes (2130706433, 0x7f.1, 127.1), or None for a name."""
     try:
         return ipaddress.ip_address(host.split("%")[0])
     except ValueError:
         pass
     try:
         return ipaddress.ip_address(socket.inet_aton(host))
-    except (OSError, UnicodeEncodeError):
+    except (OSError, ValueError):  # ValueError: a NUL, a character outside ASCII
         return None
 
 
-def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return address.is_global and not address.is_multicast
+def is_public(address: Address) -> bool:
+    """False as well for an IPv6 address that leads to an IPv4 address which is not public."""
+    return address.is_global and not address.is_multicast and all(is_public(inner) for inner in _inner(address))
+
+
+def _inner(address: Address) -> list[ipaddress.IPv4Address]:
+    if isinstance(address, ipaddress.IPv4Address):
+        return []
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo[1] if address.teredo else None
+    is_compatible = int(address) < 1 << 32  # ::127.0.0.1, long out of use
+    found = [address.ipv4_mapped, address.sixtofour, teredo, last if address in NAT64 or is_compatible else None]
+    return [each for each in found if each]

@@ -77,7 +77,7 @@ class TutorialAdmin(PieceAdmin):
         obj.pk = edited.pk
 
 
-HTTPS_BY_DEFAULT = {URLField: {"assume_scheme": "https"}}
+HTTPS_BY_DEFAULT: Any = {URLField: {"assume_scheme": "https"}}
 
 
 class ResourceInline(admin.TabularInline):  # type: ignore[type-arg]

@@ -83,7 +83,9 @@ def url_problem(url: str) -> str:
         return "is neither http nor https"
     if parts.username or parts.password:
         return "holds a user name or password"
-    if not host or any(character.isspace() for character in url):
+    if any(character.isspace() or character == "\\" or not character.isprintable() for character in url):
+        return "holds a blank, a backslash or an invisible character"
+    if not host:
         return "has no host"
     if is_private_host(host):
         return "is a private address"

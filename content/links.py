@@ -4,11 +4,13 @@ import asyncio
 import http.client
 import socket
 import ssl
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -29,6 +31,7 @@ from roadmaps.steps.waking import wake
 SECONDS_PER_LINK = 20.0
 MOST_REDIRECTS = 5
 BROKEN = (404, 410)
+UNQUOTED = "/?%:@!$&'()*+,;=~[]"  # what a path and a query may hold as it is; other characters are quoted
 
 
 class LinkFinding(BaseModel):
@@ -102,16 +105,17 @@ def fetch_status(url: str, deadline: float, allowed_hosts: frozenset[str] = froz
     """A link's status and why: HEAD, then GET where that is not served; redirects are judged like the link itself."""
     method = "HEAD"
     for _ in range(MOST_REDIRECTS + 2):
-        if urlsplit(url).hostname not in allowed_hosts and (problem := url_problem(url)):
-            return Resource.Status.REFUSED, problem
         try:
+            if urlsplit(url).hostname not in allowed_hosts and (problem := url_problem(url)):
+                return Resource.Status.REFUSED, problem
             code, location = _request(method, url, deadline, allowed_hosts)
+            target = urljoin(url, location)
         except PrivateAddressError as error:
             return Resource.Status.REFUSED, str(error)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Resource.Status.UNCHECKED, f"{type(error).__name__}: {error}"[:200]
         if code in (301, 302, 303, 307, 308) and location:
-            url = urljoin(url, location)
+            url = target
         elif method == "HEAD" and code >= 400:
             method = "GET"
         else:
@@ -138,13 +142,23 @@ def _request(method: str, url: str, deadline: float, allowed_hosts: frozenset[st
     rest = max(0.1, deadline - time.monotonic())
     connection = http.client.HTTPConnection(host, port, timeout=rest)
     connection.sock = _connected(host, port, rest, is_tls=parts.scheme == "https", is_allowed=host in allowed_hosts)
+    hang_up = threading.Timer(rest, _shut, [connection.sock])  # the timeout bounds each read, not a slow drip of them
+    hang_up.start()
     try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=UNQUOTED)
         connection.request(method, path, headers={"User-Agent": "roadmaps-link-check", "Accept": "*/*"})
         response = connection.getresponse()
+        if time.monotonic() > deadline:  # hung up in the middle of the headers, which then look whole
+            raise TimeoutError("no whole answer in time")
         return response.status, response.getheader("Location") or ""
     finally:
+        hang_up.cancel()
         connection.close()
+
+
+def _shut(connected: socket.socket) -> None:
+    with suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _connected(host: str, port: int, seconds: float, *, is_tls: bool, is_allowed: bool) -> Any:

@@ -6,4 +6,4 @@ class RoadmapProjectConfig(AppConfig):
     verbose_name = "Roadmaps: shared ground"
 
     def ready(self) -> None:
-        from roadmap_project import checks  # noqa: F401  registers them
+        from roadmap_project import checks, live_checks  # noqa: F401  registers them

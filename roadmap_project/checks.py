@@ -10,7 +10,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 
 from roadmap_project.cluster_settings import least_retry
-from roadmap_project.connection_budget import CLUSTER_NAMES
+from roadmap_project.connection_budget import CLUSTER_NAMES, ConnectionBudget
+from roadmap_project.llm.asking import TRIES_IN_CALL
 
 STORE_MARGIN = 30  # seconds between the last possible store of a drain and the task's timeout
 
@@ -18,14 +19,93 @@ STORE_MARGIN = 30  # seconds between the last possible store of a drain and the 
 @register()
 def connection_budget(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The declared arithmetic; opens no connection, so it holds in builds and without a server."""
-    budget = settings.CONNECTION_BUDGET
+    return budget_findings(settings.CONNECTION_BUDGET)
+
+
+def budget_findings(budget: ConnectionBudget) -> list[CheckMessage]:
+    """The verdict on a fleet, before the declared server or before the real one: one id at every door."""
     if budget.fits:
+        return []
+    said = f"The processes may hold more database connections than the server has room for: {budget.explain()}."
+    hint = f"The smallest change that fits: {budget.smallest_change()}."
+    if settings.CONNECTION_BUDGET_BYPASS:
+        hint += " Nothing is refused because CONNECTION_BUDGET_BYPASS is set."
+        return [CheckWarning(said, hint=hint, id="roadmap_project.W008")]
+    return [Error(said, hint=hint, id="roadmap_project.E001")]
+
+
+@register()
+def connection_pool(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    options: Any = settings.DATABASES["default"].get("OPTIONS", {})
+    if "pool" not in options:
         return []
     return [
         Error(
-            f"The processes may hold more database connections than the server has room for: {budget.explain()}.",
-            hint=f"The smallest change that fits: {budget.smallest_change()}.",
-            id="roadmap_project.E001",
+            "The database has the option `pool`: psycopg's pool is opened before Django-Q forks, and then all workers "
+            "share its sockets.",
+            hint="Take `pool` out of DATABASE_URL. Each process keeps its own connection as long as it lives.",
+            id="roadmap_project.E010",
+        )
+    ]
+
+
+@register()
+def gunicorn_arguments(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Arguments beat gunicorn's configuration module, so they would change what nobody counted."""
+    words = settings.GUNICORN_CMD_ARGS.replace("=", " ").split()
+    counted = {"-w", "--workers", "--threads", "-k", "--worker-class"}
+    return [
+        Error(
+            f"GUNICORN_CMD_ARGS sets {word}, which the connection budget does not see.",
+            hint="Set WEB_WORKERS and WEB_THREADS instead; the worker class is gthread, whose connections are bounded.",
+            id="roadmap_project.E011",
+        )
+        for word in words
+        if word in counted
+    ]
+
+
+@register()
+def paid_attempts(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.Q_CLUSTER.get("max_attempts", 0) > 0 and settings.Q_CLUSTER.get("ack_failures"):
+        return []
+    return [
+        Error(
+            "Q_CLUSTER tries failed tasks for ever: paid work would be bought again and again.",
+            hint="Set max_attempts above 0 and ack_failures to True.",
+            id="roadmap_project.E012",
+        )
+    ]
+
+
+@register()
+def model_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    needed = settings.LLM_TIMEOUT * TRIES_IN_CALL
+    if needed <= settings.CALL_DEADLINE:
+        return []
+    return [
+        Error(
+            f"LLM_TIMEOUT {settings.LLM_TIMEOUT:g} × {TRIES_IN_CALL} tries = {needed:g} seconds do not fit into "
+            f"CALL_DEADLINE={settings.CALL_DEADLINE}: the second try would be cut off and paid for.",
+            hint=f"Set CALL_DEADLINE to at least {needed:g}, or LLM_TIMEOUT to at most "
+            f"{settings.CALL_DEADLINE / TRIES_IN_CALL:g}.",
+            id="roadmap_project.E013",
+        )
+    ]
+
+
+@register()
+def unpooled_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    database = settings.DATABASES["default"]
+    host, port = str(database.get("HOST", "")), str(database.get("PORT", ""))
+    looks_pooled = port in ("6432", "6543") or "pgbouncer" in host or "pooler" in host or settings.DATABASE_UNPOOLED_URL
+    if not looks_pooled or settings.DB_POOLER == "transaction":
+        return []
+    return [
+        CheckWarning(
+            "DATABASE_URL looks like a connection pooler's, but DB_POOLER is not set.",
+            hint="Set DB_POOLER=transaction, its three DB_POOLER_… numbers, and DATABASE_DIRECT_URL for migrations.",
+            id="roadmap_project.W006",
         )
     ]
 

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from roadmap_project.environment import Environment
 
@@ -16,6 +17,8 @@ CLUSTER_NAMES = ("logs", "content", "workflow")
 
 # Beside its workers a Django-Q cluster connects from its monitor, its pusher and its sentinel (the scheduler).
 CLUSTER_PROCESSES_BESIDE_WORKERS = 3
+
+SERVICE_COLUMNS = ("name", "processes", "threads", "peak", "replicas")
 
 # `manage.py migrate` before a new release starts.
 RELEASE_CONNECTIONS = 1
@@ -53,8 +56,30 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Pooler:
+    """PgBouncer in transaction mode, in its own terms; `max_db_connections` is its only total."""
+
+    max_client_conn: int
+    max_db_connections: int
+    replicas: int
+
+
+@dataclass(frozen=True)
+class Inequality:
+    """One thing that must hold: `left` ≤ `right`."""
+
+    name: str
+    left: int
+    right: int
+
+    @property
+    def holds(self) -> bool:
+        return self.left <= self.right
+
+
+@dataclass(frozen=True)
 class ConnectionBudget:
-    """The declared fleet and the declared server. All numbers are connections unless their name says otherwise."""
+    """The declared fleet and the server. All numbers are connections unless their name says otherwise."""
 
     services: tuple[Service, ...]
     max_connections: int
@@ -62,6 +87,9 @@ class ConnectionBudget:
     headroom: float
     other_clients: int
     deploy_overlap: int
+    pooler: Pooler | None = None
+    database_limit: int | None = None  # the database's CONNECTION LIMIT; known only from the server
+    is_live: bool = False  # max_connections, reserved and database_limit are the server's own words
 
     @classmethod
     def from_environment(cls, env: Environment) -> "ConnectionBudget":
@@ -85,6 +113,31 @@ class ConnectionBudget:
             headroom=env.fraction("DB_HEADROOM", 0.20),
             other_clients=env.whole("DB_OTHER_CLIENTS", 5, least=1),
             deploy_overlap=env.whole("DEPLOY_OVERLAP", 2, least=1),
+            pooler=_pooler(env) if env.choice("DB_POOLER", ("none", "transaction"), "none") == "transaction" else None,
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """Every number by its variable; ConnectionBudget.from_environment of it gives the same fleet back."""
+        named = {
+            "DB_MAX_CONNECTIONS": self.max_connections,
+            "DB_SERVER_RESERVED": self.server_reserved,
+            "DB_HEADROOM": self.headroom,
+            "DB_OTHER_CLIENTS": self.other_clients,
+            "DEPLOY_OVERLAP": self.deploy_overlap,
+            "WEB_THREADS": self.service("web").threads,
+        }
+        for service in self.services:
+            named[service.processes_variable] = service.processes
+            named[f"{service.name.upper()}_REPLICAS"] = service.replicas
+        if self.pooler:
+            named |= {f"DB_POOLER_{name.upper()}": value for name, value in vars(self.pooler).items()}
+        pooled = {"DB_POOLER": "transaction"} if self.pooler else {}
+        return {name: f"{value:g}" for name, value in named.items()} | pooled
+
+    def on_server(self, *, max_connections: int, reserved: int, database_limit: int | None) -> "ConnectionBudget":
+        """The same fleet before what the server says of itself."""
+        return replace(
+            self, max_connections=max_connections, server_reserved=reserved, database_limit=database_limit, is_live=True
         )
 
     def service(self, name: str) -> Service:
@@ -92,7 +145,8 @@ class ConnectionBudget:
 
     @property
     def limit(self) -> int:
-        return self.max_connections - self.server_reserved
+        by_server = self.max_connections - self.server_reserved
+        return by_server if self.database_limit is None else min(by_server, self.database_limit)
 
     @property
     def usable(self) -> int:
@@ -112,9 +166,26 @@ class ConnectionBudget:
         return self.deploy_overlap * self.steady + RELEASE_CONNECTIONS
 
     @property
+    def free(self) -> int:
+        """What headroom leaves for moments: a connection reopened at once and counted twice, the server process of a
+        worker killed in a query, a timed-out worker replaced before it is gone; any mix of them up to this many."""
+        return self.limit - self.usable - self.other_clients
+
+    def inequalities(self) -> tuple[Inequality, ...]:
+        """What must hold. Behind a pooler its clients are ours, and the server's clients are the pooler's."""
+        if self.pooler is None:
+            return (Inequality("steady", self.steady, self.usable), Inequality("deploy", self.deploy, self.usable))
+        clients = self.pooler.max_client_conn * self.pooler.replicas
+        pooled = self.pooler.max_db_connections * self.pooler.replicas
+        return (
+            Inequality("clients of the pooler, steady", self.steady, clients),
+            Inequality("clients of the pooler, deploying", self.deploy_overlap * self.steady, clients),
+            Inequality("pool and migrations", pooled + RELEASE_CONNECTIONS, self.usable),
+        )
+
+    @property
     def fits(self) -> bool:
-        # `deploy` is the larger of the two as soon as one release may run; both are said in the report.
-        return self.steady <= self.usable and self.deploy <= self.usable
+        return all(inequality.holds for inequality in self.inequalities())
 
     def explain(self) -> str:
         """The sum, the limit and where it came from, and each service's share, for an error or a start-up log."""
@@ -123,12 +194,23 @@ class ConnectionBudget:
             + (f" ({service.replicas} × {service.peak})" if service.replicas != 1 else "")
             for service in self.services
         )
+        through = f"; through PgBouncer: {self._explain_pooler()}" if self.pooler else ""
         return (
             f"{self.steady} connections ({shares}), while deploying {self.deploy_overlap} × {self.steady} + "
-            f"{RELEASE_CONNECTIONS} = {self.deploy}; usable are {self.usable}: DB_MAX_CONNECTIONS "
-            f"{self.max_connections} − {self.server_reserved} reserved, {self.headroom * 100:g}% of that kept free, "
-            f"− {self.other_clients} for other clients"
+            f"{RELEASE_CONNECTIONS} = {self.deploy}; usable are {self.usable}: {self.limit_source()}, "
+            f"{self.headroom * 100:g}% of that kept free, − {self.other_clients} for other clients{through}"
         )
+
+    def limit_source(self) -> str:
+        """Where the limit comes from, in words."""
+        by_server = self.max_connections - self.server_reserved
+        if self.database_limit is not None and self.database_limit < by_server:
+            return f"the database's CONNECTION LIMIT {self.database_limit}"
+        who = "the server's max_connections" if self.is_live else "DB_MAX_CONNECTIONS"
+        return f"{who} {self.max_connections} − {self.server_reserved} reserved"
+
+    def _explain_pooler(self) -> str:
+        return ", ".join(f"{each.name} {each.left} of {each.right}" for each in self.inequalities())
 
     def smallest_change(self) -> str:
         """One variable whose change alone makes the fleet fit: the count that moves least, else the server's size."""
@@ -136,17 +218,50 @@ class ConnectionBudget:
         if candidates:
             _, variable, value, _ = min(candidates)
             return f"{variable}={value}"
+        if self.pooler:
+            return f"DB_POOLER_MAX_CLIENT_CONN={self.deploy_overlap * self.steady}, after PgBouncer's max_client_conn"
         return f"DB_MAX_CONNECTIONS={self._sufficient_max_connections()} (after raising the server's max_connections)"
 
+    def certificate(self) -> dict[str, Any]:
+        """Everything from which the verdict can be recomputed: inputs, source of the limit, terms, sums, verdict."""
+        return {
+            "inputs": self.as_environment(),
+            "limit": {
+                "value": self.limit,
+                "source": self.limit_source(),
+                "is_live": self.is_live,
+                "max_connections": self.max_connections,
+                "reserved": self.server_reserved,
+                "database_limit": self.database_limit,
+            },
+            "services": [
+                {**{name: getattr(service, name) for name in SERVICE_COLUMNS}, "declared": service.total}
+                for service in self.services
+            ],
+            "usable": self.usable,
+            "steady": self.steady,
+            "deploy": self.deploy,
+            "inequalities": [{**vars(each), "holds": each.holds} for each in self.inequalities()],
+            "headroom_carries": {
+                "connections_at_any_instant": self.free,
+                "reopened_at_once_and_counted_twice": self.free,
+                "server_processes_of_workers_killed_in_a_query": self.free,
+                "timed_out_workers_replaced_before_they_are_gone": self.free,
+            },
+            "fits": self.fits,
+        }
+
     def _smaller(self, service: Service) -> Iterator[tuple[int, str, int, str]]:
-        processes = _largest(lambda count: self._with(replace(service, processes=count)).fits, service.processes - 1)
+        processes = largest(
+            lambda count: self.with_service(replace(service, processes=count)).fits, service.processes - 1
+        )
         if processes:
             yield service.processes - processes, service.processes_variable, processes, service.name
-        threads = _largest(lambda count: self._with(replace(service, threads=count)).fits, service.threads - 1)
+        threads = largest(lambda count: self.with_service(replace(service, threads=count)).fits, service.threads - 1)
         if threads:
             yield service.threads - threads, "WEB_THREADS", threads, service.name
 
-    def _with(self, changed: Service) -> "ConnectionBudget":
+    def with_service(self, changed: Service) -> "ConnectionBudget":
         return replace(
             self, services=tuple(changed if service.name == changed.name else service for service in self.services)
         )
@@ -156,9 +271,23 @@ class ConnectionBudget:
         return math.ceil(wanted / self._share) + self.server_reserved
 
 
-def _largest(fits: Callable[[int], bool], most: int) -> int:
+def largest(fits: Callable[[int], bool], most: int) -> int:
     """The largest count from 1 to `most` that fits, where every smaller one fits too; 0 where none does."""
-    return bisect_left(range(1, most + 1), True, key=lambda count: not fits(count))
+    return bisect_left(range(1, most + 1), x=True, key=lambda count: not fits(count))
+
+
+def recomputed(certificate: dict[str, Any]) -> bool:
+    """The verdict, from a certificate's inputs and limit alone."""
+    budget = ConnectionBudget.from_environment(Environment(certificate["inputs"]))
+    return replace(budget, database_limit=certificate["limit"]["database_limit"]).fits
+
+
+def _pooler(env: Environment) -> Pooler:
+    return Pooler(
+        max_client_conn=env.whole("DB_POOLER_MAX_CLIENT_CONN", 100, least=1),
+        max_db_connections=env.whole("DB_POOLER_MAX_DB_CONNECTIONS", 20, least=1),
+        replicas=env.whole("DB_POOLER_REPLICAS", 1, least=1),
+    )
 
 
 def _cluster(env: Environment, name: str, *, workers: int, in_flight: int) -> Service:

@@ -2,13 +2,13 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "roadmap_project.settings")
 
 import django
 from django.conf import settings
-from django.core.checks import ERROR, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from roadmap_project import process
@@ -32,11 +32,38 @@ def on_starting(server: Any) -> None:
     """gunicorn runs no system checks by itself: run them once, in the master, before any worker exists."""
     process.become("web", "master")
     django.setup()
-    problems = run_checks()
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    if any(problem.is_serious(ERROR) for problem in problems):
+    from roadmap_project.live_checks import refusals_at_start  # after the setup
+
+    refusals = [*refusals_at_start(), *_overridden(server.cfg)]
+    for refusal in refusals:
+        print(refusal, file=sys.stderr)
+    if refusals:
         sys.exit(1)
+
+
+def _overridden(cfg: Any) -> Iterator[str]:
+    """The command line beats this module: what it changes would be counted by nobody."""
+    for name, declared, given in (
+        ("worker class", "gthread", cfg.worker_class_str),
+        ("workers", _web.processes, cfg.workers),
+        ("threads", _web.threads, cfg.threads),
+    ):
+        if given != declared:
+            yield f"(roadmap_project.E011) gunicorn's {name} {given!r} is not the connection budget's {declared!r}."
+
+
+def when_ready(server: Any) -> None:
+    """With DEPLOY_OVERLAP=1 nothing covers growth: a reload, an upgrade and one more worker are refused."""
+    if settings.CONNECTION_BUDGET.deploy_overlap == 1:
+        for name in ("hup", "usr2", "ttin"):
+            setattr(server, f"handle_{name}", lambda *_, name=name: _refuse(name))
+
+
+def _refuse(signal_name: str) -> None:
+    print(
+        f"SIG{signal_name.upper()} is ignored: DEPLOY_OVERLAP=1 leaves no connections for a second set of workers.",
+        file=sys.stderr,
+    )
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -31,6 +31,12 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 CONNECTION_BUDGET = ConnectionBudget.from_environment(env)
 DB_POOLER = env.choice("DB_POOLER", ("none", "transaction"), "none")
 IS_RUNSERVER = "runserver" in sys.argv[1:2]
+# Seconds that a thread waits for a slot when the server is full. Clusters' processes keep their answers and wait by
+# themselves, a drain at a time.
+CONNECT_WAIT = 0.0 if sys.argv[1:2] == ["qcluster"] else 3.0
+GUNICORN_CMD_ARGS = env.text("GUNICORN_CMD_ARGS")
+DATABASE_UNPOOLED_URL = env.text("DATABASE_UNPOOLED_URL")
+CONNECTION_BUDGET_BYPASS = env.flag("CONNECTION_BUDGET_BYPASS")
 PREDECESSOR_VARIABLES = {name: env.text(name) for name in ("DB_POOL_SIZE", "DB_MAX_OVERFLOW")}
 
 
@@ -43,7 +49,11 @@ def _conn_max_age() -> int | None:
 def _database(variable: str) -> dict[str, object]:
     if not env.text("DATABASE_URL"):
         # Importable without a database (builds), unusable without one: roadmap_project.E007 names the variable.
-        parts: dict[str, object] = {"ENGINE": "roadmap_project.postgresql", "NAME": "", "TEST": {"NAME": "test_roadmaps"}}
+        parts: dict[str, object] = {
+            "ENGINE": "roadmap_project.postgresql",
+            "NAME": "",
+            "TEST": {"NAME": "test_roadmaps"},
+        }
         return parts | {"CONN_MAX_AGE": _conn_max_age()}
     options: dict[str, object] = {"connect_timeout": 10}
     if DB_POOLER == "none":
@@ -180,12 +190,17 @@ USE_TZ = True
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = not DEBUG
-SECURE_REDIRECT_EXEMPT = ["^health/"]  # probes speak plain HTTP inside the private network
+SECURE_REDIRECT_EXEMPT = ["^health/", "^metrics/?$"]  # probes and scrapers speak plain HTTP inside the private network
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
+
+# Counted for people
+
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+SAMPLE_RETENTION_DAYS = env.whole("SAMPLE_RETENTION_DAYS", 7, least=1, most=3650)
 
 # Logs and errors
 

@@ -1,15 +1,16 @@
 """Where every page begins."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
-from roadmap_project import health
+from roadmap_project import health, metrics
 
 handler500 = "roadmap_project.errors.server_error"
 
 urlpatterns = [
     path("health/", health.ready, name="health"),
     path("health/live/", health.live, name="health-live"),
+    re_path(r"^metrics/?$", metrics.page, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("roadmaps.urls")),
     path("", include("content.urls")),

@@ -80,7 +80,7 @@ HAND_LIMITS = OutlineLimits(stages=(1, 12), modules=(1, 12), concepts=(1, 20), t
 
 
 class ConceptOutline(Answer):
-    key: Annotated[str, StringConstraints(pattern=r"^c-\d{1,3}-\d{1,3}-\d{1,3}$")]
+    key: Annotated[str, StringConstraints(pattern=r"^c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}$")]
     name: Line
     description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
     hours: float = Field(ge=0.5, le=8)

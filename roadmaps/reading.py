@@ -86,6 +86,10 @@ class StageLines:
     def hours(self) -> float:
         return sum(line.concept.hours for module in self.modules for line in module.concepts)
 
+    @property
+    def is_learned(self) -> bool:
+        return all(line.is_learned for module in self.modules for line in module.concepts)
+
 
 @dataclass(frozen=True)
 class Pieces:

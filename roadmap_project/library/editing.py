@@ -7,6 +7,8 @@ from roadmap_project.library import planning
 from roadmap_project.library.subjects import Subject
 
 REMOVE = re.compile(r"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b", re.IGNORECASE)
+# "I don't know joins", "I want to know more about joins": not what somebody wants to get rid of.
+LACKING = re.compile(r"\b(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?know\b", re.IGNORECASE)
 ADD = re.compile(r"\b(add|include|more|also|with|bring back|put back)\b", re.IGNORECASE)
 COMMON = {
     *("a", "an", "and", "the", "of", "to", "in", "on", "for", "with", "i", "it", "is", "my", "me", "about", "please"),
@@ -16,7 +18,8 @@ COMMON = {
 
 def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
     """An edit plan out of sentences such as "remove regular expressions" or "add window functions"."""
-    intents = [intent for sentence in re.split(r"[.;\n,]| but ", wanted) for intent in _intents(each, tree, sentence)]
+    sentences = re.split(r"[.;\n,]| but ", _with_whole_names(each, tree, wanted.replace("’", "'")))
+    intents = [intent for sentence in sentences for intent in _intents(each, tree, sentence)]
     if not intents:
         return {
             "summary": "The request names no concept that the library can add or remove.",
@@ -37,12 +40,35 @@ def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
     }
 
 
+def _names(each: Subject, tree: dict[str, Any]) -> set[str]:
+    return {concept.name for concept in each.concepts()} | {concept["name"] for concept in _concepts(tree)}
+
+
+def _in_one_piece(name: str) -> str:
+    return " ".join(re.split(r"[.;\n,]\s*", name))
+
+
+def _with_whole_names(each: Subject, tree: dict[str, Any], wanted: str) -> str:
+    """Without the commas inside concepts' names, at which a sentence does not end."""
+    for name in _names(each, tree):
+        wanted = re.sub(re.escape(name), _in_one_piece(name), wanted, flags=re.IGNORECASE)
+    return wanted
+
+
+def _without_names(each: Subject, tree: dict[str, Any], sentence: str) -> str:
+    """What is to be done is not said by a name such as "INSERT, UPDATE, DELETE and upsert"."""
+    for name in _names(each, tree):
+        sentence = re.sub(re.escape(_in_one_piece(name)), " ", sentence, flags=re.IGNORECASE)
+    return sentence
+
+
 def _intents(each: Subject, tree: dict[str, Any], sentence: str) -> list[dict[str, Any]]:
     present = {concept["source"]: concept for concept in _concepts(tree)}
-    if REMOVE.search(sentence):
+    asked = LACKING.sub(" ", _without_names(each, tree, sentence))
+    if REMOVE.search(asked):
         found = [concept for concept in present.values() if _is_meant(concept["name"], concept["keywords"], sentence)]
         return [_intent("remove", concept["key"], f"Remove {concept['name']}") for concept in found]
-    if ADD.search(sentence):
+    if ADD.search(asked):
         absent = [concept for concept in each.concepts() if f"{each.key}/{concept.key}" not in present]
         return [
             _intent("add", concept.key, f"Add {concept.name}")

@@ -127,7 +127,12 @@ def by_source(source: str) -> SubjectConcept:
 
 def with_goal(text: str, goal: str) -> str:
     """A scaffold's text about the learner's goal; Markdown in the goal is defused."""
-    return text.replace("{{goal}}", re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", goal)) if "{{goal}}" in text else text
+    return text.replace("{{goal}}", escaped(goal))
+
+
+def escaped(text: str) -> str:
+    """Any text as one line of Markdown that shows it as it is; not for the beginning of a paragraph ("1." is a list)."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", " ".join(text.split()))
 
 
 def plain_with_goal(text: str, goal: str) -> str:

@@ -11,6 +11,7 @@ from roadmap_project.library.subjects import (
     Subject,
     SubjectConcept,
     by_source,
+    escaped,
     load_all,
     plain_with_goal,
     subject,
@@ -184,7 +185,7 @@ def _with_prerequisites(markdown: str, prerequisites: list[dict[str, str]]) -> s
     """A section of links to the roadmap's own concepts, between the overview and the rest."""
     if not prerequisites:
         return markdown
-    lines = "\n".join(f"- [{each['name']}](concept:{each['key']})" for each in prerequisites)
+    lines = "\n".join(f"- [{escaped(each['name'])}](concept:{each['key']})" for each in prerequisites)
     overview, heading, rest = markdown.partition("\n## An analogy")
     return f"{overview.rstrip()}\n\n## Prerequisites\n\n{lines}\n{heading}{rest}"
 

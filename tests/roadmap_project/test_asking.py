@@ -388,7 +388,9 @@ def mutated_outlines(draw) -> str:
             continue  # an earlier mutation took that place away
     text = json.dumps(value)
     cut = draw(st.one_of(st.none(), st.integers(0, len(text))))
-    return draw(st.sampled_from(["{}", "```json\n{}\n```", "{}\nthat is all"])).replace("{}", text if cut is None else text[:cut])
+    return draw(st.sampled_from(["{}", "```json\n{}\n```", "{}\nthat is all"])).replace(
+        "{}", text if cut is None else text[:cut]
+    )
 
 
 def stored(value: BaseModel) -> str:
@@ -400,7 +402,9 @@ def stored(value: BaseModel) -> str:
 
 
 @given(mutated_outlines())
-@hypothesis_settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@hypothesis_settings(
+    max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
+)
 def test_F1_a_damaged_outline_is_valid_or_refused_and_never_another_error(text):
     request = ModelRequest(purpose="outline", system="", prompt="", answer=Outline)
     model = Provider([text])

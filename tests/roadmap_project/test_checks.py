@@ -60,7 +60,9 @@ def test_all_checks_are_silent_when_all_is_right():
 
 
 def test_every_check_of_the_module_is_registered():
-    registered = {check.__name__ for check in django_checks.registry.registry.get_checks(include_deployment_checks=True)}
+    registered = {
+        check.__name__ for check in django_checks.registry.registry.get_checks(include_deployment_checks=True)
+    }
 
     assert {
         "connection_budget", "cluster_name", "cluster_times", "database_url", "predecessor_variables", "connection_age",

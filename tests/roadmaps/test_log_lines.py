@@ -27,7 +27,12 @@ def test_a_line_waits_for_the_end_of_the_request_and_is_then_handed_to_the_logs_
     assert task["func"] == "roadmaps.tasks.save_log_lines"
     tasks.save_log_lines(*task["args"])
     entry = LogEntry.objects.get()
-    assert (entry.roadmap, entry.event, entry.message, entry.details) == (roadmap, "outline_approved", "by hand", {"version": 2})
+    assert (entry.roadmap, entry.event, entry.message, entry.details) == (
+        roadmap,
+        "outline_approved",
+        "by hand",
+        {"version": 2},
+    )
 
 
 def test_the_fiftieth_line_does_not_wait(roadmap):

@@ -17,13 +17,20 @@ def run_demo(fleet, goal):
     environment = {**fleet.environment, "LLM_PROVIDER": "library"}
     return subprocess.run(
         [sys.executable, "manage.py", "demo", goal],
-        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=200,
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
 
 
 @pytest.mark.parametrize(
     ("goal", "title"),
-    [("Learn SQL for data analysis", "SQL"), ('Build a "violin" $(exit 1)', 'A study plan for: Build a "violin" $(exit 1)')],
+    [
+        ("Learn SQL for data analysis", "SQL"),
+        ('Build a "violin" $(exit 1)', 'A study plan for: Build a "violin" $(exit 1)'),
+    ],
 )
 def test_a_goal_becomes_a_finished_roadmap_and_nothing_is_left_running(fleet, goal, title):
     done = run_demo(fleet, goal)

@@ -11,7 +11,13 @@ from playwright.sync_api import Page, expect, sync_playwright
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 SIZES = {"phone": {"width": 375, "height": 740}, "desktop": {"width": 1280, "height": 900}}
 
 
@@ -27,7 +33,9 @@ def page(request) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport=SIZES[request.param])  # type: ignore[arg-type]
         page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("requestfailed", lambda each: trouble.append(each.url) if "ABORTED" not in (each.failure or "") else None)
+        page.on(
+            "requestfailed", lambda each: trouble.append(each.url) if "ABORTED" not in (each.failure or "") else None
+        )
         page.on("request", lambda each: None if "//127.0.0.1:" in each.url else trouble.append(each.url))
         yield page
         browser.close()

@@ -1,0 +1,62 @@
+"""Which fleet fits a server? The largest counts of a fleet's shape, where the next larger ones do not fit."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from roadmap_project.connection_budget import ConnectionBudget, Service, largest
+
+LARGEST_SCALE = 64
+STEPS_OF_SCALE = 64
+
+
+def suggestion(budget: ConnectionBudget) -> ConnectionBudget | None:
+    """The largest counts that fit the limit; None where even the smallest fleet does not.
+
+    Where the smallest fleet needs it, margins are given up first, in this order: overlapping releases, room for
+    other clients, headroom. Raising any one count of the result by one no longer fits.
+    """
+    for eased in _eased(budget):
+        if _scaled(eased, Fraction(0)).fits:
+            return _filled(eased)
+    return None
+
+
+def one_more(budget: ConnectionBudget) -> Iterator[ConnectionBudget]:
+    """The fleet with one process or thread more, every way there is."""
+    for service in budget.services:
+        yield budget.with_service(replace(service, processes=service.processes + 1))
+        if not service.is_cluster:
+            yield budget.with_service(replace(service, threads=service.threads + 1))
+
+
+def _eased(budget: ConnectionBudget) -> Iterator[ConnectionBudget]:
+    yield budget
+    single = replace(budget, deploy_overlap=1)
+    yield single
+    alone = replace(single, other_clients=min(budget.other_clients, 2))
+    yield alone
+    for headroom in (0.10, 0.05, 0.0):
+        yield replace(alone, headroom=min(budget.headroom, headroom))
+
+
+def _scaled(budget: ConnectionBudget, share: Fraction) -> ConnectionBudget:
+    return replace(budget, services=tuple(_scaled_service(service, share) for service in budget.services))
+
+
+def _scaled_service(service: Service, share: Fraction) -> Service:
+    return replace(
+        service,
+        processes=max(1, math.floor(service.processes * share)),
+        threads=max(1, math.floor(service.threads * share)),
+    )
+
+
+def _filled(budget: ConnectionBudget) -> ConnectionBudget:
+    """The largest scale that fits, then one more wherever there is room."""
+    best = largest(lambda step: _scaled(budget, Fraction(step, STEPS_OF_SCALE)).fits, LARGEST_SCALE * STEPS_OF_SCALE)
+    fleet = _scaled(budget, Fraction(best, STEPS_OF_SCALE))
+    while larger := next((each for each in one_more(fleet) if each.fits), None):
+        fleet = larger
+    return fleet

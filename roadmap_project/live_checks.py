@@ -1,0 +1,131 @@
+"""What does the server say to the declared fleet?
+
+Asked wherever databases are passed, and by whoever starts processes.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import structlog
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
+from django.core.checks import Warning as CheckWarning
+from django.db import OperationalError, connection
+
+from roadmap_project import checks, counting
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.postgresql import roles, server
+
+log = structlog.get_logger(__name__)
+
+
+@register(Tags.database)
+def server_findings(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Asks only where databases are passed: `check --database default`, `migrate`. Leaves no connection behind."""
+    if not databases or "default" not in databases or not settings.DATABASES["default"]["NAME"]:
+        return []
+    try:
+        return list(_findings())
+    except OperationalError as error:
+        return [
+            Error(
+                f"The server of DATABASE_URL cannot be asked how many connections it takes: {str(error).strip()}",
+                hint="Start it, or correct DATABASE_URL.",
+                id="roadmap_project.E015",
+            )
+        ]
+
+
+def _findings() -> Iterator[CheckMessage]:
+    was_open = connection.connection is not None
+    try:
+        found = server.ask()
+        declared = settings.CONNECTION_BUDGET
+        yield from _limit(declared, found)
+        yield from _role(declared, found)
+        yield from _planned_roles(declared, found)
+        yield from _observed(declared)
+    finally:
+        if not was_open:
+            connection.close()
+
+
+def _limit(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
+    real = found.verdict_on(declared)
+    if declared.fits:  # else the same finding stands already
+        yield from checks.budget_findings(real)
+    if real.fits and real.limit < declared.limit:
+        yield CheckWarning(
+            f"DB_MAX_CONNECTIONS {declared.max_connections} − {declared.server_reserved} reserved is more than the "
+            f"server takes: {real.limit_source()}.",
+            hint=f"Set DB_MAX_CONNECTIONS={real.max_connections} and DB_SERVER_RESERVED={real.server_reserved}: checks "
+            "that must not ask the server go by them.",
+            id="roadmap_project.W005",
+        )
+
+
+def _role(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
+    if found.is_superuser:
+        yield CheckWarning(
+            f"The login role {found.role!r} is a superuser: no CONNECTION LIMIT holds it, and it takes reserved slots.",
+            hint="`manage.py connection_budget --sql` prints an ordinary role for every service.",
+            id="roadmap_project.W003",
+        )
+        return
+    names = found.services_of_role(declared)
+    needed = declared.deploy_overlap * sum(declared.service(name).total for name in names)
+    if found.role_limit is not None and found.role_limit < needed:
+        yield Error(
+            f"The login role {found.role!r} may hold {found.role_limit} connections; {', '.join(names)} need {needed} "
+            "while deploying.",
+            hint=f"ALTER ROLE {found.role} CONNECTION LIMIT {needed + roles.REOPENED};",
+            id="roadmap_project.E014",
+        )
+
+
+def _planned_roles(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
+    """Where there are roles per service at all, each must have its planned limit."""
+    if not found.service_roles:
+        return
+    for name, planned in roles.planned_limits(declared).items():
+        limit = found.service_roles.get(name, 0)
+        if limit != planned:
+            said = (
+                "does not exist" if name not in found.service_roles else f"has {'no limit' if limit is None else limit}"
+            )
+            yield CheckWarning(
+                f"The role {server.ROLE_PREFIX}{name} {said}; the plan is a CONNECTION LIMIT of {planned}.",
+                hint="Run what `manage.py connection_budget --sql` prints.",
+                id="roadmap_project.W004",
+            )
+
+
+def _observed(declared: ConnectionBudget) -> Iterator[CheckMessage]:
+    observed = counting.observed()
+    for service in declared.services:
+        most = declared.deploy_overlap * service.total
+        if observed.get(service.name, 0) > most:
+            yield CheckWarning(
+                f"{service.name} holds {observed[service.name]} connections; declared are {service.total}, while "
+                f"deploying {most}.",
+                hint="More replicas run than are declared, or other settings: compare the processes' variables.",
+                id="roadmap_project.W007",
+            )
+
+
+def refusals_at_start() -> list[CheckMessage]:
+    """For whoever starts processes: every error, the server's word included.
+
+    A server that cannot be reached refuses nothing. The declared limit holds then, and the processes start and wait instead of crash-looping.
+    """
+    found = run_checks(databases=["default"])
+    for finding in found:
+        if finding.id == "roadmap_project.E015":
+            log.warning("database_unreachable_at_start", reason=finding.msg)
+        elif finding.id == "roadmap_project.W008":
+            log.warning("connection_budget_bypassed", reason=finding.msg)
+    connection.close()
+    return [each for each in found if each.is_serious() and each.id != "roadmap_project.E015"]

@@ -1,0 +1,82 @@
+"""How does the server itself hold every service to its share? One login role each, with a CONNECTION LIMIT."""
+
+from psycopg import sql
+
+from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
+from roadmap_project.postgresql.server import ROLE_PREFIX
+
+# A connection closed and reopened at once counts twice for an instant.
+REOPENED = 1
+
+# Behind PgBouncer nothing is sent at connect: what a session needs is the role's.
+SESSION_SETTINGS = {
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    "client_connection_check_interval": "1s",
+}
+
+
+def planned_limits(budget: ConnectionBudget) -> dict[str, int]:
+    """Each service's deploying peak and one more; behind a pooler its share of the pool is PgBouncer's affair."""
+    limits = {service.name: budget.deploy_overlap * service.total + REOPENED for service in budget.services}
+    return {**limits, "release": RELEASE_CONNECTIONS + REOPENED}
+
+
+def is_within(budget: ConnectionBudget) -> bool:
+    """Whether the limits together leave nobody out: their sum is at most what is usable and other clients may hold."""
+    return sum(planned_limits(budget).values()) <= budget.usable + budget.other_clients
+
+
+def statements(budget: ConnectionBudget, *, owner: str, database: str) -> str:
+    """SQL for somebody who may create roles, to be run in the database; running it again changes nothing.
+
+    The services read and write what `owner` owns; `release` acts as the owner, for migrations. Passwords are set
+    apart (psql: \\password ROLE), so that none stands in a script.
+    """
+    lines = [f"-- {budget.explain()}"]
+    for name, limit in planned_limits(budget).items():
+        lines += _role(ROLE_PREFIX + name, limit, owner=owner, database=database, is_release=name == "release")
+    lines.append("-- Everybody else shares what is left for other clients:")
+    lines.append(_text("ALTER ROLE {} CONNECTION LIMIT {};", sql.Identifier(owner), sql.Literal(budget.other_clients)))
+    return "\n".join(lines)
+
+
+def _role(role: str, limit: int, *, owner: str, database: str, is_release: bool) -> list[str]:
+    name, of_owner = sql.Identifier(role), sql.Identifier(owner)
+    settings = [
+        _text("ALTER ROLE {} SET {} = {};", name, sql.Identifier(setting), sql.Literal(value))
+        for setting, value in SESSION_SETTINGS.items()
+    ]
+    return [
+        "",
+        _text("DO $$ BEGIN CREATE ROLE {}; EXCEPTION WHEN duplicate_object THEN NULL; END $$;", name),
+        _text("ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT {};", name, sql.Literal(limit)),
+        _text("GRANT CONNECT ON DATABASE {} TO {};", sql.Identifier(database), name),
+        *(_acts_as_owner(name, of_owner) if is_release else _reads_and_writes(name, of_owner)),
+        *([] if is_release else settings),
+    ]
+
+
+def _acts_as_owner(name: sql.Identifier, owner: sql.Identifier) -> list[str]:
+    return [_text("GRANT {} TO {};", owner, name), _text("ALTER ROLE {} SET role = {};", name, owner)]
+
+
+def _reads_and_writes(name: sql.Identifier, owner: sql.Identifier) -> list[str]:
+    return [
+        _text("GRANT USAGE ON SCHEMA public TO {};", name),
+        _text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {};", name),
+        _text("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {};", name),
+        _text(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public "
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {};",
+            owner,
+            name,
+        ),
+        _text(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {};", owner, name
+        ),
+    ]
+
+
+def _text(template: str, *parts: sql.Composable) -> str:
+    return sql.SQL(template).format(*parts).as_string(None)

@@ -1,0 +1,71 @@
+"""What does the server itself say about how many connections it takes, from whom, and who holds them?"""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from roadmap_project.connection_budget import ConnectionBudget
+
+# One login role per service, so that the server holds each to its share.
+ROLE_PREFIX = "roadmaps_"
+
+FACTS = """
+SELECT current_setting('server_version_num')::int,
+       current_setting('max_connections')::int,
+       current_setting('superuser_reserved_connections')::int
+         + coalesce(current_setting('reserved_connections', true), '0')::int,
+       (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),
+       session_user::text,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = session_user),
+       (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user)
+"""
+ROLES = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname LIKE %s AND rolcanlogin"
+
+
+@dataclass(frozen=True)
+class Server:
+    """Limits of -1 (none) are None here."""
+
+    version: int  # 150003 is 15.3
+    max_connections: int
+    reserved: int
+    database_limit: int | None
+    role: str
+    is_superuser: bool
+    role_limit: int | None
+    service_roles: dict[str, int | None]
+
+    def verdict_on(self, budget: ConnectionBudget) -> ConnectionBudget:
+        """The declared fleet before this server."""
+        return budget.on_server(
+            max_connections=self.max_connections, reserved=self.reserved, database_limit=self.database_limit
+        )
+
+    def services_of_role(self, budget: ConnectionBudget) -> tuple[str, ...]:
+        """Who logs in with this connection's role: the service it is named after, else all."""
+        name = self.role.removeprefix(ROLE_PREFIX)
+        names = tuple(service.name for service in budget.services)
+        return (name,) if self.role.startswith(ROLE_PREFIX) and name in names else names
+
+
+def ask() -> Server:
+    """Two queries on this thread's connection; raises OperationalError where there is none to be had."""
+    with connection.cursor() as cursor:
+        cursor.execute(FACTS)
+        version, max_connections, reserved, database_limit, role, is_superuser, role_limit = cursor.fetchone()
+        cursor.execute(ROLES, [ROLE_PREFIX.replace("_", r"\_") + "%"])
+        roles = {name.removeprefix(ROLE_PREFIX): _or_none(limit) for name, limit in cursor.fetchall()}
+    return Server(
+        version=version,
+        max_connections=max_connections,
+        reserved=reserved,
+        database_limit=_or_none(database_limit),
+        role=role,
+        is_superuser=bool(is_superuser),
+        role_limit=_or_none(role_limit),
+        service_roles=roles,
+    )
+
+
+def _or_none(limit: int) -> int | None:
+    return None if limit < 0 else limit

@@ -1,0 +1,224 @@
+"""Fetching a link's status, against a server on loopback that alone is allowed; nothing private is ever connected to."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from content.links import MOST_REDIRECTS, fetch_status
+from content.models import Resource
+
+ALLOWED = frozenset({"127.0.0.1"})
+OK, BROKEN, UNCHECKED, REFUSED = (
+    Resource.Status.OK, Resource.Status.BROKEN, Resource.Status.UNCHECKED, Resource.Status.REFUSED,
+)  # fmt: skip
+
+
+class Site(BaseHTTPRequestHandler):
+    """/404 answers 404; /to?URL redirects there; the other paths misbehave in their own ways."""
+
+    def do_GET(self) -> None:
+        self.server.seen[f"{self.command} {self.path}"] += 1
+        path, _, query = self.path.partition("?")
+        name = path.strip("/")
+        if name == "to":
+            return self._answer(302, Location=query)
+        if name == "loop":
+            return self._answer(302, Location="/loop")
+        if name.startswith("hop"):
+            left = int(name.removeprefix("hop"))
+            return self._answer(301, Location=f"/hop{left - 1}" if left > 1 else "/200")
+        if name == "no-head":
+            return self._answer(405 if self.command == "HEAD" else 200)
+        if name == "head-lies":
+            return self._answer(404 if self.command == "HEAD" else 200)
+        if name == "slow":
+            self.server.ended.wait(20)
+            return None
+        if name == "drip":
+            return self._drip()
+        if name == "garbage":
+            self.wfile.write(b"\x00\x01 not HTTP at all\r\n\r\n")
+            return None
+        if name == "hang-up":
+            return None
+        return self._answer(int(name) if name.isdigit() else 200)
+
+    do_HEAD = do_GET
+
+    def _answer(self, code: int, **headers: str) -> None:
+        self.send_response(code)
+        for header, value in headers.items():
+            self.send_header(header, value)
+        self.end_headers()
+
+    def _drip(self) -> None:
+        """A header that never ends: each read succeeds in time."""
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not self.server.ended.wait(0.1):
+                self.wfile.write(b"x")
+
+    def log_message(self, *_arguments) -> None:
+        pass
+
+
+@pytest.fixture
+def site():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    server.seen, server.ended = Counter(), threading.Event()
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.ended.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def fetched(url: str, *, seconds: float = 5, allowed: frozenset[str] = ALLOWED) -> tuple[str, str]:
+    return fetch_status(url, time.monotonic() + seconds, allowed)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [(200, OK), (204, OK), (304, OK), (404, BROKEN), (410, BROKEN), (500, UNCHECKED), (502, UNCHECKED), (503, UNCHECKED),
+     (401, UNCHECKED), (403, UNCHECKED), (429, UNCHECKED)],
+)  # fmt: skip
+def test_only_an_answer_that_says_so_makes_a_link_broken(site, code, status):
+    assert fetched(f"{site.url}/{code}") == (status, f"HTTP {code}")
+
+
+@pytest.mark.parametrize("path", ["no-head", "head-lies"])
+def test_a_server_that_does_not_serve_head_is_asked_with_get(site, path):
+    assert fetched(f"{site.url}/{path}") == (OK, "HTTP 200")
+    assert site.seen == {f"HEAD /{path}": 1, f"GET /{path}": 1}
+
+
+def test_a_link_that_works_is_asked_once(site):
+    fetched(f"{site.url}/200?a=1&b=%20c#part")
+
+    assert site.seen == {"HEAD /200?a=1&b=%20c": 1}
+
+
+def test_an_address_with_letters_beyond_ascii_is_fetched(site):
+    assert fetched(f"{site.url}/Größe(Maß)?q=ö%C3%B6") == (OK, "HTTP 200")
+    assert site.seen == {"HEAD /Gr%C3%B6%C3%9Fe(Ma%C3%9F)?q=%C3%B6%C3%B6": 1}
+
+
+def test_redirects_are_followed_up_to_the_bound(site):
+    assert fetched(f"{site.url}/hop{MOST_REDIRECTS}") == (OK, "HTTP 200")
+    assert fetched(f"{site.url}/to?/404") == (BROKEN, "HTTP 404")
+
+
+def test_a_redirect_loop_ends_and_says_so(site):
+    assert fetched(f"{site.url}/loop") == (UNCHECKED, "too many redirects")
+    assert sum(site.seen.values()) <= MOST_REDIRECTS + 2
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://localhost:{port}/200", "http://127.0.0.2:{port}/200", "http://2130706433:{port}/200", "http://[::1]:{port}/200",
+     "http://169.254.169.254/latest/meta-data/", "//localhost:{port}/200", "file:///etc/passwd", "javascript:alert(1)",
+     "ftp://example.org/", "http://ada:secret@example.org/"],
+)  # fmt: skip
+def test_G5_a_redirect_to_an_address_that_is_not_public_is_not_followed(site, target):
+    target = target.format(port=site.server_port)
+
+    status, _ = fetched(f"{site.url}/to?{target}")
+
+    assert status == REFUSED
+    assert sum(site.seen.values()) == 1
+
+
+@pytest.mark.parametrize("target", ["http://[::1", "http://example.org:port/", "http://[x]/", "http://ex\x01ample.org/", "//"])
+def test_a_redirect_to_no_address_at_all_is_a_finding_and_no_crash(site, target):
+    status, detail = fetched(f"{site.url}/to?{target}")
+
+    assert status in (UNCHECKED, REFUSED)
+    assert detail
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://", "", "nonsense", "http://127.0.0.1:port/", "http://exa\x00mple.org/"])
+def test_what_is_no_address_is_a_finding_and_no_crash(url):
+    status, detail = fetched(url)
+
+    assert status in (UNCHECKED, REFUSED)
+    assert detail
+
+
+@pytest.mark.parametrize("path", ["garbage", "hang-up"])
+def test_a_server_that_speaks_no_http_leaves_the_link_unchecked(site, path):
+    status, detail = fetched(f"{site.url}/{path}")
+
+    assert status == UNCHECKED
+    assert detail
+
+
+def test_nobody_listening_leaves_the_link_unchecked():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+
+    status, detail = fetched(f"http://127.0.0.1:{port}/")
+
+    assert status == UNCHECKED
+    assert "ConnectionRefusedError" in detail
+
+
+@pytest.mark.parametrize("path", ["slow", "drip"])
+def test_A6_the_deadline_is_for_the_whole_and_not_for_each_read(site, path):
+    started = time.monotonic()
+
+    status, _ = fetched(f"{site.url}/{path}", seconds=0.5)
+
+    assert status == UNCHECKED
+    assert time.monotonic() - started < 2
+
+
+def test_a_deadline_that_has_passed_ends_a_chain_of_redirects(site):
+    started = time.monotonic()
+
+    fetched(f"{site.url}/to?/slow", seconds=0)
+
+    assert time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "0"]
+)
+def test_G5_a_private_address_is_refused_without_any_connection(site, host):
+    status, detail = fetched(f"http://{host}:{site.server_port}/200", allowed=frozenset())
+
+    assert (status, detail) == (REFUSED, "is a private address")
+    assert not site.seen
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
+def test_G5_a_public_name_that_resolves_to_a_private_address_is_refused_without_any_connection(site, monkeypatch, address):
+    """The resolver is the outside door here: such a name cannot be had without the network."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    answer = [(family, socket.SOCK_STREAM, 6, "", (address, site.server_port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: answer)
+
+    status, detail = fetched(f"http://rebinding.example.org:{site.server_port}/200", allowed=frozenset())
+
+    assert (status, detail) == (REFUSED, "rebinding.example.org is a private address")
+    assert not site.seen
+
+
+def test_no_thread_and_no_socket_is_left_behind(site):
+    before = threading.active_count()
+
+    for path in ("200", "404", "to?/200", "garbage"):
+        fetched(f"{site.url}/{path}")
+
+    until = time.monotonic() + 3
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.02)
+    assert threading.active_count() <= before

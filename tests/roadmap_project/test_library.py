@@ -1,0 +1,405 @@
+"""The provider that needs no key: which subject, which concepts, and answers that keep every rule."""
+
+import asyncio
+import html
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from content import answers as content_answers
+from content.answers import QuizAnswer, ResourcesAnswer, TutorialAnswer
+from content.rendering import to_html
+from roadmap_project.library import editing, planning
+from roadmap_project.library.matching import best_subject
+from roadmap_project.library.subjects import SCAFFOLD, by_source, concept, plain_with_goal, subject, subjects, with_goal
+from roadmap_project.llm import LanguageModelError, ModelRequest, asking
+from roadmap_project.llm.asking import ask
+from roadmap_project.llm.library import LibraryProvider
+from roadmaps import answers, outline
+from roadmaps.answers import EditedOutline, EditPlan, GoalAnalysis, Outline, Review
+
+LEVELS = ("beginner", "intermediate", "advanced")
+ALL = tuple(each.key for each in subjects())
+EVERY = (*ALL, SCAFFOLD)
+GOALS = {
+    "sql-databases": "Learn SQL",
+    "python-programming": "Learn Python programming",
+    "web-development": "Learn web development",
+    "data-analysis-machine-learning": "Learn machine learning",
+}
+
+
+def goal_for(key: str) -> str:
+    return "Build a violin" if key == SCAFFOLD else GOALS.get(key) or f"Learn {subject(key).terms[0].term}"
+
+
+def facts(key: str, **changes: object) -> dict:
+    return {
+        "goal": goal_for(key), "level": "beginner", "hours_per_week": 10, "weeks": None, "language": "English",
+        "second_language": "", "preference": "any", **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """Ask the real provider through the real door; hands back the validated answer."""
+    model = LibraryProvider()
+    monkeypatch.setattr(asking, "provider", lambda: model)
+
+    def run(purpose: str, shape, given_facts: dict, **limits):
+        request = ModelRequest(purpose=purpose, system="", prompt="", answer=shape, facts=given_facts, limits=limits)
+        answer = asyncio.run(ask(request))
+        assert [call.outcome for call in answer.calls] == ["ok"]
+        return answer.value
+
+    return run
+
+
+def test_the_subjects_that_the_project_promises_are_there():
+    assert set(GOALS) <= set(ALL)
+    assert SCAFFOLD not in ALL
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        ("Learn SQL for data analysis", "sql-databases"),
+        ("I want to learn SQL so that I can do machine learning", "sql-databases"),
+        ("postgresql", "sql-databases"),
+        ("Learn Python programming", "python-programming"),
+        ("LEARN   PYTHON", "python-programming"),
+        ("python for data analysis", "python-programming"),
+        ("Learn Python to become a web developer", "python-programming"),
+        ("build a website", "web-development"),
+        ("HTML and CSS", "web-development"),
+        ("machine learning", "data-analysis-machine-learning"),
+        ("Data analysis with pandas", "data-analysis-machine-learning"),
+        ("For my new job: learn SQL", "sql-databases"),
+        ("我想学习Python编程", "python-programming"),
+        ("学习SQL数据库", "sql-databases"),
+        ("学machine learning入门", "data-analysis-machine-learning"),
+        ("Python.", "python-programming"),
+        ("(python)", "python-programming"),
+        ("Build a violin", SCAFFOLD),
+        ("Learn Welsh", SCAFFOLD),
+        ("Learn to draw", SCAFFOLD),
+        ("Cook for my family", SCAFFOLD),
+        ("Care for a ball python", SCAFFOLD),
+        ("mysqlx", SCAFFOLD),
+        ("Pythonesque humour", SCAFFOLD),
+        ("spider web identification", SCAFFOLD),
+        ("学习小提琴", SCAFFOLD),
+        ("", SCAFFOLD),
+        (" ", SCAFFOLD),
+        ("?", SCAFFOLD),
+        ("for", SCAFFOLD),
+        ("because", SCAFFOLD),
+        ("😀", SCAFFOLD),
+        ("(*[", SCAFFOLD),
+    ],
+)
+def test_a_goal_finds_its_subject_or_the_scaffold(goal, expected):
+    assert best_subject(goal).key == expected
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_a_subject_is_found_by_its_own_title_and_its_strongest_terms(key):
+    assert best_subject(f"Learn {subject(key).title.lower()}").key == key
+    for term in subject(key).terms:
+        if term.weight == 3:
+            assert best_subject(f"Learn {term.term}").key == key, term.term
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_terms_are_written_as_they_are_looked_for(key):
+    for term in subject(key).terms:
+        assert term.term == " ".join(term.term.lower().split())
+
+
+@given(st.text(max_size=60))
+def test_any_goal_has_a_subject(goal):
+    assert best_subject(goal).key in EVERY
+
+
+@pytest.mark.parametrize("key", ALL)
+@pytest.mark.parametrize("level", LEVELS)
+def test_time_and_level_prune_and_leave_a_whole(key, level):
+    each = subject(key)
+    unhurried = planning.chosen(each, level=level, hours_per_week=168, weeks=500)
+    known = {name for name in each.order if name not in {found.key for found in unhurried}}
+    essential = {found.key for found in unhurried if found.importance == 1}
+
+    for hours, weeks in ((168, 500), (20, 12), (10, None), (5, 8), (2, 4), (1, 1)):
+        kept = planning.chosen(each, level=level, hours_per_week=hours, weeks=weeks)
+        keys = [found.key for found in kept]
+
+        assert len(keys) >= 8
+        assert keys == [name for name in each.order if name in set(keys)]  # learning order, no duplicates
+        assert essential <= set(keys)
+        assert not set(keys) & known
+        for found in kept:
+            assert set(found.prerequisites) <= set(keys) | known, found.key
+
+
+@pytest.mark.parametrize("key", ALL)
+@pytest.mark.parametrize("level", LEVELS)
+def test_less_time_never_means_more_concepts_and_nothing_is_left_out_needlessly(key, level):
+    each = subject(key)
+    before: set[str] = set()
+    for hours in (1, 2, 4, 8, 16, 32, 168):
+        kept = planning.chosen(each, level=level, hours_per_week=hours, weeks=12)
+        assert before <= {found.key for found in kept}
+        before = {found.key for found in kept}
+    assert before == {found.key for found in planning.chosen(each, level=level, hours_per_week=168, weeks=None)}
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_a_beginner_with_time_gets_everything_and_others_less_of_the_basics(key):
+    each = subject(key)
+
+    counts = [len(planning.chosen(each, level=level, hours_per_week=168, weeks=52)) for level in LEVELS]
+
+    assert counts[0] == len(each.order)
+    assert counts[0] >= counts[1] >= counts[2] >= 8
+
+
+def test_the_scaffold_is_never_pruned_by_level():
+    for level in LEVELS:
+        kept = planning.chosen(subject(SCAFFOLD), level=level, hours_per_week=168, weeks=52)
+        assert [found.key for found in kept] == subject(SCAFFOLD).order
+
+
+def outline_of(library, given_facts: dict) -> Outline:
+    return library("outline", Outline, given_facts, outline=answers.LIBRARY_LIMITS)
+
+
+@pytest.mark.parametrize("key", EVERY)
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("hours", "weeks"), [(168, 52), (10, None), (1, 1)])
+def test_an_outline_keeps_the_projects_rules(library, key, level, hours, weeks):
+    designed = outline_of(library, facts(key, level=level, hours_per_week=hours, weeks=weeks))
+
+    concepts = designed.concepts()
+    assert len(concepts) >= 8
+    assert all(each.source.startswith(f"{key}/") for each in concepts)
+    for s, stage in enumerate(designed.stages, start=1):
+        for m, module in enumerate(stage.modules, start=1):
+            assert [each.key for each in module.concepts] == [f"c-{s}-{m}-{n}" for n in range(1, len(module.concepts) + 1)]
+    assert "{{" not in designed.model_dump_json()
+
+
+@pytest.mark.parametrize("key", EVERY)
+def test_an_analysis_and_a_review_keep_the_projects_rules(library, key):
+    for second in ("", "Deutsch"):
+        for preference in ("any", "visual", "text", "audio", "hands_on"):
+            library("goal_analysis", GoalAnalysis, facts(key, second_language=second, preference=preference))
+    analysed = library("goal_analysis", GoalAnalysis, facts(key))
+    tree = outline_of(library, facts(key)).tree()
+
+    reviewed = library("review", Review, facts(key, tree=tree))
+    hurried = library("review", Review, facts(key, tree=tree, hours_per_week=1, weeks=1))
+
+    assert "{{" not in analysed.model_dump_json()
+    assert reviewed.knowledge_progression.score == 100
+    assert [issue.severity for issue in hurried.issues] == ["warning"]
+
+
+@pytest.mark.parametrize("key", EVERY)
+def test_every_concepts_pieces_keep_the_projects_rules(library, key):
+    limits = content_answers.SCAFFOLD_LIMITS if key == SCAFFOLD else content_answers.LIBRARY_LIMITS
+    for name in subject(key).order:
+        here = facts(key, source=f"{key}/{name}", prerequisites=[{"key": "c-1-1-1", "name": "Before"}])
+
+        tutorial = library("tutorial", TutorialAnswer, here, piece=limits)
+        quiz = library("quiz", QuizAnswer, here, piece=limits)
+        resources = library("resources", ResourcesAnswer, here, piece=limits)
+
+        assert "## Prerequisites\n\n- [Before](concept:c-1-1-1)" in tutorial.markdown
+        for piece in (tutorial, quiz, resources):
+            assert "{{goal}}" not in piece.model_dump_json(), name
+
+
+@pytest.mark.parametrize("key", EVERY)
+def test_the_longest_goal_still_gives_answers_inside_the_limits(library, key):
+    goal = (goal_for(key) + " " + "x" * 1000)[:1000]
+    limits = content_answers.SCAFFOLD_LIMITS if key == SCAFFOLD else content_answers.LIBRARY_LIMITS
+
+    library("goal_analysis", GoalAnalysis, facts(key, goal=goal))
+    tree = outline_of(library, facts(key, goal=goal)).tree()
+    library("review", Review, facts(key, goal=goal, tree=tree))
+    for name in subject(key).order:
+        here = facts(key, goal=goal, source=f"{key}/{name}", prerequisites=[])
+        library("tutorial", TutorialAnswer, here, piece=limits)
+        library("quiz", QuizAnswer, here, piece=limits)
+
+
+def test_the_scaffold_says_what_it_is_and_offers_no_links(library):
+    designed = outline_of(library, facts(SCAFFOLD))
+
+    assert "Build a violin" in designed.title
+    assert "no facts about the field and no links" in designed.rationale
+    for name in subject(SCAFFOLD).order:
+        assert concept(SCAFFOLD, name).resources == []
+        assert "http" not in concept(SCAFFOLD, name).markdown
+
+
+@pytest.mark.parametrize("source", ["", "nonsense", "sql-databases/no-such-concept", "../../etc/passwd", "sql-databases/../study-scaffold/subject"])
+def test_what_the_library_does_not_have_is_a_permanent_failure_with_a_reason(source):
+    request = ModelRequest(purpose="tutorial", system="", prompt="", answer=TutorialAnswer, facts=facts(SCAFFOLD, source=source, prerequisites=[]))
+
+    with pytest.raises(LanguageModelError, match="nothing about this") as refused:
+        asyncio.run(LibraryProvider().complete(request, None, timeout=1))
+
+    assert refused.value.permanent
+
+
+@pytest.mark.parametrize("source", ["/", "..", "study-scaffold/subject.toml", "study-scaffold/../sql-databases/indexes"])
+def test_a_mark_that_is_no_concept_is_refused(source):
+    with pytest.raises(KeyError):
+        by_source(source)
+
+
+def tree_for(library, key: str, **changes: object) -> dict:
+    return outline_of(library, facts(key, **changes)).model_dump()
+
+
+def names(tree: dict) -> list[str]:
+    return [each["name"] for stage in tree["stages"] for module in stage["modules"] for each in module["concepts"]]
+
+
+def by_name(tree: dict) -> dict[str, dict]:
+    return {each["name"]: each for stage in tree["stages"] for module in stage["modules"] for each in module["concepts"]}
+
+
+def edited(library, key: str, tree: dict, wanted: str) -> dict:
+    """Plan and edit through the door, then number new concepts as the project does when it stores an edit."""
+    given_facts = facts(key, tree=tree, wanted=wanted)
+    plan = library("edit_plan", EditPlan, given_facts)
+    assert not plan.needs_clarification, wanted
+    after = library("edited_outline", EditedOutline, given_facts | {"plan": plan.model_dump()}, outline=answers.LIBRARY_LIMITS)
+    before = answers.OutlineTree.model_validate(tree, context={"outline": answers.HAND_LIMITS})
+    outline.renumber_new(before, after, keeps_sources=True)
+    return after.model_dump()
+
+
+@pytest.mark.parametrize("key", EVERY)
+def test_each_concept_can_be_taken_out_by_name_and_put_back(library, key):
+    tree = tree_for(library, key, hours_per_week=168, weeks=52)
+    for name in names(tree):
+        less = edited(library, key, tree, f"Please remove {name}")
+
+        assert name not in names(less)
+        kept = by_name(less)
+        assert {each: found["key"] for each, found in kept.items()} == {
+            each: found["key"] for each, found in by_name(tree).items() if each in kept
+        }
+
+        again = edited(library, key, less, f"Please add {name}")
+
+        assert name in names(again)
+        assert set(names(less)) <= set(names(again))
+        order = [found for found in names(tree) if found in set(names(again))]
+        assert names(again) == order
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_a_prerequisite_that_was_taken_out_is_gone_everywhere(library, key):
+    tree = tree_for(library, key, hours_per_week=168, weeks=52)
+    needed = next(each for each in by_name(tree).values() if any(each["key"] in other["prerequisites"] for other in by_name(tree).values()))
+
+    less = edited(library, key, tree, f"remove {needed['name']}")
+
+    assert all(needed["key"] not in each["prerequisites"] for each in by_name(less).values())
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["Make it nicer", "add quantum gravity", "remove quantum gravity", "", "   ", "?!", "add", "remove", "add the", "no", "more",
+     "I want to know more", "don't"],
+)  # fmt: skip
+def test_words_that_name_no_concept_are_answered_with_a_question(library, wanted):
+    tree = tree_for(library, "python-programming")
+
+    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, wanted=wanted))
+
+    assert plan.needs_clarification
+    assert plan.questions
+    assert not plan.intents
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["I don't know {}", "I do not know {} yet", "I want to know {}", "I would like to know more about {}", "I want to learn {} because I don't know it"],
+)
+def test_what_somebody_does_not_know_is_never_taken_out(library, wanted):
+    tree = tree_for(library, "python-programming", hours_per_week=168, weeks=52)
+    name = names(tree)[-2]
+
+    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, wanted=wanted.format(name)))
+
+    assert "remove" not in {intent.action for intent in plan.intents}
+
+
+@pytest.mark.parametrize("wanted", ["I already know {}", "I know {}", "I don’t want {}", "skip {}", "without {}", "no {}", "Leave out {}", "REMOVE {}!", "I don't need {}"])
+def test_what_somebody_knows_or_does_not_want_is_taken_out(library, wanted):
+    tree = tree_for(library, "python-programming", hours_per_week=168, weeks=52)
+    name = names(tree)[-2]
+
+    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, wanted=wanted.format(name)))
+
+    assert [intent.action for intent in plan.intents] == ["remove"]
+
+
+@given(st.text(max_size=80))
+def test_any_words_make_a_valid_plan(wanted):
+    each = subject("python-programming")
+    kept = planning.chosen(each, level="beginner", hours_per_week=10, weeks=None)
+    tree = {"title": "T", "stages": planning.stages(each, kept, "x")}
+
+    EditPlan.model_validate(editing.plan(each, tree, wanted))
+
+
+MARKDOWN_GOALS = [
+    "**bold** and _italics_", "[click](javascript:alert(1))", "<script>alert(1)</script>", "# heading", "a\n# heading", "a\n\n- list",
+    "a\n1. one", "a\n---", "a\n===", "```\ncode\n```", "a\n\n    code", "`code`", "![x](y)", "| a |\n|---|\n| b |", "&lt;b&gt;", "\\", "~~no~~",
+    "> quote", "a\n> quote", "x](http://evil.example) [y", "<https://evil.example>", "\\1 \\g<0>", "{{goal}}", "+ plus", "a\n+ plus", "a\n1) one",
+    "[x]: https://evil.example", "a\n\n[x]: https://evil.example \n\n[x]", "***", "a  \nb", "trailing\\",
+]  # fmt: skip
+
+
+def only_text(markdown: str) -> str:
+    rendered = to_html(markdown)
+    assert set(re.findall(r"<(\w+)", rendered)) == {"p"}, rendered
+    return " ".join(html.unescape(re.sub(r"</?p>", " ", rendered)).split())
+
+
+@pytest.mark.parametrize("goal", MARKDOWN_GOALS)
+@pytest.mark.parametrize("sentence", ['Your goal ("{{goal}}") is yours.', "Goal: {{goal}}"])
+def test_G2_a_goal_full_of_markdown_is_shown_as_it_was_written(goal, sentence):
+    shown = only_text(with_goal(sentence, goal))
+
+    assert shown == " ".join(sentence.replace("{{goal}}", goal).split())
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]) | st.just("\n"), min_size=1, max_size=60).map(str.strip))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_G2_no_goal_becomes_anything_but_text(goal):
+    assert only_text(with_goal('For ("{{goal}}").', goal)) == " ".join(f'For ("{goal}").'.split())
+
+
+def test_a_goal_is_put_in_plainly_where_text_is_plain():
+    assert plain_with_goal("Plan: {{goal}}", "**a**") == "Plan: **a**"
+
+
+def test_a_prerequisites_name_cannot_break_out_of_its_link(library):
+    source = f"{SCAFFOLD}/{subject(SCAFFOLD).order[1]}"
+    here = facts(SCAFFOLD, source=source, prerequisites=[{"key": "c-1-1-1", "name": "a](https://evil.example) [b `c` <d> *e*"}])
+
+    tutorial = library("tutorial", TutorialAnswer, here, piece=content_answers.SCAFFOLD_LIMITS)
+
+    rendered = to_html(tutorial.markdown, concept_url=lambda key: "/here/")
+    assert "evil.example" not in "".join(re.findall(r'href="([^"]*)"', rendered))
+    assert "a](https://evil.example) [b `c` &lt;d&gt; *e*</a>" in rendered
