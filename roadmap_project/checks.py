@@ -1,5 +1,6 @@
 """What must be true before anything starts? One finding, one id, each with what to do about it."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -52,8 +53,7 @@ def connection_pool(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 @register()
 def gunicorn_arguments(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Arguments beat gunicorn's configuration module, so they would change what nobody counted."""
-    words = settings.GUNICORN_CMD_ARGS.replace("=", " ").split()
-    counted = {"-w", "--workers", "--threads", "-k", "--worker-class"}
+    words = [word.partition("=")[0] for word in shlex.split(settings.GUNICORN_CMD_ARGS)]
     return [
         Error(
             f"GUNICORN_CMD_ARGS sets {word}, which the connection budget does not see.",
@@ -61,8 +61,15 @@ def gunicorn_arguments(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
             id="roadmap_project.E011",
         )
         for word in words
-        if word in counted
+        if _is_counted(word)
     ]
+
+
+def _is_counted(word: str) -> bool:
+    """In every spelling that argparse takes: -w9, --thr 9."""
+    if word.startswith("--"):
+        return len(word) > 2 and any(each.startswith(word) for each in ("--workers", "--threads", "--worker-class"))
+    return word.startswith(("-w", "-k"))
 
 
 @register()

@@ -29,7 +29,7 @@ RELEASE, OTHER, UNPLANNED, ELSEWHERE = "release", "other", "unplanned", "elsewhe
 
 # The server's background work has a database too, but no user (autovacuum) or, where it shows, another type of backend.
 COUNT_ALL = (
-    "WITH facts (version, max_connections, reserved, database_limit) AS (" + FACTS + ")"
+    "WITH facts (version, max_connections, reserved, database_limit) AS (" + FACTS + ")"  # noqa: S608  a constant
     """
     SELECT split_part(application_name, ':', 1), usename::text, datname = current_database(), count(*),
            max_connections, reserved, database_limit
@@ -65,8 +65,10 @@ class Count:
         """What an operator should do something about; nothing is wrong when there is none."""
         found = []
         if not self.budget.fits:
-            found.append(f"The fleet does not fit: {self.budget.explain()}. Smallest change: set "
-                         f"{self.budget.smallest_change()}.")
+            found.append(
+                f"The fleet does not fit: {self.budget.explain()}. Smallest change: set "
+                f"{self.budget.smallest_change()}."
+            )
         for service in self.budget.services:
             seen, most = self.observed[service.name], self.budget.deploy_overlap * service.total
             if seen > most:

@@ -4,6 +4,7 @@ import sys
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.defaults import server_error as default_server_error
 
 
@@ -17,3 +18,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
             headers={"Retry-After": "10"},
         )
     return default_server_error(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that was open while somebody signed in or out: the page says to load it again."""
+    return render(request, "403.html", status=403)

@@ -24,8 +24,8 @@ def suggestion(budget: ConnectionBudget) -> ConnectionBudget | None:
 
 
 def one_more(budget: ConnectionBudget) -> Iterator[ConnectionBudget]:
-    """The fleet with one process or thread more, every way there is."""
-    for service in budget.services:
+    """The fleet with one process or thread more, every way there is; a service that runs nowhere takes no part."""
+    for service in (each for each in budget.services if each.replicas):
         yield budget.with_service(replace(service, processes=service.processes + 1))
         if not service.is_cluster:
             yield budget.with_service(replace(service, threads=service.threads + 1))

@@ -1,13 +1,123 @@
-"""Is this process alive, and is the fleet being served?"""
+"""Is this process alive, is there a database, is the fleet within its budget, and is it being served?"""
 
-from django.db import DatabaseError, connection
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from psycopg.errors import QueryCanceled
+
+from roadmap_project import counting, pool_status
+from roadmap_project.connections import ConnectionBudgetExceededError
+from roadmap_project.postgresql.base import refused_by
+
+log = structlog.get_logger(__name__)
 
 # By name: the queues belong to an app that builds on this package.
 QUEUES = "roadmaps.steps.heartbeats.ages"
+UNSERVED_AFTER = "roadmaps.reading.UNSERVED_AFTER"
+
+CACHE_SECONDS = 3
+STALE_SECONDS = 15  # while one thread looks, others show what was seen before, if it is not older than this
+PATIENCE = 2  # seconds that a thread waits for the one that looks
+STATEMENT_TIMEOUT = "2s"
+
+READY, BUSY, NO_DATABASE = "ready", "busy", "no database"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the database said at one moment; without counts where it did not answer."""
+
+    status: str
+    taken_at: float  # time.monotonic
+    count: counting.Count | None = None
+    queues: dict[str, dict[str, float | None]] | None = None
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.taken_at
+
+    def findings(self) -> list[str]:
+        """What the server's count and the queues' last pick-ups give an operator to do."""
+        most = import_string(UNSERVED_AFTER).total_seconds()
+        ages = {queue: each["seconds_since_pick_up"] for queue, each in (self.queues or {}).items()}
+        return [*(self.count.findings() if self.count else ()), *_unserved(ages, most)]
+
+
+def _unserved(ages: dict[str, float | None], most: float) -> Iterator[str]:
+    for queue, age in ages.items():
+        if age is None or age > most:
+            since = "yet" if age is None else f"for {age:.0f} seconds"
+            yield (
+                f"Nothing was picked up from the {queue} queue {since}; its cluster looks for work every minute. "
+                f"Start it: Q_CLUSTER_NAME={queue} manage.py qcluster."
+            )
+
+
+_lock = threading.Lock()
+_last: Look | None = None
+
+
+def look() -> Look:
+    """One look at the database for all threads of this process, at most every CACHE_SECONDS.
+
+    On this thread's own connection, each query bounded; raises nothing that the database can cause.
+    """
+    last = _last
+    if last and last.age < CACHE_SECONDS:
+        return last
+    shown = last if last and last.age < STALE_SECONDS else None
+    if not _lock.acquire(timeout=0 if shown else PATIENCE):
+        return shown or Look(status=BUSY, taken_at=time.monotonic())
+    try:
+        return _look_unless_fresh()
+    finally:
+        _lock.release()
+
+
+def forget() -> None:
+    """The next look is a new one."""
+    global _last
+    _last = None
+
+
+def _look_unless_fresh() -> Look:
+    global _last
+    if _last is None or _last.age >= CACHE_SECONDS:
+        _last = _look()
+    return _last
+
+
+def _look() -> Look:
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+            count = counting.count(settings.CONNECTION_BUDGET)
+            queues = import_string(QUEUES)()
+    except (DatabaseError, InterfaceError) as error:
+        status = BUSY if _is_busy(error) else NO_DATABASE
+        log.warning("readiness_without_answer", status=status, reason=str(error).strip()[:200])
+        return Look(status=status, taken_at=time.monotonic())
+    return Look(status=READY, taken_at=time.monotonic(), count=count, queues=queues)
+
+
+def _is_busy(error: Exception) -> bool:
+    """Whether the database is there and only had no slot or no time for us."""
+    return (
+        isinstance(error, ConnectionBudgetExceededError)
+        or bool(refused_by(error))
+        or isinstance(error.__cause__, QueryCanceled)
+    )
 
 
 @require_safe
@@ -20,11 +130,28 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """On this request's own connection. A queue that nobody serves is told, and is no reason to take the web away."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        queues = import_string(QUEUES)()
-    except DatabaseError as error:
-        return JsonResponse({"status": "no database", "detail": str(error).strip()[:200]}, status=503)
-    return JsonResponse({"status": "ready", "queues": queues})
+    """503 without a database and never else: to take a busy web away makes the others busier."""
+    seen = look()
+    own = pool_status.status()
+    answer: dict[str, Any] = {"status": seen.status, "age_seconds": round(seen.age, 1), "process": own.as_json()}
+    if seen.count is not None:
+        answer["connections"] = _connections(seen.count)
+        answer["findings"] = [*seen.findings(), *own.findings]
+        answer["queues"] = seen.queues
+    return JsonResponse(answer, status=503 if seen.status == NO_DATABASE else 200)
+
+
+def _connections(count: counting.Count) -> dict[str, Any]:
+    budget = count.budget
+    return {
+        "declared": budget.steady,
+        "declared_deploying": budget.deploy,
+        "limit": budget.limit,
+        "usable": budget.usable,
+        "observed": count.together,
+        "fits": budget.fits,
+        "services": {
+            name: {"declared": counting.declared(budget, name), "observed": observed}
+            for name, observed in count.observed.items()
+        },
+    }

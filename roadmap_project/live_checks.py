@@ -119,7 +119,8 @@ def _observed(declared: ConnectionBudget) -> Iterator[CheckMessage]:
 def refusals_at_start() -> list[CheckMessage]:
     """For whoever starts processes: every error, the server's word included.
 
-    A server that cannot be reached refuses nothing. The declared limit holds then, and the processes start and wait instead of crash-looping.
+    A server that cannot be reached refuses nothing: the declared limit holds then, and the processes start and wait
+    instead of crash-looping.
     """
     found = run_checks(databases=["default"])
     for finding in found:

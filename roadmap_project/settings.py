@@ -179,6 +179,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+CSRF_FAILURE_VIEW = "roadmap_project.errors.csrf_failure"
 LOGIN_URL = "roadmaps:login"
 LOGIN_REDIRECT_URL = "roadmaps:list"
 LOGOUT_REDIRECT_URL = "roadmaps:login"

@@ -134,12 +134,12 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
             raise RefusedError("This cannot be written now: the roadmap is not approved, or was cancelled.")
         if step.state in (Step.State.WAITING, Step.State.RUNNING):
             return step
-        was_done = step.state == Step.State.DONE
+        is_rewrite = step.is_rewrite or step.state == Step.State.DONE
         Step.objects.filter(pk=step.pk).start_over()
         step.refresh_from_db()
-        step.wish, step.is_rewrite = wish.strip()[:1000], was_done
+        step.wish, step.is_rewrite = wish.strip()[:1000], is_rewrite
         step.save(update_fields=["wish", "is_rewrite"])
-        if not was_done:
+        if not is_rewrite:
             roadmap.move(Roadmap.State.WRITING)
         wake("content")
     log_lines.line(roadmap.pk, "piece_regenerated", f"{concept.key} {step.get_kind_display()}", wish=step.wish)

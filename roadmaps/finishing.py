@@ -18,18 +18,19 @@ def settle(roadmap: Roadmap) -> None:
         .aggregate(
             all=Count("pk"),
             active=Count("pk", filter=Q(state__in=(Step.State.WAITING, Step.State.RUNNING))),
-            failed=Count("pk", filter=Q(state=Step.State.FAILED)),
+            done=Count("pk", filter=Q(state=Step.State.DONE)),
         )
     )
     if counts["active"]:
         return
-    if counts["failed"] == 0:
+    missing = counts["all"] - counts["done"]
+    if missing == 0:
         roadmap.move(Roadmap.State.READY)
-    elif counts["failed"] == counts["all"]:
+    elif counts["done"] == 0:
         roadmap.move(Roadmap.State.FAILED, notice="None of the pieces could be written. You can try them again.")
     else:
         roadmap.move(
             Roadmap.State.PARTLY_READY,
-            notice=f"{counts['all'] - counts['failed']} of {counts['all']} pieces are ready; "
-            f"{counts['failed']} could not be written. You can try those again.",
+            notice=f"{counts['done']} of {counts['all']} pieces are ready; {missing} could not be written. "
+            "You can try those again.",
         )

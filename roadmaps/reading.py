@@ -203,9 +203,10 @@ def _step_facts(roadmap: Roadmap) -> dict[str, Any]:
 
 
 def unserved_queues(roadmap: Roadmap) -> list[str]:
-    """Queues in which this roadmap's steps wait and from which no worker has picked anything up lately."""
+    """Queues in which this roadmap's steps wait while no worker picked anything up lately or has calls in flight."""
     served = QueueHeartbeat.objects.filter(picked_up_at__gte=Now() - UNSERVED_AFTER).values("queue")
-    waiting = roadmap.steps.waiting().exclude(queue__in=served)
+    busy = Step.objects.filter(state=Step.State.RUNNING, lease_expires_at__gt=Now()).values("queue")
+    waiting = roadmap.steps.waiting().exclude(queue__in=served).exclude(queue__in=busy)
     return list(waiting.order_by("queue").values_list("queue", flat=True).distinct())
 
 

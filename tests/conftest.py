@@ -21,6 +21,11 @@ def _short_drains(settings):
     settings.DRAIN_SECONDS = 10
 
 
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def person(db):
     return get_user_model().objects.create_user("ada", password="correct horse battery")

@@ -131,7 +131,7 @@ def with_goal(text: str, goal: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Any text as one line of Markdown that shows it as it is; not for the beginning of a paragraph ("1." is a list)."""
+    """Any text as one line of Markdown that shows it as it is; not for a paragraph's beginning ("1." is a list)."""
     return re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", " ".join(text.split()))
 
 

@@ -2,8 +2,12 @@
 
 import gc
 import os
+import random
 import threading
+import time
 import weakref
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +19,60 @@ from roadmap_project.connections import ConnectionBudgetExceededError, require_p
 _lock = threading.Lock()
 _open: "weakref.WeakSet[DatabaseWrapper]" = weakref.WeakSet()  # weak: a thread that ended has given its connection back
 
+# Who refused a connection. The server's refusals carry no SQLSTATE; only their text tells them apart, which is English
+# unless the server's lc_messages says otherwise: then nobody waits, and nothing is counted.
+ALLOTMENT, ROLE, DATABASE, SERVER = "allotment", "role", "database", "server"
+REFUSALS = {
+    "too many connections for role": ROLE,
+    "too many connections for database": DATABASE,
+    "remaining connection slots": SERVER,
+    "too many clients": SERVER,
+}
+RECENT = 600  # seconds after which a wait or refusal no longer says anything about now
+BACK_OFF = (0.05, 0.1, 0.2, 0.4)  # seconds; a refused attempt holds a slot for milliseconds, so not faster
+
+
+@dataclass
+class Troubles:
+    """Waits and refusals of this process since it began."""
+
+    waits: int = 0
+    waiting: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    recent: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=1000))
+
+
+_troubles = Troubles()
+
+
+def waits() -> int:
+    """How many connects had to wait because the server had no slot, whatever came of them."""
+    return _troubles.waits
+
+
+def waiting() -> int:
+    """How many threads wait for a slot now."""
+    return _troubles.waiting
+
+
+def refusals() -> dict[str, int]:
+    """How many connects were refused in the end, by who refused."""
+    with _lock:
+        return dict(_troubles.refusals)
+
+
+def recently() -> dict[str, int]:
+    """How many connects waited or were refused within RECENT seconds, by who refused."""
+    oldest = time.monotonic() - RECENT
+    with _lock:
+        return dict(Counter(reason for at, reason in _troubles.recent if at > oldest))
+
+
+def refused_by(error: BaseException) -> str:
+    """Who had no slot left, where that is what the error says; else empty."""
+    text = str(error)
+    return next((reason for words, reason in REFUSALS.items() if words in text), "")
+
 
 def open_connections() -> int:
     """How many connections this process holds; a fork starts at none, whatever its parent held."""
@@ -23,8 +81,8 @@ def open_connections() -> int:
 
 
 def _start_afresh() -> None:
-    global _lock, _open
-    _lock, _open = threading.Lock(), weakref.WeakSet()
+    global _lock, _open, _troubles
+    _lock, _open, _troubles = threading.Lock(), weakref.WeakSet(), Troubles()
 
 
 os.register_at_fork(after_in_child=_start_afresh)
@@ -50,22 +108,61 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Refuses above the allotment before connecting, so that the server never sees the attempt."""
+        """Refuses above the allotment before connecting, so that the server never sees the attempt.
+
+        A full server is asked again for settings.CONNECT_WAIT seconds in all.
+        """
         self._require_permission()
         if self._is_one_too_many():
             gc.collect()  # a thread that ended leaves its wrapper in a reference cycle, and its connection open
         with _lock:
             if self._is_one_too_many():
+                _troubles.refusals[ALLOTMENT] += 1
+                _troubles.recent.append((time.monotonic(), ALLOTMENT))
                 raise ConnectionBudgetExceededError(
                     f"{process.current.service}:{process.current.kind} may hold {allotment()} connection(s) and holds "
                     f"{len(_open)}: the connection budget (roadmap_project/connection_budget.py) allots no more."
                 )
             _open.add(self)
         try:
-            return super().get_new_connection(conn_params)
+            return self._connect(conn_params)
         except BaseException:
             self._uncount()
             raise
+
+    def _connect(self, conn_params: dict[str, Any]) -> Any:
+        until = time.monotonic() + settings.CONNECT_WAIT
+        try:
+            return super().get_new_connection(conn_params)
+        except self.Database.OperationalError as error:
+            if not (reason := refused_by(error)):
+                raise
+            return self._wait_for_a_slot(conn_params, until, error, reason)
+
+    def _wait_for_a_slot(self, conn_params: dict[str, Any], until: float, error: Exception, reason: str) -> Any:
+        with _lock:
+            _troubles.recent.append((time.monotonic(), reason))
+            will_wait = time.monotonic() < until
+            _troubles.waits += will_wait
+            _troubles.waiting += will_wait
+        tries = 0
+        try:
+            while (left := until - time.monotonic()) > 0:
+                pause = BACK_OFF[min(tries, len(BACK_OFF) - 1)] * random.uniform(0.75, 1.25)
+                time.sleep(min(pause, left))
+                tries += 1
+                try:
+                    return super().get_new_connection(conn_params)
+                except self.Database.OperationalError as again:
+                    if not (reason := refused_by(again)):
+                        raise
+                    error = again
+        finally:
+            with _lock:
+                _troubles.waiting -= will_wait
+        with _lock:
+            _troubles.refusals[reason] += 1
+        raise error
 
     def _is_one_too_many(self) -> bool:
         return self not in _open and len(_open) >= allotment()

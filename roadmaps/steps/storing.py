@@ -140,16 +140,13 @@ def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:
 
 def fail(step: Step, reason: str, lines: StepLog) -> None:
     """Failed for good, until a person retries. A rewrite that fails leaves the earlier version standing and done."""
-    step.last_error = reason.replace("\x00", "")[:2000]
-    end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED)
+    end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED, error=reason.replace("\x00", "")[:2000])
     lines.line("step_failed", step.last_error, level=LogEntry.Level.ERROR, attempts=step.attempts, losses=step.losses)
     kinds.definition(step.kind).fail(step, step.last_error, lines)
 
 
-def end(step: Step, state: str) -> None:
-    if state == Step.State.DONE and not step.is_rewrite:
-        step.last_error = ""
-    step.state, step.finished_at = state, timezone.now()
+def end(step: Step, state: str, *, error: str = "") -> None:
+    step.state, step.last_error, step.finished_at = state, error, timezone.now()
     step.lease_token, step.lease_expires_at, step.not_before = None, None, None
     step.save(
         update_fields=[

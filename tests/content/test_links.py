@@ -1,4 +1,4 @@
-"""Fetching a link's status, against a server on loopback that alone is allowed; nothing private is ever connected to."""
+"""Fetching a link's status from a server on loopback that alone is allowed; nothing else private is connected to."""
 
 import contextlib
 import socket
@@ -48,7 +48,7 @@ class Site(BaseHTTPRequestHandler):
             return None
         return self._answer(int(name) if name.isdigit() else 200)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815  the library's name
 
     def _answer(self, code: int, **headers: str) -> None:
         self.send_response(code)
@@ -87,9 +87,20 @@ def fetched(url: str, *, seconds: float = 5, allowed: frozenset[str] = ALLOWED) 
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [(200, OK), (204, OK), (304, OK), (404, BROKEN), (410, BROKEN), (500, UNCHECKED), (502, UNCHECKED), (503, UNCHECKED),
-     (401, UNCHECKED), (403, UNCHECKED), (429, UNCHECKED)],
-)  # fmt: skip
+    [
+        (200, OK),
+        (204, OK),
+        (304, OK),
+        (404, BROKEN),
+        (410, BROKEN),
+        (500, UNCHECKED),
+        (502, UNCHECKED),
+        (503, UNCHECKED),
+        (401, UNCHECKED),
+        (403, UNCHECKED),
+        (429, UNCHECKED),
+    ],
+)
 def test_only_an_answer_that_says_so_makes_a_link_broken(site, code, status):
     assert fetched(f"{site.url}/{code}") == (status, f"HTTP {code}")
 
@@ -136,7 +147,9 @@ def test_G5_a_redirect_to_an_address_that_is_not_public_is_not_followed(site, ta
     assert sum(site.seen.values()) == 1
 
 
-@pytest.mark.parametrize("target", ["http://[::1", "http://example.org:port/", "http://[x]/", "http://ex\x01ample.org/", "//"])
+@pytest.mark.parametrize(
+    "target", ["http://[::1", "http://example.org:port/", "http://[x]/", "http://ex\x01ample.org/", "//"]
+)
 def test_a_redirect_to_no_address_at_all_is_a_finding_and_no_crash(site, target):
     status, detail = fetched(f"{site.url}/to?{target}")
 
@@ -144,7 +157,9 @@ def test_a_redirect_to_no_address_at_all_is_a_finding_and_no_crash(site, target)
     assert detail
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://", "", "nonsense", "http://127.0.0.1:port/", "http://exa\x00mple.org/"])
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "http://", "", "nonsense", "http://127.0.0.1:port/", "http://exa\x00mple.org/"]
+)
 def test_what_is_no_address_is_a_finding_and_no_crash(url):
     status, detail = fetched(url)
 
@@ -190,7 +205,8 @@ def test_a_deadline_that_has_passed_ends_a_chain_of_redirects(site):
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "0"]
+    "host",
+    ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "0"],
 )
 def test_G5_a_private_address_is_refused_without_any_connection(site, host):
     status, detail = fetched(f"http://{host}:{site.server_port}/200", allowed=frozenset())
@@ -199,8 +215,12 @@ def test_G5_a_private_address_is_refused_without_any_connection(site, host):
     assert not site.seen
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
-def test_G5_a_public_name_that_resolves_to_a_private_address_is_refused_without_any_connection(site, monkeypatch, address):
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"]
+)
+def test_G5_a_public_name_that_resolves_to_a_private_address_is_refused_without_any_connection(
+    site, monkeypatch, address
+):
     """The resolver is the outside door here: such a name cannot be had without the network."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     answer = [(family, socket.SOCK_STREAM, 6, "", (address, site.server_port))]

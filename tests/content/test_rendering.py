@@ -149,16 +149,41 @@ HOSTILE = [
 def test_G2_nothing_hostile_stays_active(markdown):
     reader = seen(markdown)
 
-    assert not reader.tags() & {"script", "img", "svg", "iframe", "style", "form", "base", "meta", "math", "noscript", "object"}
+    assert not reader.tags() & {
+        "script",
+        "img",
+        "svg",
+        "iframe",
+        "style",
+        "form",
+        "base",
+        "meta",
+        "math",
+        "noscript",
+        "object",
+    }
 
 
 @pytest.mark.parametrize("markdown", HOSTILE)
 def test_G2_nothing_hostile_becomes_active_inside_something_else(markdown):
-    for around in ("> {}", "- {}", "# {}", "**{}**", "[{}](https://example.org)", "| {} |\n|---|\n| {} |", "text {} text"):
+    for around in (
+        "> {}",
+        "- {}",
+        "# {}",
+        "**{}**",
+        "[{}](https://example.org)",
+        "| {} |\n|---|\n| {} |",
+        "text {} text",
+    ):
         seen(around.replace("{}", markdown))
 
 
-@given(st.lists(st.sampled_from([*HOSTILE, "\n", "\n\n", " ", "```", "`", "[", "](", ")", "|", "<", ">", "&", "*", "    "]), max_size=6).map("".join))
+@given(
+    st.lists(
+        st.sampled_from([*HOSTILE, "\n", "\n\n", " ", "```", "`", "[", "](", ")", "|", "<", ">", "&", "*", "    "]),
+        max_size=6,
+    ).map("".join)
+)
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_G2_nothing_hostile_becomes_active_in_any_mixture(markdown):
     seen(markdown)
@@ -173,7 +198,9 @@ def test_raw_html_is_shown_as_the_text_that_it_is():
     assert "<b onclick=alert(1)>bold</b>" in seen("Write <b onclick=alert(1)>bold</b> like this").text
 
 
-@pytest.mark.parametrize("url", ["https://example.org/a?b=c&d=e", "http://example.org", "mailto:ada@example.org", "#part", "/roadmaps/"])
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a?b=c&d=e", "http://example.org", "mailto:ada@example.org", "#part", "/roadmaps/"]
+)
 def test_an_ordinary_link_keeps_its_address(url):
     assert seen(f"[x]({url})").hrefs() == [url]
 
@@ -183,16 +210,25 @@ def concept_url(key: str) -> str | None:
 
 
 def test_a_link_to_a_concept_leads_to_its_page():
-    reader = seen("Before this: [names](concept:c-1-1-1), <concept:c-1-1-1>, **[bold](concept:c-1-1-1)**", concept_url=concept_url)
+    reader = seen(
+        "Before this: [names](concept:c-1-1-1), <concept:c-1-1-1>, **[bold](concept:c-1-1-1)**", concept_url=concept_url
+    )
 
     assert reader.hrefs() == ["/roadmaps/mine/c-1-1-1/"] * 3
 
 
 @pytest.mark.parametrize(
     "target",
-    ["concept:c-9-9-9", "concept:c-1-1-1/../../admin", "concept:c-1-1-1?x=1", "concept:c-javascript:alert(1)", "concept:", "concept:x",
-     "concept://evil.example"],
-)  # fmt: skip
+    [
+        "concept:c-9-9-9",
+        "concept:c-1-1-1/../../admin",
+        "concept:c-1-1-1?x=1",
+        "concept:c-javascript:alert(1)",
+        "concept:",
+        "concept:x",
+        "concept://evil.example",
+    ],
+)
 def test_a_link_to_a_concept_that_is_not_there_leads_nowhere(target):
     reader = seen(f"[x]({target})", concept_url=concept_url)
 
@@ -211,7 +247,8 @@ def test_code_is_highlighted_and_reads_as_it_was(language):
     reader = seen(f"```{language}\n{code}\n```")
 
     assert reader.text.strip() == code
-    assert ("span" in reader.tags()) and ("pre", {"class": f"code {language}"}) in reader.elements
+    assert "span" in reader.tags()
+    assert ("pre", {"class": f"code {language}"}) in reader.elements
 
 
 @pytest.mark.parametrize("language", ["", "no-such-language", "text", "mermaid"])
@@ -234,7 +271,10 @@ def test_tables_are_tables():
 
 
 def test_what_tutorials_are_made_of_survives():
-    reader = seen("# Title\n\n## Part\n\n1. one\n2. two\n\n- a\n  - b\n\n> said\n\n~~old~~ *new* **now** `code`\n\n---\n\nline  \nbreak")
+    reader = seen(
+        "# Title\n\n## Part\n\n1. one\n2. two\n\n- a\n  - b\n\n> said\n\n~~old~~ *new* **now** `code`"
+        "\n\n---\n\nline  \nbreak"
+    )
 
     assert {"h2", "ol", "ul", "li", "blockquote", "s", "em", "strong", "code", "hr", "br"} <= reader.tags()
     assert "h1" not in reader.tags()  # the page has its own

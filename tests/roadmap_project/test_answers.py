@@ -17,9 +17,15 @@ from roadmaps.answers import EditedOutline, EditPlan, GoalAnalysis, Outline, Rev
 
 def concept(key: str, **changes: object) -> dict:
     return {
-        "key": key, "name": f"Concept {key}", "description": "One thing.", "hours": 1, "difficulty": "easy",
-        "keywords": ["one", "two", "three"], "prerequisites": [], **changes,
-    }  # fmt: skip
+        "key": key,
+        "name": f"Concept {key}",
+        "description": "One thing.",
+        "hours": 1,
+        "difficulty": "easy",
+        "keywords": ["one", "two", "three"],
+        "prerequisites": [],
+        **changes,
+    }
 
 
 def outline(*, stages: int = 3, modules: int = 2, concepts: int = 3) -> dict:
@@ -167,13 +173,28 @@ def test_hours_must_match_the_difficulty(difficulty, hours):
 @pytest.mark.parametrize(
     "change",
     [
-        {"name": ""}, {"name": "  "}, {"name": "x" * 201}, {"name": None}, {"name": 7}, {"description": ""},
-        {"description": "x" * 1001}, {"keywords": []}, {"keywords": ["a", "b"]}, {"keywords": list("abcdef")},
-        {"keywords": "one, two, three"}, {"keywords": ["one", "two", " "]}, {"difficulty": "Easy"}, {"difficulty": "extreme"},
-        {"hours": "two"}, {"hours": None}, {"prerequisites": None}, {"prerequisites": "c-1-1-1"},
-        {"prerequisites": [["c-1-1-1"]]}, {"prerequisites": ["c-1-1-1"] * 13},
+        {"name": ""},
+        {"name": "  "},
+        {"name": "x" * 201},
+        {"name": None},
+        {"name": 7},
+        {"description": ""},
+        {"description": "x" * 1001},
+        {"keywords": []},
+        {"keywords": ["a", "b"]},
+        {"keywords": list("abcdef")},
+        {"keywords": "one, two, three"},
+        {"keywords": ["one", "two", " "]},
+        {"difficulty": "Easy"},
+        {"difficulty": "extreme"},
+        {"hours": "two"},
+        {"hours": None},
+        {"prerequisites": None},
+        {"prerequisites": "c-1-1-1"},
+        {"prerequisites": [["c-1-1-1"]]},
+        {"prerequisites": ["c-1-1-1"] * 13},
     ],
-)  # fmt: skip
+)
 def test_F1_a_concept_that_breaks_a_rule_is_refused(change):
     tree = outline()
     at(tree, 2, 1, 1).update(change)
@@ -235,12 +256,20 @@ def test_any_prerequisites_are_taken_exactly_where_all_come_earlier(data):
 
 def analysis(**changes: object) -> dict:
     return {
-        "parsed_goal": "Write tests.", "slug_words": ["software", "testing", "basics"], "key_technologies": ["pytest"],
-        "difficulty_profile": "Even.", "time_constraint": "None.", "recommended_focus": [], "profile_summary": "Ada.",
-        "skill_gaps": [], "suggestions": [], "path_type": "deep_dive",
+        "parsed_goal": "Write tests.",
+        "slug_words": ["software", "testing", "basics"],
+        "key_technologies": ["pytest"],
+        "difficulty_profile": "Even.",
+        "time_constraint": "None.",
+        "recommended_focus": [],
+        "profile_summary": "Ada.",
+        "skill_gaps": [],
+        "suggestions": [],
+        "path_type": "deep_dive",
         "format_weights": {"visual": 0.25, "text": 0.25, "audio": 0.25, "hands_on": 0.25},
-        "languages": [{"language": "English", "ratio": 1}], **changes,
-    }  # fmt: skip
+        "languages": [{"language": "English", "ratio": 1}],
+        **changes,
+    }
 
 
 @pytest.mark.parametrize(
@@ -262,17 +291,24 @@ def test_an_analysis_inside_the_rules_is_taken(change):
 @pytest.mark.parametrize(
     "change",
     [
-        {"slug_words": ["one", "two"]}, {"slug_words": list("abcdefg")}, {"slug_words": ["one", "two", "drei-vier"]},
-        {"slug_words": ["one", "two", "../x"]}, {"slug_words": ["one", "two", ""]}, {"slug_words": ["one", "two", "größe"]},
-        {"slug_words": ["one", "two", "three\n"], "path_type": "x"}, {"path_type": "fast"}, {"parsed_goal": ""},
+        {"slug_words": ["one", "two"]},
+        {"slug_words": list("abcdefg")},
+        {"slug_words": ["one", "two", "drei-vier"]},
+        {"slug_words": ["one", "two", "../x"]},
+        {"slug_words": ["one", "two", ""]},
+        {"slug_words": ["one", "two", "größe"]},
+        {"slug_words": ["one", "two", "three\n"], "path_type": "x"},
+        {"path_type": "fast"},
+        {"parsed_goal": ""},
         {"format_weights": {"visual": 1, "text": 1, "audio": 0, "hands_on": 0}},
         {"format_weights": {"visual": 0.25, "text": 0.25, "audio": 0.25}},
         {"format_weights": {"visual": -0.5, "text": 0.5, "audio": 0.5, "hands_on": 0.5}},
-        {"languages": []}, {"languages": [{"language": "English", "ratio": 0.5}]},
+        {"languages": []},
+        {"languages": [{"language": "English", "ratio": 0.5}]},
         {"languages": [{"language": each, "ratio": 0.34} for each in ("a", "b", "c")]},
         {"languages": [{"language": "English", "ratio": 0}, {"language": "Deutsch", "ratio": 1}]},
     ],
-)  # fmt: skip
+)
 def test_an_analysis_that_breaks_a_rule_is_refused(change):
     problem_of(GoalAnalysis, analysis(**change))
 
@@ -300,13 +336,19 @@ ISSUE = {
 @pytest.mark.parametrize(
     "change",
     [
-        {"module_clarity": {"score": 101, "reason": "x"}}, {"module_clarity": {"score": -1, "reason": "x"}},
-        {"module_clarity": {"score": math.nan, "reason": "x"}}, {"module_clarity": {"score": 80, "reason": ""}},
-        {"module_clarity": {"score": 80}}, {"module_clarity": 80}, {"module_clarity": None},
-        {"issues": [ISSUE | {"severity": "fatal"}]}, {"issues": [ISSUE | {"category": "style"}]}, {"issues": [ISSUE] * 51},
+        {"module_clarity": {"score": 101, "reason": "x"}},
+        {"module_clarity": {"score": -1, "reason": "x"}},
+        {"module_clarity": {"score": math.nan, "reason": "x"}},
+        {"module_clarity": {"score": 80, "reason": ""}},
+        {"module_clarity": {"score": 80}},
+        {"module_clarity": 80},
+        {"module_clarity": None},
+        {"issues": [ISSUE | {"severity": "fatal"}]},
+        {"issues": [ISSUE | {"category": "style"}]},
+        {"issues": [ISSUE] * 51},
         {"suggestions": [{"action": "delete", "location": "x", "content": "x", "reason": "x"}]},
     ],
-)  # fmt: skip
+)
 def test_a_review_that_breaks_a_rule_is_refused(change):
     assert Review.model_validate(review(issues=[ISSUE])).issues[0].severity == "critical"
     problem_of(Review, review(**change))
@@ -326,11 +368,17 @@ INTENT = {"action": "add", "level": "concept", "target": "Regex", "description":
 @pytest.mark.parametrize(
     "change",
     [
-        {"intents": []}, {"needs_clarification": True, "intents": []}, {"needs_clarification": True}, {"confidence": 1.1},
-        {"confidence": -0.1}, {"intents": [INTENT | {"action": "explode"}]}, {"intents": [INTENT | {"level": "word"}]},
-        {"intents": [INTENT] * 41}, {"summary": ""},
+        {"intents": []},
+        {"needs_clarification": True, "intents": []},
+        {"needs_clarification": True},
+        {"confidence": 1.1},
+        {"confidence": -0.1},
+        {"intents": [INTENT | {"action": "explode"}]},
+        {"intents": [INTENT | {"level": "word"}]},
+        {"intents": [INTENT] * 41},
+        {"summary": ""},
     ],
-)  # fmt: skip
+)
 def test_a_plan_that_says_nothing_or_breaks_a_rule_is_refused(change):
     plan = {"summary": "Add.", "intents": [INTENT], "confidence": 0.9}
     EditPlan.model_validate(plan)
@@ -346,11 +394,22 @@ def tutorial(**changes: object) -> dict:
 @pytest.mark.parametrize(
     "change",
     [
-        {"markdown": ""}, {"markdown": "short"}, {"markdown": " " * 1000}, {"markdown": "x" * 120_001}, {"markdown": None},
-        {"markdown": "word " * 200 + "\n```python\nprint(1)\n"}, {"title": ""}, {"title": "x" * 301}, {"summary": "x" * 301},
-        {"summary": ""}, {"minutes": 0}, {"minutes": 601}, {"minutes": "soon"}, {"minutes": 2.5},
+        {"markdown": ""},
+        {"markdown": "short"},
+        {"markdown": " " * 1000},
+        {"markdown": "x" * 120_001},
+        {"markdown": None},
+        {"markdown": "word " * 200 + "\n```python\nprint(1)\n"},
+        {"title": ""},
+        {"title": "x" * 301},
+        {"summary": "x" * 301},
+        {"summary": ""},
+        {"minutes": 0},
+        {"minutes": 601},
+        {"minutes": "soon"},
+        {"minutes": 2.5},
     ],
-)  # fmt: skip
+)
 def test_F1_a_tutorial_that_breaks_a_rule_is_refused(change):
     TutorialAnswer.model_validate(tutorial())
 
@@ -384,27 +443,62 @@ PUBLIC = [
 ]
 REFUSED = [
     *("http://localhost/", "http://LOCALHOST/", "http://localhost./", "http://localhost:8000/", "http://a.localhost/"),
-    *("http://127.0.0.1/", "http://127.0.0.1./", "http://127.1/", "http://127.255.255.254/", "http://0.0.0.0/", "http://0/"),
+    *(
+        "http://127.0.0.1/",
+        "http://127.0.0.1./",
+        "http://127.1/",
+        "http://127.255.255.254/",
+        "http://0.0.0.0/",
+        "http://0/",
+    ),
     *("http://2130706433/", "http://0x7f000001/", "http://0x7f.1/", "http://0177.0.0.1/", "http://017700000001/"),
     *("http://0x7F.0x0.0x0.0x1/", "http://127.0.1/", "http://127%2e0%2e0%2e1/", "http://%31%32%37.0.0.1/"),
     *("http://10.0.0.1/", "http://172.16.0.1/", "http://172.31.255.255/", "http://192.168.1.1/", "http://100.64.0.1/"),
     *("http://169.254.169.254/latest/meta-data/", "http://2852039166/", "http://0xa9fea9fe/", "http://[fe80::1]/"),
     *("http://[fe80::1%25eth0]/", "http://[::1]/", "http://[::]/", "http://[0:0:0:0:0:0:0:1]/", "http://[fd00::1]/"),
     *("http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://[::ffff:10.0.0.1]/", "http://[::127.0.0.1]/"),
-    *("http://[64:ff9b::7f00:1]/", "http://[64:ff9b::a9fe:a9fe]/", "http://[2002:7f00:1::]/", "http://[2002:a00:1::1]/"),
+    *(
+        "http://[64:ff9b::7f00:1]/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[2002:7f00:1::]/",
+        "http://[2002:a00:1::1]/",
+    ),
     *("http://224.0.0.1/", "http://255.255.255.255/", "http://[ff02::1]/", "http://198.18.0.1/", "http://240.0.0.1/"),
     *("http://metadata.google.internal/", "http://db.internal/", "http://printer.local/", "http://nas.lan/"),
     *("http://intranet/", "http://router.home.arpa/", "http://postgres:5432/"),
     *("http://１２７.0.0.1/", "http://127。0。0。1/", "http://①②⑦.0.0.1/", "http://ｌocalhost/", "http://localhost。/"),
     *("http://127.0.0.1\\.example.org/", "http://example.org\\@127.0.0.1/", "https:\\\\127.0.0.1/", "http:/127.0.0.1/"),
     *("http:///127.0.0.1/", "http:127.0.0.1", "//127.0.0.1/", "//example.org/", "example.org", "/etc/passwd"),
-    *("http://ada@example.org/", "http://ada:secret@example.org/", "http://:secret@example.org/", "https://example.org@127.0.0.1/"),
-    *("javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)", "javascript://example.org/%0aalert(1)"),
-    *("data:text/html,<script>alert(1)</script>", "vbscript:x", "file:///etc/passwd", "ftp://example.org/", "gopher://example.org/"),
+    *(
+        "http://ada@example.org/",
+        "http://ada:secret@example.org/",
+        "http://:secret@example.org/",
+        "https://example.org@127.0.0.1/",
+    ),
+    *(
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        " javascript:alert(1)",
+        "java\nscript:alert(1)",
+        "javascript://example.org/%0aalert(1)",
+    ),
+    *(
+        "data:text/html,<script>alert(1)</script>",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "ftp://example.org/",
+        "gopher://example.org/",
+    ),
     *("ws://example.org/", "mailto:ada@example.org", "http://", "https://", "", "  ", "http://exa mple.org/"),
-    *("http://[::1", "http://example.org:port/", "http://example.org:99999/", "http://example.org/\x00", "http://exa\x00mple.org/"),
+    *(
+        "http://[::1",
+        "http://example.org:port/",
+        "http://example.org:99999/",
+        "http://example.org/\x00",
+        "http://exa\x00mple.org/",
+    ),
     *("http://exa\tmple.org/", "http://example.org/\r\nX-Header: 1", "http://.", "http://..", "http://./x"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("url", PUBLIC)
@@ -449,9 +543,19 @@ def test_any_text_is_judged_without_an_error(text):
 
 @pytest.mark.parametrize(
     "change",
-    [{"kind": "podcast"}, {"relevance": 1.1}, {"relevance": -0.1}, {"relevance": math.nan}, {"title": ""}, {"title": "x" * 301},
-     {"description": ""}, {"language": "x"}, {"url": None}, {"url": ["https://example.org"]}],
-)  # fmt: skip
+    [
+        {"kind": "podcast"},
+        {"relevance": 1.1},
+        {"relevance": -0.1},
+        {"relevance": math.nan},
+        {"title": ""},
+        {"title": "x" * 301},
+        {"description": ""},
+        {"language": "x"},
+        {"url": None},
+        {"url": ["https://example.org"]},
+    ],
+)
 def test_a_resource_that_breaks_a_rule_is_refused(change):
     problem_of(ResourceAnswer, resource(**change))
 
@@ -487,9 +591,14 @@ def test_a_link_must_not_stand_twice():
 
 def question(kind: str = "single_choice", **changes: object) -> dict:
     return {
-        "kind": kind, "question": "Which?", "options": ["a", "b", "c"] if kind != "true_false" else ["True", "False"],
-        "correct": [0, 1] if kind == "multiple_choice" else [0], "explanation": "So.", "difficulty": "easy", **changes,
-    }  # fmt: skip
+        "kind": kind,
+        "question": "Which?",
+        "options": ["a", "b", "c"] if kind != "true_false" else ["True", "False"],
+        "correct": [0, 1] if kind == "multiple_choice" else [0],
+        "explanation": "So.",
+        "difficulty": "easy",
+        **changes,
+    }
 
 
 @pytest.mark.parametrize("kind", ["single_choice", "multiple_choice", "true_false"])
@@ -500,17 +609,33 @@ def test_a_question_inside_the_rules_is_taken(kind):
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
-        ("single_choice", {"correct": []}), ("single_choice", {"correct": [0, 1]}), ("single_choice", {"correct": [3]}),
-        ("single_choice", {"correct": [-1]}), ("single_choice", {"correct": 0}), ("single_choice", {"correct": ["a"]}),
-        ("single_choice", {"correct": [0.5]}), ("single_choice", {"correct": [0, 0]}), ("single_choice", {"options": ["a"]}),
-        ("single_choice", {"options": []}), ("single_choice", {"options": ["a", "a"]}), ("single_choice", {"options": ["a", " a "]}),
-        ("single_choice", {"options": ["a", ""]}), ("single_choice", {"options": [str(n) for n in range(9)]}),
-        ("multiple_choice", {"correct": [0]}), ("multiple_choice", {"correct": [0, 0]}), ("multiple_choice", {"correct": [0, 5]}),
-        ("true_false", {"options": ["True", "False", "Maybe"]}), ("true_false", {"correct": [0, 1]}),
-        ("single_choice", {"question": ""}), ("single_choice", {"explanation": ""}), ("single_choice", {"difficulty": "x"}),
-        ("essay", {}), ("single_choice", {"question": "x" * 3001}), ("single_choice", {"options": ["a", "x" * 301]}),
+        ("single_choice", {"correct": []}),
+        ("single_choice", {"correct": [0, 1]}),
+        ("single_choice", {"correct": [3]}),
+        ("single_choice", {"correct": [-1]}),
+        ("single_choice", {"correct": 0}),
+        ("single_choice", {"correct": ["a"]}),
+        ("single_choice", {"correct": [0.5]}),
+        ("single_choice", {"correct": [0, 0]}),
+        ("single_choice", {"options": ["a"]}),
+        ("single_choice", {"options": []}),
+        ("single_choice", {"options": ["a", "a"]}),
+        ("single_choice", {"options": ["a", " a "]}),
+        ("single_choice", {"options": ["a", ""]}),
+        ("single_choice", {"options": [str(n) for n in range(9)]}),
+        ("multiple_choice", {"correct": [0]}),
+        ("multiple_choice", {"correct": [0, 0]}),
+        ("multiple_choice", {"correct": [0, 5]}),
+        ("true_false", {"options": ["True", "False", "Maybe"]}),
+        ("true_false", {"correct": [0, 1]}),
+        ("single_choice", {"question": ""}),
+        ("single_choice", {"explanation": ""}),
+        ("single_choice", {"difficulty": "x"}),
+        ("essay", {}),
+        ("single_choice", {"question": "x" * 3001}),
+        ("single_choice", {"options": ["a", "x" * 301]}),
     ],
-)  # fmt: skip
+)
 def test_F1_a_question_that_cannot_be_answered_is_refused(kind, change):
     problem_of(QuestionAnswer, question(kind, **change))
 

@@ -1,6 +1,7 @@
 """Asking a model until the answer is valid: what is repaired, what is tried again, what ends it."""
 
 import asyncio
+import contextlib
 import copy
 import json
 import time
@@ -124,10 +125,8 @@ def test_F1_what_holds_no_object_says_so_to_the_model(text, said):
 
 @given(st.text(max_size=60))
 def test_any_text_is_an_object_or_an_invalid_answer(text):
-    try:
+    with contextlib.suppress(InvalidAnswerError):
         assert json_object(text) is not None
-    except InvalidAnswerError as error:
-        assert str(error)
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
@@ -413,10 +412,12 @@ def test_F1_a_damaged_outline_is_valid_or_refused_and_never_another_error(text):
         try:
             answer = asyncio.run(ask(request))
         except AskingFailedError as error:
-            assert len(error.calls) == 2
-            assert str(error).encode("utf-8")  # is logged and stored
-            assert model.repairs[1].problem.encode("utf-8")  # is sent
-            return
+            answer = error
+    if isinstance(answer, AskingFailedError):
+        assert len(answer.calls) == 2
+        assert str(answer).encode("utf-8")  # is logged and stored
+        assert model.repairs[1].problem.encode("utf-8")  # is sent
+        return
 
     concepts = answer.value.concepts()
     assert 18 <= len(concepts) <= 120

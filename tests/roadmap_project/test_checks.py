@@ -42,6 +42,7 @@ def defaults(settings, monkeypatch):
     settings.LEASE_SECONDS, settings.TASK_TIMEOUT = 240, 405
     settings.PREDECESSOR_VARIABLES = {"DB_POOL_SIZE": "", "DB_MAX_OVERFLOW": ""}
     settings.LLM_PROVIDER, settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "library", "", ""
+    settings.LLM_TIMEOUT, settings.GUNICORN_CMD_ARGS, settings.CONNECTION_BUDGET_BYPASS = 90, "", False
     settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = ["a.example"], ["https://a.example"]
 
 
@@ -74,8 +75,14 @@ def test_no_id_is_used_for_two_findings_and_each_has_a_test_here():
     source = Path(checks.__file__).read_text()
     here = Path(__file__).read_text()
 
-    ids = [part.split('"')[0] for part in source.split('id="roadmap_project.')[1:]]
+    ids = [
+        part.split('"')[0]
+        for line in source.splitlines()
+        if "yield" in line or " id=" in line
+        for part in line.split('id="roadmap_project.')[1:]
+    ]
 
+    assert len(ids) > 15
     assert len(set(ids)) == len(ids)
     assert [each for each in ids if f"def test_{each}_" not in here] == []
 
@@ -242,6 +249,74 @@ def test_W002_a_number_for_the_connections_age_is_warned_about(settings, monkeyp
 
     assert (problem.id, problem.level) == ("roadmap_project.W002", django_checks.WARNING)
     assert f"CONN_MAX_AGE={age}" in problem.msg
+
+
+def test_E010_psycopgs_pool_is_refused_because_clusters_fork(monkeypatch):
+    monkeypatch.setitem(django_settings.DATABASES["default"], "OPTIONS", {"pool": True})
+
+    assert found(checks.connection_pool) == ["roadmap_project.E010"]
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--workers=9", "-w 9", "-w9", "--thr 8", "--threads 8", "-k uvicorn.workers.UvicornWorker"]
+)
+def test_E011_arguments_that_change_what_was_counted_are_refused(settings, arguments):
+    settings.GUNICORN_CMD_ARGS = f"--access-logfile - {arguments}"
+
+    (problem,) = checks.gunicorn_arguments(None)
+    assert problem.id == "roadmap_project.E011"
+    assert arguments.replace("=", " ").split()[0] in problem.msg
+
+
+def test_E011_is_silent_about_other_arguments(settings):
+    settings.GUNICORN_CMD_ARGS = "--access-logfile - --keep-alive 5 --worker-tmp-dir /dev/shm"
+
+    assert found(checks.gunicorn_arguments) == []
+
+
+@pytest.mark.parametrize("changes", [{"max_attempts": 0}, {"ack_failures": False}])
+def test_E012_endless_attempts_of_paid_work_are_refused(settings, changes):
+    settings.Q_CLUSTER = q_cluster(**changes)
+
+    assert found(checks.paid_attempts) == ["roadmap_project.E012"]
+
+
+def test_E013_tries_that_do_not_fit_into_the_deadline_are_refused_with_the_numbers(settings):
+    settings.LLM_TIMEOUT, settings.CALL_DEADLINE = 91, 180
+
+    (problem,) = checks.model_times(None)
+    assert problem.id == "roadmap_project.E013"
+    assert "91 × 2 tries = 182" in problem.msg
+    settings.LLM_TIMEOUT = 90
+    assert found(checks.model_times) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "unpooled"),
+    [
+        ("db", "6432", ""),
+        ("pgbouncer.internal", "5432", ""),
+        ("ep-x-pooler.example", "5432", ""),
+        ("db", "5432", "postgres://d"),
+    ],
+)
+def test_W006_a_pooled_address_without_its_setting_is_warned_about(settings, monkeypatch, host, port, unpooled):
+    settings.DB_POOLER, settings.DATABASE_UNPOOLED_URL = "none", unpooled
+    monkeypatch.setitem(django_settings.DATABASES["default"], "HOST", host)
+    monkeypatch.setitem(django_settings.DATABASES["default"], "PORT", port)
+
+    assert found(checks.unpooled_settings) == ["roadmap_project.W006"]
+    settings.DB_POOLER = "transaction"
+    assert found(checks.unpooled_settings) == []
+
+
+def test_W008_a_bypass_is_explicit_and_still_says_the_sum(settings):
+    settings.CONNECTION_BUDGET, settings.CONNECTION_BUDGET_BYPASS = budget(WEB_THREADS="40"), True
+
+    (problem,) = checks.connection_budget(None)
+    assert problem.id == "roadmap_project.W008"
+    assert "183 connections" in problem.msg
+    assert "CONNECTION_BUDGET_BYPASS" in problem.hint
 
 
 def test_W002_is_silent_without_a_number_and_under_runserver(settings, monkeypatch):

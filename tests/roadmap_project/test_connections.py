@@ -84,7 +84,7 @@ def in_thread(function):
     def run():
         try:
             outcome["value"] = function()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  handed to the test
             outcome["error"] = error
 
     thread = threading.Thread(target=run, name="beside")
@@ -105,7 +105,7 @@ def in_fork(function):
     if not child:
         try:
             report = json.dumps(function())
-        except BaseException:
+        except BaseException:  # noqa: BLE001  handed to the test
             report = json.dumps(traceback.format_exc())
         os.write(writing, report.encode())
         os._exit(0)

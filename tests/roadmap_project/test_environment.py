@@ -16,6 +16,13 @@ def env(**values: str) -> Environment:
     return Environment(values)
 
 
+def read_or_refused(read):
+    try:
+        return read()
+    except ImproperlyConfigured as error:
+        return error
+
+
 def test_a_whole_number_is_read_with_blanks_around_it():
     assert env(WEB_WORKERS=" 12 ").whole("WEB_WORKERS", 4) == 12
 
@@ -41,10 +48,10 @@ def test_the_smallest_and_largest_numbers_are_named_and_taken():
 
 @given(st.text(max_size=12))
 def test_whatever_a_number_is_set_to_it_is_a_number_in_range_or_refused_by_name(value):
-    try:
-        number = env(N=value).whole("N", 7, least=0, most=50)
-    except ImproperlyConfigured as error:
-        assert str(error).startswith("N=")
+    number = read_or_refused(lambda: env(N=value).whole("N", 7, least=0, most=50))
+
+    if isinstance(number, ImproperlyConfigured):
+        assert str(number).startswith("N=")
     else:
         assert number == (int(value) if value.strip() else 7)
         assert 0 <= number <= 50
@@ -163,23 +170,22 @@ def test_a_wrong_database_url_names_the_variable_and_what_is_expected_but_never_
 def test_a_password_that_should_have_been_quoted_is_not_repeated_either(password):
     url = f"postgres://ada:{password}@db.example:5432/roadmaps"
 
-    try:
-        env(DATABASE_URL=url).database("DATABASE_URL")
-    except ImproperlyConfigured as error:
-        text = str(error)
-        assert error.__cause__ is None  # a traceback would print it
-        assert error.__suppress_context__
-        assert "ses" not in text
+    refusal = read_or_refused(lambda: env(DATABASE_URL=url).database("DATABASE_URL"))
+
+    if isinstance(refusal, ImproperlyConfigured):
+        assert "ses" not in str(refusal)
+        assert refusal.__cause__ is None  # a traceback would print it
+        assert refusal.__suppress_context__ or refusal.__context__ is None
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40))
 def test_any_text_after_the_scheme_is_a_database_or_a_named_refusal(rest):
-    try:
-        parts = env(DATABASE_URL=f"postgres://{rest}").database("DATABASE_URL")
-    except ImproperlyConfigured as error:
-        assert str(error).startswith("DATABASE_URL ")
+    read = read_or_refused(lambda: env(DATABASE_URL=f"postgres://{rest}").database("DATABASE_URL"))
+
+    if isinstance(read, ImproperlyConfigured):
+        assert str(read).startswith("DATABASE_URL ")
     else:
-        assert parts["NAME"]
+        assert read["NAME"]
 
 
 def run_check(**variables: str) -> "subprocess.CompletedProcess[str]":

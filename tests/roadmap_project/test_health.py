@@ -1,11 +1,22 @@
 """Liveness without a database, readiness with one, and a page's words when there is none."""
 
+import threading
+import time
+
 import pytest
 from django.db import OperationalError, connection
 from django.test import RequestFactory
 
-from roadmap_project import errors
+from roadmap_project import errors, health, process
 from roadmaps.steps import heartbeats
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen():
+    """Each test looks for itself, and leaves nothing for the next."""
+    health.forget()
+    yield
+    health.forget()
 
 
 def test_liveness_uses_no_database(client):
@@ -27,8 +38,106 @@ def test_readiness_tells_the_age_of_each_queues_last_pick_up(client):
 
 @pytest.mark.django_db
 def test_readiness_needs_few_queries(client, django_assert_num_queries):
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3 + 2):  # the bound, the connections, the queues; the transaction around them
         client.get("/health/")
+
+
+@pytest.mark.django_db
+def test_probes_within_a_moment_share_one_look(client, django_assert_num_queries):
+    first = client.get("/health/").json()
+
+    with django_assert_num_queries(0):
+        second = client.get("/health/").json()
+
+    assert second["connections"] == first["connections"]
+    assert second["age_seconds"] < health.CACHE_SECONDS
+
+
+@pytest.mark.django_db
+def test_A17_readiness_tells_declared_limit_and_observed(client, settings):
+    answer = client.get("/health/").json()
+
+    budget, seen = settings.CONNECTION_BUDGET, answer["connections"]
+    assert (seen["declared"], seen["declared_deploying"]) == (budget.steady, budget.deploy)
+    assert 0 < seen["usable"] < seen["limit"]
+    assert seen["services"]["web"] == {"declared": budget.service("web").total, "observed": 0}
+    assert seen["services"]["other"]["observed"] >= 1  # this test
+    assert seen["observed"] == sum(each["observed"] for each in seen["services"].values())
+    assert seen["fits"] is True
+
+
+@pytest.mark.django_db
+def test_readiness_tells_what_its_process_holds_in_the_predecessors_words(client):
+    own = client.get("/health/").json()["process"]
+
+    assert own["pool_total"] == own["pool_size"] + own["max_overflow"]
+    assert (own["max_overflow"], own["overflow"], own["checked_out"]) == (0, 0, 1)
+    assert own["verdict"] == "healthy"
+
+
+def locked_by_another_thread(statement):
+    """Run a statement in a transaction of a thread of its own, which holds until the returned event is set."""
+    is_locked, let_go = threading.Event(), threading.Event()
+
+    def hold():
+        other = connection.copy()
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute(statement)
+        is_locked.set()
+        let_go.wait(20)
+        other.rollback()
+        other.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert is_locked.wait(10)
+    return thread, let_go
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_in_time_is_busy_and_no_reason_to_take_the_web_away(client):
+    thread, let_go = locked_by_another_thread("LOCK TABLE roadmaps_queueheartbeat IN ACCESS EXCLUSIVE MODE")
+    started = time.monotonic()
+
+    response = client.get("/health/")
+
+    took = time.monotonic() - started
+    let_go.set()
+    thread.join(20)
+    assert response.status_code == 200
+    assert response.json()["status"] == "busy"
+    assert 1.9 < took < 4
+    assert connection.connection is None or not connection.in_atomic_block
+
+
+@pytest.mark.django_db(transaction=True)
+def test_probes_do_not_pile_up_behind_a_slow_look(client):
+    """While one thread looks, another shows what was seen before, or says that it is busy."""
+    assert client.get("/health/").json()["status"] == "ready"
+    with health._lock:
+        health._last = health.Look(**{**vars(health._last), "taken_at": time.monotonic() - 5})
+        started = time.monotonic()
+        assert client.get("/health/").json()["status"] == "ready"
+        assert time.monotonic() - started < 0.5
+
+        health.forget()
+        assert client.get("/health/").json()["status"] == "busy"
+        assert time.monotonic() - started < health.PATIENCE + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_without_a_free_connection_is_busy(client, monkeypatch):
+    connection.close()
+    monkeypatch.setattr(process, "current", process.Process(service="content", kind="worker"))
+    holder = connection.copy()
+    holder.ensure_connection()  # the one that a cluster's process may hold
+
+    response = client.get("/health/")
+
+    holder.close()
+    assert (response.status_code, response.json()["status"]) == (200, "busy")
+    assert response.json()["process"]["refusals"]["allotment"] >= 1
 
 
 @pytest.mark.django_db

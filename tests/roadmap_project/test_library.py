@@ -156,6 +156,43 @@ def test_less_time_never_means_more_concepts_and_nothing_is_left_out_needlessly(
     assert before == {found.key for found in planning.chosen(each, level=level, hours_per_week=168, weeks=None)}
 
 
+CONCEPT_FILE = """+++
+name = "{key}"
+description = "One thing."
+difficulty = "easy"
+hours = 2.0
+importance = {importance}
+keywords = ["one", "two", "three"]
+prerequisites = {prerequisites}
+minutes = 20
+summary = "One thing."
+questions = []
++++
+Nothing.
+"""
+
+
+def test_what_something_kept_builds_on_is_kept_however_unimportant(tmp_path, monkeypatch):
+    """In a subject of our own: the curated ones never make something essential build on something optional."""
+    keys = [f"k{number}" for number in range(12)]
+    (tmp_path / "made-up").mkdir()
+    (tmp_path / "made-up" / "subject.toml").write_text(
+        f'key = "made-up"\ntitle = "T"\nlanguage = "en"\ndescription = "D"\nslug_words = ["a", "b", "c"]\n'
+        f'[[stages]]\nname = "S"\ndescription = "D"\n[[stages.modules]]\n'
+        f'name = "M"\ndescription = "D"\nconcepts = {keys}\n'
+    )
+    for number, key in enumerate(keys):
+        needs = ["k10"] if key == "k11" else []
+        (tmp_path / "made-up" / f"{key}.md").write_text(
+            CONCEPT_FILE.format(key=key, importance=3 if key == "k10" else 2 if number < 5 else 1, prerequisites=needs)
+        )
+    monkeypatch.setattr("roadmap_project.library.subjects.FOLDER", tmp_path)
+
+    kept = planning.chosen(subject("made-up"), level="beginner", hours_per_week=1, weeks=1)
+
+    assert [found.key for found in kept] == ["k0", *keys[5:]]
+
+
 @pytest.mark.parametrize("key", ALL)
 def test_a_beginner_with_time_gets_everything_and_others_less_of_the_basics(key):
     each = subject(key)
@@ -187,7 +224,9 @@ def test_an_outline_keeps_the_projects_rules(library, key, level, hours, weeks):
     assert all(each.source.startswith(f"{key}/") for each in concepts)
     for s, stage in enumerate(designed.stages, start=1):
         for m, module in enumerate(stage.modules, start=1):
-            assert [each.key for each in module.concepts] == [f"c-{s}-{m}-{n}" for n in range(1, len(module.concepts) + 1)]
+            assert [each.key for each in module.concepts] == [
+                f"c-{s}-{m}-{n}" for n in range(1, len(module.concepts) + 1)
+            ]
     assert "{{" not in designed.model_dump_json()
 
 
@@ -246,9 +285,18 @@ def test_the_scaffold_says_what_it_is_and_offers_no_links(library):
         assert "http" not in concept(SCAFFOLD, name).markdown
 
 
-@pytest.mark.parametrize("source", ["", "nonsense", "sql-databases/no-such-concept", "../../etc/passwd", "sql-databases/../study-scaffold/subject"])
+@pytest.mark.parametrize(
+    "source",
+    ["", "nonsense", "sql-databases/no-such-concept", "../../etc/passwd", "sql-databases/../study-scaffold/subject"],
+)
 def test_what_the_library_does_not_have_is_a_permanent_failure_with_a_reason(source):
-    request = ModelRequest(purpose="tutorial", system="", prompt="", answer=TutorialAnswer, facts=facts(SCAFFOLD, source=source, prerequisites=[]))
+    request = ModelRequest(
+        purpose="tutorial",
+        system="",
+        prompt="",
+        answer=TutorialAnswer,
+        facts=facts(SCAFFOLD, source=source, prerequisites=[]),
+    )
 
     with pytest.raises(LanguageModelError, match="nothing about this") as refused:
         asyncio.run(LibraryProvider().complete(request, None, timeout=1))
@@ -256,7 +304,9 @@ def test_what_the_library_does_not_have_is_a_permanent_failure_with_a_reason(sou
     assert refused.value.permanent
 
 
-@pytest.mark.parametrize("source", ["/", "..", "study-scaffold/subject.toml", "study-scaffold/../sql-databases/indexes"])
+@pytest.mark.parametrize(
+    "source", ["/", "..", "study-scaffold/subject.toml", "study-scaffold/../sql-databases/indexes"]
+)
 def test_a_mark_that_is_no_concept_is_refused(source):
     with pytest.raises(KeyError):
         by_source(source)
@@ -271,7 +321,9 @@ def names(tree: dict) -> list[str]:
 
 
 def by_name(tree: dict) -> dict[str, dict]:
-    return {each["name"]: each for stage in tree["stages"] for module in stage["modules"] for each in module["concepts"]}
+    return {
+        each["name"]: each for stage in tree["stages"] for module in stage["modules"] for each in module["concepts"]
+    }
 
 
 def edited(library, key: str, tree: dict, wanted: str) -> dict:
@@ -279,7 +331,9 @@ def edited(library, key: str, tree: dict, wanted: str) -> dict:
     given_facts = facts(key, tree=tree, wanted=wanted)
     plan = library("edit_plan", EditPlan, given_facts)
     assert not plan.needs_clarification, wanted
-    after = library("edited_outline", EditedOutline, given_facts | {"plan": plan.model_dump()}, outline=answers.LIBRARY_LIMITS)
+    after = library(
+        "edited_outline", EditedOutline, given_facts | {"plan": plan.model_dump()}, outline=answers.LIBRARY_LIMITS
+    )
     before = answers.OutlineTree.model_validate(tree, context={"outline": answers.HAND_LIMITS})
     outline.renumber_new(before, after, keeps_sources=True)
     return after.model_dump()
@@ -308,7 +362,11 @@ def test_each_concept_can_be_taken_out_by_name_and_put_back(library, key):
 @pytest.mark.parametrize("key", ALL)
 def test_a_prerequisite_that_was_taken_out_is_gone_everywhere(library, key):
     tree = tree_for(library, key, hours_per_week=168, weeks=52)
-    needed = next(each for each in by_name(tree).values() if any(each["key"] in other["prerequisites"] for other in by_name(tree).values()))
+    needed = next(
+        each
+        for each in by_name(tree).values()
+        if any(each["key"] in other["prerequisites"] for other in by_name(tree).values())
+    )
 
     less = edited(library, key, tree, f"remove {needed['name']}")
 
@@ -317,9 +375,22 @@ def test_a_prerequisite_that_was_taken_out_is_gone_everywhere(library, key):
 
 @pytest.mark.parametrize(
     "wanted",
-    ["Make it nicer", "add quantum gravity", "remove quantum gravity", "", "   ", "?!", "add", "remove", "add the", "no", "more",
-     "I want to know more", "don't"],
-)  # fmt: skip
+    [
+        "Make it nicer",
+        "add quantum gravity",
+        "remove quantum gravity",
+        "",
+        "   ",
+        "?!",
+        "add",
+        "remove",
+        "add the",
+        "no",
+        "more",
+        "I want to know more",
+        "don't",
+    ],
+)
 def test_words_that_name_no_concept_are_answered_with_a_question(library, wanted):
     tree = tree_for(library, "python-programming")
 
@@ -332,7 +403,13 @@ def test_words_that_name_no_concept_are_answered_with_a_question(library, wanted
 
 @pytest.mark.parametrize(
     "wanted",
-    ["I don't know {}", "I do not know {} yet", "I want to know {}", "I would like to know more about {}", "I want to learn {} because I don't know it"],
+    [
+        "I don't know {}",
+        "I do not know {} yet",
+        "I want to know {}",
+        "I would like to know more about {}",
+        "I want to learn {} because I don't know it",
+    ],
 )
 def test_what_somebody_does_not_know_is_never_taken_out(library, wanted):
     tree = tree_for(library, "python-programming", hours_per_week=168, weeks=52)
@@ -343,7 +420,20 @@ def test_what_somebody_does_not_know_is_never_taken_out(library, wanted):
     assert "remove" not in {intent.action for intent in plan.intents}
 
 
-@pytest.mark.parametrize("wanted", ["I already know {}", "I know {}", "I don’t want {}", "skip {}", "without {}", "no {}", "Leave out {}", "REMOVE {}!", "I don't need {}"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "I already know {}",
+        "I know {}",
+        "I don’t want {}",
+        "skip {}",
+        "without {}",
+        "no {}",
+        "Leave out {}",
+        "REMOVE {}!",
+        "I don't need {}",
+    ],
+)
 def test_what_somebody_knows_or_does_not_want_is_taken_out(library, wanted):
     tree = tree_for(library, "python-programming", hours_per_week=168, weeks=52)
     name = names(tree)[-2]
@@ -363,11 +453,38 @@ def test_any_words_make_a_valid_plan(wanted):
 
 
 MARKDOWN_GOALS = [
-    "**bold** and _italics_", "[click](javascript:alert(1))", "<script>alert(1)</script>", "# heading", "a\n# heading", "a\n\n- list",
-    "a\n1. one", "a\n---", "a\n===", "```\ncode\n```", "a\n\n    code", "`code`", "![x](y)", "| a |\n|---|\n| b |", "&lt;b&gt;", "\\", "~~no~~",
-    "> quote", "a\n> quote", "x](http://evil.example) [y", "<https://evil.example>", "\\1 \\g<0>", "{{goal}}", "+ plus", "a\n+ plus", "a\n1) one",
-    "[x]: https://evil.example", "a\n\n[x]: https://evil.example \n\n[x]", "***", "a  \nb", "trailing\\",
-]  # fmt: skip
+    "**bold** and _italics_",
+    "[click](javascript:alert(1))",
+    "<script>alert(1)</script>",
+    "# heading",
+    "a\n# heading",
+    "a\n\n- list",
+    "a\n1. one",
+    "a\n---",
+    "a\n===",
+    "```\ncode\n```",
+    "a\n\n    code",
+    "`code`",
+    "![x](y)",
+    "| a |\n|---|\n| b |",
+    "&lt;b&gt;",
+    "\\",
+    "~~no~~",
+    "> quote",
+    "a\n> quote",
+    "x](http://evil.example) [y",
+    "<https://evil.example>",
+    "\\1 \\g<0>",
+    "{{goal}}",
+    "+ plus",
+    "a\n+ plus",
+    "a\n1) one",
+    "[x]: https://evil.example",
+    "a\n\n[x]: https://evil.example \n\n[x]",
+    "***",
+    "a  \nb",
+    "trailing\\",
+]
 
 
 def only_text(markdown: str) -> str:
@@ -384,7 +501,11 @@ def test_G2_a_goal_full_of_markdown_is_shown_as_it_was_written(goal, sentence):
     assert shown == " ".join(sentence.replace("{{goal}}", goal).split())
 
 
-@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]) | st.just("\n"), min_size=1, max_size=60).map(str.strip))
+@given(
+    st.text(st.characters(codec="ascii", exclude_categories=["Cc"]) | st.just("\n"), min_size=1, max_size=60).map(
+        str.strip
+    )
+)
 @hypothesis_settings(max_examples=200, deadline=None)
 def test_G2_no_goal_becomes_anything_but_text(goal):
     assert only_text(with_goal('For ("{{goal}}").', goal)) == " ".join(f'For ("{goal}").'.split())
@@ -396,7 +517,9 @@ def test_a_goal_is_put_in_plainly_where_text_is_plain():
 
 def test_a_prerequisites_name_cannot_break_out_of_its_link(library):
     source = f"{SCAFFOLD}/{subject(SCAFFOLD).order[1]}"
-    here = facts(SCAFFOLD, source=source, prerequisites=[{"key": "c-1-1-1", "name": "a](https://evil.example) [b `c` <d> *e*"}])
+    here = facts(
+        SCAFFOLD, source=source, prerequisites=[{"key": "c-1-1-1", "name": "a](https://evil.example) [b `c` <d> *e*"}]
+    )
 
     tutorial = library("tutorial", TutorialAnswer, here, piece=content_answers.SCAFFOLD_LIMITS)
 

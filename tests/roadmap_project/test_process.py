@@ -72,7 +72,7 @@ def test_D3_a_grandchild_dies_when_its_parent_is_killed_and_only_because_it_was_
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 def test_a_child_whose_parent_is_gone_already_ends_itself():
-    code = f"import sys; sys.path.insert(0, {ROOT!r}); from roadmap_project.process import die_with_parent; die_with_parent(1234567)"
+    code = f"import sys; sys.path.insert(0, {ROOT!r}); from roadmap_project import process; process.die_with_parent(-1)"
 
     done = subprocess.run([sys.executable, "-c", code], timeout=20, check=False)
 

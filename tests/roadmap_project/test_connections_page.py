@@ -1,0 +1,300 @@
+"""The admin's page: who may see it, what it says and draws, and what it costs."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+
+from roadmap_project import admin, counting, health, sampling
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.environment import Environment
+from roadmap_project.models import ConnectionSample
+from roadmaps.steps import heartbeats
+from tests.factories import make_heartbeat, make_user
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/admin/roadmap_project/connectionsample/"
+BUDGET = ConnectionBudget.from_environment(Environment({}))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen():
+    health.forget()
+    yield
+    health.forget()
+
+
+@pytest.fixture
+def operator(client):
+    """Staff who may view, and nothing else."""
+    user = make_user(is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_connectionsample"))
+    client.force_login(user)
+    return client
+
+
+def make_samples(*, minutes=60, every=1, until=None, **observed):
+    """One a minute; a number is what was observed in each of them."""
+    until = until or timezone.now()
+    observed = {"web": 3, "logs": 4, "content": 5, "workflow": 4, **observed}
+    ConnectionSample.objects.bulk_create(
+        ConnectionSample(
+            sampled_at=until - timedelta(minutes=minute),
+            service=name,
+            observed=observed.get(name, 0),
+            declared=counting.declared(BUDGET, name),
+            limit=97,
+            usable=72,
+        )
+        for minute in range(0, minutes, every)
+        for name in counting.names(BUDGET)
+    )
+
+
+def drawing(**environment):
+    end = timezone.now()
+    budget = ConnectionBudget.from_environment(Environment(environment))
+    return admin.Plot(sampling.series(hours=1, until=end), budget)
+
+
+def numbers(path):
+    return [float(number) for number in re.findall(r"-?\d+\.?\d*", path)]
+
+
+class Elements(HTMLParser):
+    """Every element's name and attributes; open ones must be closed in order."""
+
+    VOID = {"br", "hr", "img", "input", "link"}
+
+    def __init__(self, html):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def page_of(response):
+    """The page's own part, without the admin's frame."""
+    html = response.content.decode()
+    return html[html.index('<div id="content" ') : html.index("<!-- END Content -->")]
+
+
+def test_A17_the_page_says_declared_observed_and_peak_by_service(operator):
+    make_samples(unplanned=2)
+
+    response = operator.get(ADDRESS)
+
+    rows = {row["name"]: row for row in response.context["rows"]}
+    assert list(rows) == list(counting.names(BUDGET))
+    assert (rows["content"]["declared"], rows["content"]["most"], rows["content"]["peak"]) == (9, 18, 5)
+    assert (rows["unplanned"]["declared"], rows["unplanned"]["peak"]) == (0, 2)
+    assert rows["other"]["now"] >= 1  # this test
+    text = response.content.decode()
+    assert "The declared fleet fits" in text
+    assert "Steady: 31 ≤" in text
+    assert "unplanned (not ours)" in text
+
+
+def test_it_is_reached_from_the_admins_index(operator):
+    assert f'href="{ADDRESS}"' in operator.get("/admin/").content.decode()
+
+
+def test_staff_without_the_permission_are_refused_and_others_sent_to_sign_in(client):
+    assert client.get(ADDRESS).status_code == 302
+
+    client.force_login(make_user())
+    assert client.get(ADDRESS).status_code == 302
+
+    client.force_login(make_user(is_staff=True))
+    assert client.get(ADDRESS).status_code == 403
+
+
+def test_samples_are_not_edited(client):
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+    make_samples(minutes=1)
+    row = ConnectionSample.objects.first()
+
+    assert client.get(f"{ADDRESS}add/").status_code == 403
+    assert client.post(f"{ADDRESS}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert client.post(f"{ADDRESS}{row.pk}/change/", {"observed": 0}).status_code == 403
+
+
+@pytest.mark.parametrize("minutes", [0, 10, 300])
+def test_it_needs_a_constant_number_of_queries(operator, django_assert_num_queries, minutes):
+    make_samples(minutes=minutes)
+    heartbeats.picked_up("logs")
+
+    # Session, person, two for permissions; samples; the look's bound, count and queues in a transaction.
+    with django_assert_num_queries(4 + 1 + 5):
+        assert operator.get(ADDRESS).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "hours"), [("", 6), ("1", 1), ("6", 6), ("24", 24), ("0", 6), ("x", 6), ("-1", 6), ("9" * 5000, 6)]
+)
+def test_the_range_is_one_of_three(operator, asked, hours):
+    response = operator.get(ADDRESS, {"hours": asked})
+
+    assert response.context["hours"] == hours
+    current = re.findall(r'<strong aria-current="page">(\d+) h</strong>', response.content.decode())
+    assert current == [str(hours)]
+
+
+def test_the_page_is_well_formed_has_no_script_and_nothing_from_elsewhere(operator):
+    make_samples(minutes=300, unplanned=3, elsewhere=1)
+
+    found = Elements(page_of(operator.get(ADDRESS))).found
+
+    names = {name for name, _ in found}
+    assert "script" not in names
+    assert not [attribute for _, attributes in found for attribute in attributes if attribute.startswith("on")]
+    links = [attributes["href"] for _, attributes in found if "href" in attributes]
+    assert links == ["?hours=1", "?hours=24"]
+
+
+def test_the_drawing_has_a_name_a_text_and_a_table_beside_it(operator):
+    make_samples()
+
+    response = operator.get(ADDRESS)
+
+    found = Elements(page_of(response)).found
+    ids = {attributes.get("id") for _, attributes in found}
+    (plot,) = [attributes for name, attributes in found if attributes.get("role") == "img"]
+    assert set(plot["aria-labelledby"].split()) <= ids
+    assert "At most 16 connections together; 31 are declared" in response.content.decode()
+    others = [attributes for name, attributes in found if name == "svg" and attributes != plot]
+    assert all(attributes.get("aria-hidden") == "true" for attributes in others)
+    table = response.context["table"]
+    assert len(table["rows"]) == admin.TABLE_ROWS
+    assert table["rows"][-1]["together"] == 16
+    assert table["rows"][0]["together"] is None  # five hours ago nothing was sampled
+
+
+def test_areas_stand_upon_each_other_and_reach_what_was_observed():
+    make_samples(unplanned=2)
+    plot = drawing()
+
+    tops = [min(numbers(area["path"].replace("H", " H"))[1::2]) for area in plot.areas if area["path"]]
+    highest = {
+        area["name"]: min(float(y) for y in re.findall(r"V(-?[\d.]+)", area["path"]))
+        for area in plot.areas
+        if area["path"]
+    }
+
+    assert tops
+    assert highest == {
+        "web": plot.y(3), "logs": plot.y(7), "content": plot.y(12), "workflow": plot.y(16), "unplanned": plot.y(18),
+    }  # fmt: skip
+
+
+def test_nothing_is_drawn_outside_the_frame():
+    make_samples(minutes=70, unplanned=40)
+    plot = drawing()
+
+    for path in [area["path"] for area in plot.areas] + [line.path for line in plot.lines]:
+        across = [float(x) for x in re.findall(r"[MH](-?[\d.]+)", path)]
+        upward = [float(y) for y in re.findall(r"V(-?[\d.]+)", path)]
+        assert all(plot.left <= x <= plot.right for x in across)
+        assert all(plot.top <= y <= plot.bottom for y in upward)
+    assert all(column["width"] >= 0 for column in plot.columns)
+
+
+@pytest.mark.parametrize(
+    ("environment", "names"),
+    [
+        ({}, ["limit", "usable", "deploying", "declared"]),
+        ({"DB_MAX_CONNECTIONS": "5000"}, ["deploying", "declared"]),  # too far above to draw
+        ({"DB_HEADROOM": "0.9", "DB_OTHER_CLIENTS": "50"}, ["limit", "deploying", "declared"]),  # usable is below zero
+    ],
+)
+def test_bounds_are_drawn_where_they_fit_and_their_names_do_not_cover_each_other(environment, names):
+    plot = drawing(**environment)
+
+    assert [line.name for line in plot.lines] == names
+    places = sorted(line.label_at for line in plot.lines)
+    assert all(after - before >= 17 for before, after in pairwise(places))
+
+
+@pytest.mark.parametrize("most", ["1", "40", "100", "350", "100000"])
+def test_the_upward_axis_has_a_few_round_numbers(most):
+    marks = [each["value"] for each in drawing(DB_MAX_CONNECTIONS=most, DB_SERVER_RESERVED="0").numbers]
+
+    assert 3 <= len(marks) <= 7
+    assert marks[0] == 0
+
+
+@pytest.mark.parametrize(("hours", "first", "count"), [(1, "11:20", 6), (6, "07:00", 6), (24, "16:00", 5)])
+def test_times_are_marked_at_round_moments(hours, first, count):
+    end = datetime(2026, 3, 1, 12, 17, tzinfo=UTC)
+
+    times = admin.Plot(sampling.series(hours=hours, until=end), BUDGET).times
+
+    assert f"{times[0]['at']:%H:%M}" == first
+    assert len(times) in (count, count + 1)
+    assert all(52 <= each["x"] <= 872 for each in times)
+
+
+def test_a_stretch_without_samples_is_shown_as_such_and_told_when_it_lasts(operator):
+    make_samples(minutes=100, until=timezone.now() - timedelta(minutes=30))
+
+    response = operator.get(ADDRESS)
+
+    assert len(response.context["plot"].gaps) == 2  # before and after
+    assert any("No sample since" in finding for finding in response.context["findings"])
+
+
+def test_without_any_sample_the_page_says_who_takes_them(operator):
+    response = operator.get(ADDRESS)
+
+    assert response.status_code == 200
+    assert any("There are no samples in this range" in finding for finding in response.context["findings"])
+    assert "No samples." in response.content.decode()
+
+
+def test_D10_a_queue_that_nobody_serves_is_a_finding(operator):
+    make_samples()
+    make_heartbeat(queue="content", seconds_ago=600)
+    make_heartbeat(queue="logs", seconds_ago=3)
+
+    findings = operator.get(ADDRESS).context["findings"]
+
+    assert len(findings) == 2
+    assert "from the content queue for 600 seconds" in findings[0]
+    assert "Q_CLUSTER_NAME=content" in findings[0]
+    assert "from the workflow queue yet" in findings[1]
+
+
+def test_a_fleet_that_does_not_fit_is_said_first(operator, settings):
+    settings.CONNECTION_BUDGET = ConnectionBudget.from_environment(Environment({"CONTENT_WORKERS": "200"}))
+
+    response = operator.get(ADDRESS)
+
+    assert "✗ The declared fleet does not fit" in response.content.decode()
+    assert "does not fit" in response.context["findings"][0]
+
+
+def test_while_the_database_is_too_busy_to_be_counted_the_samples_are_shown(operator, monkeypatch):
+    make_samples()
+    monkeypatch.setattr(health, "_last", health.Look(status=health.BUSY, taken_at=float("inf")))
+
+    response = operator.get(ADDRESS)
+
+    assert response.status_code == 200
+    assert "too busy to be counted" in response.content.decode()
+    assert response.context["plot"].together == 16

@@ -1,0 +1,74 @@
+"""Suggestions fit, and the next larger fleet does not; certificates carry their own proof."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roadmap_project.connection_budget import ConnectionBudget, recomputed
+from roadmap_project.environment import Environment
+from roadmap_project.fitting import one_more, suggestion
+
+fleets = st.fixed_dictionaries(
+    {
+        "DB_MAX_CONNECTIONS": st.integers(5, 2000),
+        "DB_SERVER_RESERVED": st.integers(0, 10),
+        "DB_HEADROOM": st.sampled_from([0, 0.05, 0.2, 0.5, 0.9]),
+        "DB_OTHER_CLIENTS": st.integers(1, 20),
+        "DEPLOY_OVERLAP": st.integers(1, 3),
+        "WEB_WORKERS": st.integers(1, 40),
+        "WEB_THREADS": st.integers(1, 20),
+        "WEB_REPLICAS": st.integers(0, 3),
+        "LOGS_WORKERS": st.integers(1, 20),
+        "CONTENT_WORKERS": st.integers(1, 20),
+        "CONTENT_REPLICAS": st.integers(1, 4),
+        "WORKFLOW_WORKERS": st.integers(1, 20),
+    }
+)
+
+
+def budget(variables):
+    return ConnectionBudget.from_environment(Environment({name: str(value) for name, value in variables.items()}))
+
+
+@given(fleets)
+def test_a_suggestion_fits_and_the_next_larger_one_does_not(variables):
+    found = suggestion(budget(variables))
+
+    if found is not None:
+        assert found.fits
+        assert not any(each.fits for each in one_more(found))
+        assert budget(found.as_environment()).fits
+
+
+def test_a_fleet_for_twenty_connections_gives_margins_up_before_it_gives_up():
+    found = suggestion(budget({"DB_MAX_CONNECTIONS": 20}))
+
+    assert found is not None
+    assert (found.deploy_overlap, found.steady, found.usable) == (1, 13, 14)
+
+
+def test_where_nothing_fits_nothing_is_suggested():
+    assert suggestion(budget({"DB_MAX_CONNECTIONS": 12})) is None
+
+
+@given(fleets)
+def test_the_verdict_can_be_recomputed_from_the_certificate(variables):
+    certificate = budget(variables).certificate()
+
+    assert recomputed(certificate) == certificate["fits"]
+    assert certificate["fits"] == all(each["left"] <= each["right"] for each in certificate["inequalities"])
+
+
+@given(st.integers(1, 300), st.integers(1, 200), st.integers(1, 3))
+def test_behind_a_pooler_the_inequality_is_its_own(max_client_conn, max_db_connections, replicas):
+    pooled = budget(
+        {
+            "DB_POOLER": "transaction",
+            "DB_POOLER_MAX_CLIENT_CONN": max_client_conn,
+            "DB_POOLER_MAX_DB_CONNECTIONS": max_db_connections,
+            "DB_POOLER_REPLICAS": replicas,
+        }
+    )
+
+    has_room_for_clients = max_client_conn * replicas >= 2 * 31
+    is_within_usable = max_db_connections * replicas + 1 <= 72
+    assert pooled.fits == (has_room_for_clients and is_within_usable)

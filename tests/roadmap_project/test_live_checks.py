@@ -1,0 +1,237 @@
+"""What the server says to the declared fleet; on a real server, with its limits changed."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from psycopg import sql
+
+from roadmap_project import live_checks
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.environment import Environment
+from roadmap_project.postgresql import roles, server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def budget(**variables):
+    return ConnectionBudget.from_environment(Environment(variables))
+
+
+def connect(**changes):
+    """A client of its own, without Django."""
+    config = connection.settings_dict
+    parameters = {"host": config["OPTIONS"].get("host") or config["HOST"], "port": config["PORT"] or 5432}
+    return psycopg.connect(
+        **{**parameters, "user": config["USER"], "password": config["PASSWORD"], "dbname": config["NAME"], **changes},
+        autocommit=True,
+    )
+
+
+@pytest.fixture
+def superuser():
+    try:
+        client = connect(user="postgres")
+    except psycopg.OperationalError as error:
+        pytest.skip(f"the server of DATABASE_URL has no superuser to change its limits with: {error}")
+    with client:
+        yield client
+
+
+@pytest.fixture
+def change(superuser):
+    """Change a limit on the server, and take it back afterwards."""
+    with ExitStack() as undo:
+
+        def run(statement, back, *names):
+            undo.callback(superuser.execute, sql.SQL(back).format(*map(sql.Identifier, names)))
+            superuser.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+        yield run
+
+
+def findings():
+    return live_checks.server_findings(None, databases=["default"])
+
+
+def ids():
+    return [finding.id for finding in findings()]
+
+
+def test_nothing_is_found_and_no_connection_is_left_when_all_is_right():
+    connection.close()
+
+    assert ids() == []
+    assert connection.connection is None
+
+
+def test_nobody_is_asked_where_no_databases_are_passed(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"host": "/nonexistent"})
+    connection.close()
+
+    assert live_checks.server_findings(None) == []
+
+
+def test_E001_the_databases_own_limit_is_named_beside_the_declared_one(change):
+    change(
+        "ALTER DATABASE {} CONNECTION LIMIT 60",
+        "ALTER DATABASE {} CONNECTION LIMIT -1",
+        connection.settings_dict["NAME"],
+    )
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.E001"
+    assert "the database's CONNECTION LIMIT 60" in problem.msg
+    assert "= 63; usable are 43" in problem.msg
+
+
+def test_E001_the_servers_own_max_connections_wins_over_the_declared(settings):
+    settings.CONNECTION_BUDGET = budget(DB_MAX_CONNECTIONS="400", WEB_THREADS="8")
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.E001"
+    assert "the server's max_connections 100 − 3 reserved" in problem.msg
+
+
+def test_W005_a_declared_limit_above_the_servers_is_told_even_when_the_fleet_fits(settings):
+    settings.CONNECTION_BUDGET = budget(DB_MAX_CONNECTIONS="400")
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.W005"
+    assert "400" in problem.msg
+    assert "100" in problem.msg
+
+
+def test_W003_a_superuser_login_is_warned_about(superuser, monkeypatch):
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "USER", "postgres")
+
+    assert ids() == ["roadmap_project.W003"]
+
+
+def test_E014_a_role_limit_below_what_its_services_need_is_refused(change):
+    user = connection.settings_dict["USER"]
+    change("ALTER ROLE {} CONNECTION LIMIT 61", "ALTER ROLE {} CONNECTION LIMIT -1", user)
+    (problem,) = findings()
+    assert problem.id == "roadmap_project.E014"
+    assert "61 connections" in problem.msg
+    assert "need 62" in problem.msg
+
+    change("ALTER ROLE {} CONNECTION LIMIT 62", "ALTER ROLE {} CONNECTION LIMIT -1", user)
+    assert ids() == []
+
+
+def test_W004_a_service_role_with_another_limit_or_none_is_named(change):
+    for name, limit in roles.planned_limits(budget()).items():
+        change(f"CREATE ROLE {{}} LOGIN CONNECTION LIMIT {limit}", "DROP ROLE {}", f"roadmaps_{name}")
+    assert ids() == []
+
+    change("ALTER ROLE {} CONNECTION LIMIT 3", "SELECT 1 AS {}", "roadmaps_content")
+    change("ALTER ROLE {} CONNECTION LIMIT -1", "SELECT 1 AS {}", "roadmaps_web")
+
+    assert [finding.id for finding in findings()] == ["roadmap_project.W004"] * 2
+    said = " ".join(finding.msg for finding in findings())
+    assert "roadmaps_content has 3" in said
+    assert "roadmaps_web has no limit" in said
+
+
+def test_W007_more_connections_than_declared_are_noticed():
+    with ExitStack() as open_connections:
+        for _ in range(19):
+            open_connections.enter_context(connect(application_name="content:worker"))
+
+        (problem,) = findings()
+
+    assert problem.id == "roadmap_project.W007"
+    assert "content holds 19 connections; declared are 9, while deploying 18" in problem.msg
+
+
+def test_E015_a_server_that_cannot_be_asked_fails_the_check_and_refuses_no_start(monkeypatch):
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"host": "/nonexistent"})
+
+    assert ids() == ["roadmap_project.E015"]
+    assert live_checks.refusals_at_start() == []
+
+
+def test_the_server_is_asked_with_few_queries(django_assert_num_queries):
+    connection.ensure_connection()
+
+    with django_assert_num_queries(2):
+        assert server.ask().max_connections == 100
+
+
+def test_the_roles_of_the_plan_read_and_write_and_are_refused_above_their_limit(superuser, settings):
+    """The SQL is applied twice to a real server; only the service that takes too much is refused."""
+    config = connection.settings_dict
+    text = roles.statements(budget(), owner=config["USER"], database=config["NAME"])
+    superuser.execute(text)
+    superuser.execute(text)
+    try:
+        with ExitStack() as held:
+            for _ in range(17):
+                held.enter_context(connect(user="roadmaps_web"))
+            with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+                connect(user="roadmaps_web")
+            content = held.enter_context(connect(user="roadmaps_content"))
+            content.execute("INSERT INTO roadmaps_providerpause (provider, until, reason) VALUES ('x', now(), '')")
+            assert content.execute("SELECT count(*) FROM roadmaps_step").fetchone() == (0,)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                content.execute("DROP TABLE roadmaps_providerpause")
+            release = held.enter_context(connect(user="roadmaps_release"))
+            release.execute("CREATE TABLE made_by_release (id int)")
+            assert content.execute("SELECT count(*) FROM made_by_release").fetchone() == (0,)
+            release.execute("DROP TABLE made_by_release")
+    finally:
+        superuser.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT -1").format(sql.Identifier(config["USER"])))
+        for name in roles.planned_limits(budget()):
+            role = sql.Identifier(server.ROLE_PREFIX + name)
+            superuser.execute(sql.SQL("DROP OWNED BY {0}").format(role))
+            superuser.execute(sql.SQL("DROP ROLE {0}").format(role))
+
+
+def command(*arguments, **environment):
+    config = connection.settings_dict
+    url = f"postgres://{config['USER']}@:5432/{config['NAME']}?host={config['OPTIONS'].get('host', '')}"
+    return subprocess.run(
+        [sys.executable, "manage.py", "connection_budget", *arguments],
+        env={**os.environ, "DATABASE_URL": url, "DEBUG": "1", **environment},
+        cwd=django_settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_commands_exit_status_is_its_verdict():
+    assert command().returncode == 0
+    assert command("--live").returncode == 0
+    assert command("--set", "WEB_THREADS=40").returncode == 1
+    assert command("--live", DATABASE_URL="postgres://a@:5432/x?host=/nonexistent").returncode == 2
+    assert command("--set", "WEB_THREADS=forty").returncode == 2
+    assert command("--set", "WEB_SHOES=2").returncode == 2
+
+
+def test_the_live_certificate_names_its_source_and_what_is_observed():
+    with connect(application_name="psql"):
+        certificate = json.loads(command("--live", "--json").stdout)
+
+    assert certificate["limit"]["is_live"]
+    assert certificate["limit"]["max_connections"] == 100
+    assert certificate["observed"]["psql"] == 1
+
+
+def test_suggested_lines_are_an_environment_that_passes():
+    lines = dict(line.split("=") for line in command("--suggest", "30").stdout.split())
+
+    assert lines["DB_MAX_CONNECTIONS"] == "30"
+    assert budget(**lines).fits
