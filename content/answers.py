@@ -1,5 +1,6 @@
 """What a model must return for a tutorial, a resource list and a quiz."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 class PieceLimits:
     resources: tuple[int, int] = (5, 10)
     questions: tuple[int, int] = (5, 8)
-    markdown: tuple[int, int] = (600, 120_000)  # characters
+    markdown: tuple[int, int] = (600, 60_000)  # characters
 
 
 MODEL_LIMITS = PieceLimits()
@@ -47,9 +48,23 @@ class TutorialAnswer(Answer):
     @classmethod
     def _is_a_tutorial(cls, markdown: str, info: ValidationInfo) -> str:
         _require(len(markdown.strip()), _limits(info).markdown, "characters")
-        if markdown.count("```") % 2:
+        if has_open_fence(markdown):
             raise ValueError("a code block is opened and not closed")
         return markdown.replace("\x00", "").strip()
+
+
+def has_open_fence(markdown: str) -> bool:
+    """Whether a fenced code block runs to the end: the sign of a text that was cut."""
+    opened = ""
+    for line in markdown.splitlines():
+        fence = re.match(r" {0,3}(`{3,}|~{3,})", line)
+        if not fence:
+            continue
+        if not opened:
+            opened = fence[1]
+        elif fence[1].startswith(opened) and line.strip() == fence[1]:
+            opened = ""
+    return bool(opened)
 
 
 class ResourceAnswer(Answer):

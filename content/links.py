@@ -126,9 +126,7 @@ def fetch_status(url: str, deadline: float, allowed_hosts: frozenset[str] = froz
 def _judged(code: int) -> tuple[str, str]:
     if code in BROKEN:
         return Resource.Status.BROKEN, f"HTTP {code}"
-    if code >= 500 or code in (401, 403, 405, 429):
-        return Resource.Status.UNCHECKED, f"HTTP {code}"
-    return (Resource.Status.OK, f"HTTP {code}") if code < 400 else (Resource.Status.BROKEN, f"HTTP {code}")
+    return (Resource.Status.OK if code < 400 else Resource.Status.UNCHECKED), f"HTTP {code}"
 
 
 class PrivateAddressError(Exception):

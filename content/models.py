@@ -73,7 +73,7 @@ class Resource(models.Model):
         UNCHECKED = "unchecked", "Not checked yet"
         OK = "ok", "Works"
         BROKEN = "broken", "Broken"
-        REFUSED = "refused", "Not fetched: private address"
+        REFUSED = "refused", "Not fetched: not a public address"
 
     resource_list = models.ForeignKey(ResourceList, on_delete=models.CASCADE, related_name="resources")
     position = models.PositiveSmallIntegerField()

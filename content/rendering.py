@@ -55,7 +55,12 @@ ATTRIBUTES = {
     "h2": {"id"},
     "h3": {"id"},
 }
-LONGEST_HIGHLIGHTED = 20_000  # characters; a lexer may be slow on hostile input
+LONGEST_HIGHLIGHTED = 10_000  # characters
+# Lexers that take time in proportion to the text, also to hostile text; others do not, and hold up a whole store.
+HIGHLIGHTED = {
+    *("bash", "c", "cpp", "css", "diff", "go", "html", "ini", "java", "javascript", "js", "json", "kotlin", "output"),
+    *("pycon", "python", "py", "rust", "sh", "sql", "psql", "text", "toml", "ts", "typescript", "yaml"),
+}
 
 
 def concept_urls(roadmap: Roadmap) -> ConceptUrl:
@@ -103,7 +108,7 @@ def _highlighted(code: str, language: str, _attributes: str) -> str:
     """A whole <pre>, as the renderer takes it when it starts with one."""
     css_class = re.sub(r"[^a-z0-9+-]", "", (language or "").lower())[:30]
     body = escape(code)
-    if language and len(code) <= LONGEST_HIGHLIGHTED:
+    if css_class in HIGHLIGHTED and len(code) <= LONGEST_HIGHLIGHTED:
         with suppress(ClassNotFound):
-            body = highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
+            body = highlight(code, get_lexer_by_name(css_class), HtmlFormatter(nowrap=True))
     return f'<pre class="code {css_class}"><code class="language-{css_class}">{body}</code></pre>'

@@ -138,11 +138,12 @@ def cluster_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
 
 def _task_times() -> Iterator[CheckMessage]:
     call_and_store = settings.CALL_DEADLINE + settings.STORE_RETRY_SECONDS
-    needed = settings.DRAIN_SECONDS + call_and_store + STORE_MARGIN
+    # A store that gives up is followed by handing the leases back, which may wait for the database as long.
+    needed = settings.DRAIN_SECONDS + call_and_store + settings.STORE_RETRY_SECONDS + STORE_MARGIN
     if needed >= settings.TASK_TIMEOUT:
         yield Error(
             f"TASK_TIMEOUT={settings.TASK_TIMEOUT} would strike while a worker stores answers: DRAIN_SECONDS "
-            f"{settings.DRAIN_SECONDS} + CALL_DEADLINE {settings.CALL_DEADLINE} + STORE_RETRY_SECONDS "
+            f"{settings.DRAIN_SECONDS} + CALL_DEADLINE {settings.CALL_DEADLINE} + 2 × STORE_RETRY_SECONDS "
             f"{settings.STORE_RETRY_SECONDS} + {STORE_MARGIN} = {needed}.",
             hint=f"Set TASK_TIMEOUT to more than {needed}, or unset it.",
             id="roadmap_project.E003",
@@ -191,6 +192,19 @@ def database_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
             "DATABASE_URL is not set.",
             hint="Set DATABASE_URL=postgres://USER:PASSWORD@HOST:PORT/NAME; `make run` sets one of its own.",
             id="roadmap_project.E007",
+        )
+    ]
+
+
+@register()
+def secret_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.SECRET_KEY_IS_SET:
+        return []
+    return [
+        Error(
+            "SECRET_KEY is not set.",
+            hint="Set it to a long random text, the same for every process: sessions and tasks are signed with it.",
+            id="roadmap_project.E016",
         )
     ]
 

@@ -48,6 +48,7 @@ def _findings() -> Iterator[CheckMessage]:
         yield from _role(declared, found)
         yield from _planned_roles(declared, found)
         yield from _observed(declared)
+        yield from _session_settings()
     finally:
         if not was_open:
             connection.close()
@@ -114,6 +115,24 @@ def _observed(declared: ConnectionBudget) -> Iterator[CheckMessage]:
                 hint="More replicas run than are declared, or other settings: compare the processes' variables.",
                 id="roadmap_project.W007",
             )
+
+
+def _session_settings() -> Iterator[CheckMessage]:
+    """Read back, because behind a pooler they are the role's and nothing is sent at connect."""
+    missing = [name for name in roles.SESSION_SETTINGS if _setting(name) == "0"]
+    if missing:
+        yield CheckWarning(
+            f"The sessions of this role have no {', '.join(missing)}: what is dead or stuck keeps its connection.",
+            hint="Run what `manage.py connection_budget --sql` prints: it sets them on the roles.",
+            id="roadmap_project.W010",
+        )
+
+
+def _setting(name: str) -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting(%s, true)", [name])
+        row: tuple[str | None] = cursor.fetchone()
+        return row[0]
 
 
 def refusals_at_start() -> list[CheckMessage]:

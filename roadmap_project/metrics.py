@@ -63,7 +63,7 @@ def _own(status: pool_status.PoolStatus) -> Iterator[Metric]:
     refusals = CounterMetricFamily(
         "roadmaps_connection_refusals", "Connects that were refused, by who refused.", labels=[*OWN, "refused_by"]
     )
-    for reason in (base.ALLOTMENT, base.ROLE, base.DATABASE, base.SERVER):
+    for reason in (base.ALLOTMENT, base.ROLE, base.DATABASE, base.SERVER, base.POOLER):
         refusals.add_metric([*own, reason], status.refusals.get(reason, 0))
     yield from (most, held, pending, timeouts, waits, refusals)
 

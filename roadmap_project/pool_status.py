@@ -5,7 +5,7 @@ There is no pool here; the words keep their place on /health with this meaning:
 
 pool_size     what this process may hold: a connection per thread that serves requests, else one
 max_overflow  0: nothing may come on top
-checked_out   connections that this process has open
+checked_out   connections that this process has open; one that the server ended counts until its thread notices
 overflow      how far checked_out is above pool_size; the database backend keeps it at 0
 pool_total    pool_size + max_overflow
 waits         connects that had to wait because the server was full, since the process began
@@ -94,4 +94,5 @@ def _advice(budget: ConnectionBudget, service: str) -> dict[str, str]:
         base.DATABASE: "met the database's CONNECTION LIMIT: raise it (ALTER DATABASE … CONNECTION LIMIT).",
         base.SERVER: "met a full server: raise its max_connections, and DB_MAX_CONNECTIONS with it, or close what "
         "nobody declared.",
+        base.POOLER: "met a full PgBouncer: raise its max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
     }

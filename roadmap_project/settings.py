@@ -21,6 +21,7 @@ DEBUG = env.flag("DEBUG")
 # Building static files and checking need a settings module before any secret exists; serving does not start
 # without one (roadmap_project.E010, and Django refuses an empty key where it is used).
 SECRET_KEY = env.text("SECRET_KEY", "only-for-development" if DEBUG else "")
+SECRET_KEY_IS_SET = bool(SECRET_KEY)  # asking for an empty one raises
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if RAILWAY_PUBLIC_DOMAIN := env.text("RAILWAY_PUBLIC_DOMAIN"):
     ALLOWED_HOSTS += [RAILWAY_PUBLIC_DOMAIN, "healthcheck.railway.app"]
@@ -66,7 +67,7 @@ def _database(variable: str) -> dict[str, object]:
         "CONN_MAX_AGE": _conn_max_age(),
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": DB_POOLER == "transaction",
-        "OPTIONS": dict(config.get("OPTIONS") or {}) | options,  # type: ignore[call-overload]
+        "OPTIONS": options | dict(config.get("OPTIONS") or {}),  # type: ignore[call-overload]
     }
 
 
@@ -84,7 +85,7 @@ LEASE_SECONDS = env.whole("LEASE_SECONDS", CALL_DEADLINE + STORE_RETRY_SECONDS +
 
 # Django-Q
 
-TASK_TIMEOUT = env.whole("TASK_TIMEOUT", DRAIN_SECONDS + CALL_DEADLINE + STORE_RETRY_SECONDS + 60)
+TASK_TIMEOUT = env.whole("TASK_TIMEOUT", DRAIN_SECONDS + CALL_DEADLINE + 2 * STORE_RETRY_SECONDS + 60)
 Q_CLUSTER_NAME = env.text("Q_CLUSTER_NAME")
 Q_CLUSTER = cluster_settings.q_cluster(CONNECTION_BUDGET, task_timeout=TASK_TIMEOUT)
 

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from roadmap_project.llm.asking import storable
 from roadmaps import log_lines
 from roadmaps.models import Concept, Feedback, Roadmap, Step
 from roadmaps.models.step import rank_of
@@ -17,6 +18,13 @@ MOST_REQUESTED_ROUNDS = 10
 
 class RefusedError(Exception):
     """A decision that the roadmap's state does not allow, in words for the person."""
+
+
+def _locked(roadmap_id: int) -> Roadmap:
+    roadmap = Roadmap.objects.locked(roadmap_id)
+    if roadmap.deleted_at:
+        raise RefusedError("This roadmap was deleted.")
+    return roadmap
 
 
 def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True) -> None:
@@ -33,7 +41,7 @@ def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True)
 def approve(roadmap_id: int) -> Roadmap:
     """Start writing. A second click finds it done and changes nothing."""
     with transaction.atomic():
-        roadmap = Roadmap.objects.locked(roadmap_id)
+        roadmap = _locked(roadmap_id)
         if roadmap.state == Roadmap.State.IN_REVIEW:
             _write(roadmap)
         elif not roadmap.steps.content().exists():
@@ -55,13 +63,13 @@ def _write(roadmap: Roadmap) -> None:
 
 def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
     """Have the outline changed as the person says. A double click gives one request."""
-    words = text.strip()
+    words = storable(text).strip()
     if not words:
         raise RefusedError("Say in a few words what should change.")
     if len(words) > 4000:
         raise RefusedError(f"Please say it in at most 4,000 characters; these are {len(words):,}.")
     with transaction.atomic():
-        roadmap = Roadmap.objects.locked(roadmap_id)
+        roadmap = _locked(roadmap_id)
         working = roadmap.feedback.filter(state=Feedback.State.WORKING, text=words).last()
         if working:
             return working
@@ -87,7 +95,7 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
 def cancel(roadmap_id: int) -> Roadmap:
     """Stop: nothing that is under way is stored any more, and nothing new begins. What was written stays."""
     with transaction.atomic():
-        roadmap = Roadmap.objects.locked(roadmap_id)
+        roadmap = _locked(roadmap_id)
         if not roadmap.is_final:
             roadmap.steps.all().cancel()
             roadmap.feedback.filter(state=Feedback.State.WORKING).update(
@@ -101,7 +109,7 @@ def cancel(roadmap_id: int) -> Roadmap:
 def retry(roadmap_id: int) -> Roadmap:
     """Take up what failed or was cancelled, and only that."""
     with transaction.atomic():
-        roadmap = Roadmap.objects.locked(roadmap_id)
+        roadmap = _locked(roadmap_id)
         stopped = roadmap.steps.filter(state__in=(Step.State.FAILED, Step.State.CANCELLED))
         if roadmap.is_changing or roadmap.state == Roadmap.State.IN_REVIEW:
             return roadmap
@@ -128,7 +136,7 @@ def _design_again(roadmap: Roadmap) -> None:
 def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
     """Write one piece of a concept again. What is under way already is left alone, so a double click costs nothing."""
     with transaction.atomic():
-        roadmap = Roadmap.objects.locked(concept.roadmap_id)
+        roadmap = _locked(concept.roadmap_id)
         step = roadmap.steps.select_for_update(no_key=True).filter(concept=concept, kind=kind).first()
         if step is None or roadmap.state == Roadmap.State.CANCELLED:
             raise RefusedError("This cannot be written now: the roadmap is not approved, or was cancelled.")
@@ -137,7 +145,7 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         is_rewrite = step.is_rewrite or step.state == Step.State.DONE
         Step.objects.filter(pk=step.pk).start_over()
         step.refresh_from_db()
-        step.wish, step.is_rewrite = wish.strip()[:1000], is_rewrite
+        step.wish, step.is_rewrite = storable(wish).strip()[:1000], is_rewrite
         step.save(update_fields=["wish", "is_rewrite"])
         if not is_rewrite:
             roadmap.move(Roadmap.State.WRITING)

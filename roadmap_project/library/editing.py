@@ -63,10 +63,11 @@ def _without_names(each: Subject, tree: dict[str, Any], sentence: str) -> str:
 
 
 def _intents(each: Subject, tree: dict[str, Any], sentence: str) -> list[dict[str, Any]]:
-    present = {concept["source"]: concept for concept in _concepts(tree)}
+    concepts = _concepts(tree)
+    present = {concept["source"] for concept in concepts}
     asked = LACKING.sub(" ", _without_names(each, tree, sentence))
     if REMOVE.search(asked):
-        found = [concept for concept in present.values() if _is_meant(concept["name"], concept["keywords"], sentence)]
+        found = [concept for concept in concepts if _is_meant(concept["name"], concept["keywords"], sentence)]
         return [_intent("remove", concept["key"], f"Remove {concept['name']}") for concept in found]
     if ADD.search(asked):
         absent = [concept for concept in each.concepts() if f"{each.key}/{concept.key}" not in present]
@@ -96,30 +97,47 @@ def _concepts(tree: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def edit(each: Subject, tree: dict[str, Any], plan_of_edit: dict[str, Any], goal: str) -> dict[str, Any]:
-    """The tree with the plan carried out: curated order kept, every other concept and its key untouched."""
+    """The tree with the plan carried out: curated order kept, every other concept as it was, by hand or not."""
     targets = {
         action: {intent["target"] for intent in plan_of_edit["intents"] if intent["action"] == action}
         for action in ("remove", "add")
     }
-    before = _concepts(tree)
-    kept = {
-        concept["source"].partition("/")[2]: concept for concept in before if concept["key"] not in targets["remove"]
-    }
-    wanted = [concept for concept in each.concepts() if concept.key in kept or concept.key in targets["add"]]
+    kept = [concept for concept in _concepts(tree) if concept["key"] not in targets["remove"]]
+    curated = {concept["source"].partition("/")[2]: concept for concept in kept if concept["source"]}
+    wanted = [concept for concept in each.concepts() if concept.key in curated or concept.key in targets["add"]]
     shaped = planning.stages(each, wanted, goal)
-    _restore_keys(shaped, kept)
+    _restore(shaped, curated)
+    for concept in kept:
+        if not concept["source"]:
+            _module_of(concept, tree, shaped)["concepts"].append(concept)
+    _drop_lost_prerequisites(shaped)
     return {"title": tree["title"], "stages": shaped, "summary": plan_of_edit["summary"]}
 
 
-def _restore_keys(shaped: list[dict[str, Any]], kept: dict[str, dict[str, Any]]) -> None:
-    """Kept concepts get their old keys and words back; added ones a key that nobody had."""
-    concepts = [concept for stage in shaped for module in stage["modules"] for concept in module["concepts"]]
+def _restore(shaped: list[dict[str, Any]], kept: dict[str, dict[str, Any]]) -> None:
+    """Kept concepts are what they were; added ones get a key that nobody had."""
+    concepts = _concepts({"stages": shaped})
     renamed = {}
     for number, concept in enumerate(concepts, start=1):
         old = kept.get(concept["source"].partition("/")[2])
         renamed[concept["key"]] = old["key"] if old else f"c-99-99-{number}"
-        if old:
-            concept.update(name=old["name"], description=old["description"])
     for concept in concepts:
-        concept["key"] = renamed[concept["key"]]
-        concept["prerequisites"] = [renamed[key] for key in concept["prerequisites"]]
+        prerequisites = [renamed[key] for key in concept["prerequisites"]]
+        old = kept.get(concept["source"].partition("/")[2])
+        concept.update(old or {"key": renamed[concept["key"]], "prerequisites": prerequisites})
+
+
+def _module_of(concept: dict[str, Any], tree: dict[str, Any], shaped: list[dict[str, Any]]) -> dict[str, Any]:
+    """Where a concept that no subject has belongs: the module of the same name, else the last one."""
+    name = next(
+        module["name"] for stage in tree["stages"] for module in stage["modules"] if concept in module["concepts"]
+    )
+    modules: list[dict[str, Any]] = [module for stage in shaped for module in stage["modules"]]
+    return next((module for module in modules if module["name"] == name), modules[-1])
+
+
+def _drop_lost_prerequisites(shaped: list[dict[str, Any]]) -> None:
+    earlier: set[str] = set()
+    for concept in _concepts({"stages": shaped}):
+        concept["prerequisites"] = [key for key in concept["prerequisites"] if key in earlier]
+        earlier.add(concept["key"])

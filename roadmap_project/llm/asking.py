@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from pydantic import BaseModel, ValidationError
@@ -31,6 +32,7 @@ class CallRecord:
     input_tokens: int = 0
     output_tokens: int = 0
     error: str = ""
+    key: UUID = field(default_factory=uuid4)  # a call is recorded once, however often its result is stored
 
 
 @dataclass
@@ -182,10 +184,14 @@ def json_object(text: str) -> object:
         raise InvalidAnswerError(f"The answer is not valid JSON: {error}") from error
 
 
-def _storable(value: object) -> object:
+def storable(text: str) -> str:
     """Without what PostgreSQL's text cannot hold: NUL characters and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _storable(value: object) -> object:
     if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+        return storable(value)
     if isinstance(value, list):
         return [_storable(each) for each in value]
     if isinstance(value, dict):

@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+import math
 from typing import Any
 
 import openai
 from django.conf import settings
 
 from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn
+
+LONGEST_RETRY_AFTER = 3600.0
+MOST_TOKENS = 1_000_000_000
 
 # From the strictest way of asking for JSON to the one that every endpoint takes.
 FORMATS = ("json_schema", "json_object", "text")
@@ -47,6 +51,10 @@ class OpenAIProvider:
                 self._format = max(self._format, way + 1)
             except openai.OpenAIError as error:
                 raise _translated(error) from error
+            except (AttributeError, TypeError, ValueError, RecursionError) as error:
+                raise LanguageModelError(
+                    f"the provider's response cannot be read: {error}", permanent=False, outcome="unreadable"
+                ) from error
             except TimeoutError as error:
                 raise LanguageModelError(
                     f"no complete answer within {timeout:g} seconds", permanent=False, outcome="timeout"
@@ -69,11 +77,11 @@ class OpenAIProvider:
             raise LanguageModelError(f"the model refused: {choice.message.refusal}", permanent=True, outcome="refused")
         usage = response.usage
         return Completion(
-            text=choice.message.content or "",
-            model=response.model or model,
+            text=_text(choice.message.content),
+            model=str(response.model or model),
             is_cut=choice.finish_reason == "length",
-            input_tokens=usage.prompt_tokens if usage else 0,
-            output_tokens=usage.completion_tokens if usage else 0,
+            input_tokens=_count(usage.prompt_tokens if usage else 0),
+            output_tokens=_count(usage.completion_tokens if usage else 0),
         )
 
     async def close(self) -> None:
@@ -87,6 +95,17 @@ class OpenAIProvider:
         if self._client is None or self._loop is not loop:
             self._client, self._loop = openai.AsyncOpenAI(**self._arguments), loop  # type: ignore[arg-type]
         return self._client
+
+
+def _text(content: object) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    raise TypeError(f"its text is a {type(content).__name__}")
+
+
+def _count(tokens: object) -> int:
+    """What an endpoint says it used; compatible ones say null, negative numbers and worse."""
+    return min(max(tokens, 0), MOST_TOKENS) if isinstance(tokens, int) else 0
 
 
 def _messages(request: ModelRequest, repair: Turn | None, way: str) -> Any:
@@ -143,6 +162,7 @@ def _translated(error: openai.OpenAIError) -> LanguageModelError:
 def _retry_after(value: str | None) -> float | None:
     """Seconds, an hour at most: a provider's typo must not stop us for a day. The header's date form is not read."""
     try:
-        return min(max(float(value), 0.0), 3600.0) if value else None
+        seconds = float(value) if value else None
     except ValueError:
         return None
+    return None if seconds is None or not math.isfinite(seconds) else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)

@@ -21,12 +21,13 @@ _open: "weakref.WeakSet[DatabaseWrapper]" = weakref.WeakSet()  # weak: a thread 
 
 # Who refused a connection. The server's refusals carry no SQLSTATE; only their text tells them apart, which is English
 # unless the server's lc_messages says otherwise: then nobody waits, and nothing is counted.
-ALLOTMENT, ROLE, DATABASE, SERVER = "allotment", "role", "database", "server"
+ALLOTMENT, ROLE, DATABASE, SERVER, POOLER = "allotment", "role", "database", "server", "pooler"
 REFUSALS = {
     "too many connections for role": ROLE,
     "too many connections for database": DATABASE,
     "remaining connection slots": SERVER,
     "too many clients": SERVER,
+    "no more connections allowed": POOLER,
 }
 RECENT = 600  # seconds after which a wait or refusal no longer says anything about now
 BACK_OFF = (0.05, 0.1, 0.2, 0.4)  # seconds; a refused attempt holds a slot for milliseconds, so not faster

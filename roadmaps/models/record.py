@@ -1,5 +1,7 @@
 """What happened: log lines and model calls."""
 
+import uuid
+
 from django.db import models
 
 
@@ -34,6 +36,7 @@ class ModelCall(models.Model):
 
     roadmap = models.ForeignKey("roadmaps.Roadmap", null=True, on_delete=models.SET_NULL, related_name="model_calls")
     concept = models.ForeignKey("roadmaps.Concept", null=True, on_delete=models.SET_NULL, related_name="model_calls")
+    key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     purpose = models.CharField(max_length=30)
     provider = models.CharField(max_length=40)
     model = models.CharField(max_length=100, blank=True)

@@ -1,6 +1,7 @@
 """How does a worker work a queue off: many calls in flight, one thread that uses the database?"""
 
 import time
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -40,11 +41,14 @@ class _Drain:
         self.next_claim = 0.0
         self.next_beat = 0.0
         self.stops_at: float | None = None
+        self.unbegun: set[UUID | None] = set()  # leases of claimed steps whose call has not begun
+        self.leaves_it_to_others = False
 
     def run(self) -> int:
         try:
             while self._work():
                 pass
+            self._store_what_came()
         finally:
             self._hand_back()
         patiently(self._wake_a_successor)
@@ -62,10 +66,17 @@ class _Drain:
             return self._wait_until_due()
         results = self._wait_for_results()
         if results:
-            store(results)
-            self.stored += len(results)
+            self._store(results)
             self.next_claim = 0.0
         return True
+
+    def _store(self, results: list[Finished]) -> None:
+        try:
+            store(results)
+        except BaseException:
+            self.unbegun |= {finished.step.lease_token for finished in results}  # handed back with the rest
+            raise
+        self.stored += len(results)
 
     def _notice_stop(self) -> None:
         if self.stops_at is None and process.is_stopping():
@@ -73,8 +84,8 @@ class _Drain:
             log.info("drain_stopping", queue=self.queue, in_flight=len(self.calls), grace=settings.STOP_GRACE)
 
     def _beat(self) -> None:
-        """Heartbeat and sweep, with the next claim's connection at hand: none is reopened for them."""
-        if time.monotonic() >= self.next_beat and time.monotonic() >= self.next_claim:
+        """Heartbeat and sweep; with all slots full, the only reason to open a connection before an answer comes."""
+        if time.monotonic() >= self.next_beat:
             self.next_beat = time.monotonic() + BEAT_SECONDS
             patiently(lambda: heartbeats.picked_up(self.queue))
             patiently(lambda: sweeping.sweep_when_due(self.queue))
@@ -90,8 +101,11 @@ class _Drain:
         self.next_claim = time.monotonic() + CLAIM_SECONDS
         if len(steps) == free:
             patiently(lambda: waking.wake_another(self.queue))
+        self.leaves_it_to_others = not steps
+        self.unbegun |= {step.lease_token for step in steps}
         for step in steps:
             self._begin(step)
+            self.unbegun.discard(step.lease_token)
 
     def _begin(self, step: Step) -> None:
         try:
@@ -100,7 +114,7 @@ class _Drain:
             raise
         except Exception as error:
             log.exception("step_prepare_failed", step=step.pk, kind=step.kind)
-            store([Finished(step, error=error)])
+            self._store([Finished(step, error=error)])
         else:
             self.calls.begin(step, request)
 
@@ -118,23 +132,34 @@ class _Drain:
     def _is_called_away(self) -> bool:
         if self.stops_at is not None:
             return time.monotonic() >= self.stops_at
-        return process.is_stopping() or self._may_claim()
+        return process.is_stopping() or self._may_claim() or time.monotonic() >= self.next_beat
 
     def _wait_until_due(self) -> bool:
         """With nothing in flight: wait for a step that becomes due in the drain's time. False when there is none."""
         if self.stops_at is not None:
             return False
         due_in = patiently(lambda: claiming.seconds_until_due(self.queue))
-        if due_in is None or time.monotonic() + due_in >= self.claims_until:
+        if due_in is None or time.monotonic() + due_in >= self.claims_until or self._is_superfluous(due_in):
             return False
-        self.next_claim = time.monotonic() + min(max(due_in, RELEASE_SECONDS), CLAIM_SECONDS)
+        # An empty claim of due rows (the cap is reached) set the next one already: not sooner.
+        wanted = max(self.next_claim, time.monotonic() + min(max(due_in, RELEASE_SECONDS), CLAIM_SECONDS))
+        self.next_claim = min(wanted, self.claims_until)
         with connection_released():
-            while not self._is_called_away():
+            while not self._is_called_away() and time.monotonic() < self.next_claim:
                 time.sleep(min(LISTEN_SECONDS, max(0.01, self.next_claim - time.monotonic())))
         return True
 
+    def _is_superfluous(self, due_in: float) -> bool:
+        """On the logs queue: the other workers hold what is due, and this one must be free for log lines."""
+        return self.queue == "logs" and due_in == 0 and self.leaves_it_to_others
+
+    def _store_what_came(self) -> None:
+        """At the end of a stop's grace: what has answered is stored, not bought again."""
+        while results := self.calls.wait(0):
+            self._store(results)
+
     def _hand_back(self) -> None:
-        given_up = self.calls.give_up()
+        given_up = [*self.calls.give_up(), *self.unbegun]
         if given_up:
             handed = patiently(lambda: Step.objects.filter(lease_token__in=given_up).hand_back())
             log.info("steps_handed_back", queue=self.queue, count=handed)
@@ -142,5 +167,5 @@ class _Drain:
     def _wake_a_successor(self) -> None:
         with transaction.atomic():
             due_in = claiming.seconds_until_due(self.queue)
-            if due_in is not None and due_in < 1:
+            if due_in is not None and due_in < 1 and not self._is_superfluous(due_in):
                 waking.wake_another(self.queue)

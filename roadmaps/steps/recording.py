@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from roadmap_project.connections import LOST_CONNECTION
-from roadmap_project.llm.asking import CallRecord
+from roadmap_project.llm.asking import CallRecord, storable
 from roadmaps.models import LogEntry, ModelCall, Step
 
 log = structlog.get_logger(__name__)
@@ -71,16 +71,17 @@ def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:
         ModelCall(
             roadmap_id=step.roadmap_id,
             concept_id=step.concept_id,
+            key=call.key,
             purpose=call.purpose,
             provider=call.provider,
-            model=call.model[:100],
+            model=storable(call.model)[:100],
             outcome=call.outcome[:20],
             input_tokens=call.input_tokens,
             output_tokens=call.output_tokens,
             cost=cost_of(call),
             latency=call.latency,
             attempt=number,
-            error=call.error.replace("\x00", ""),
+            error=storable(call.error),
         )
         for number, call in enumerate(calls, start=1)
     ]

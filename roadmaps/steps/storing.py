@@ -1,5 +1,6 @@
 """What becomes of finished calls: results, failures, and what follows from them, in one transaction."""
 
+import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +13,7 @@ from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 from roadmap_project.connections import LOST_CONNECTION
-from roadmap_project.llm.asking import AskingFailedError
+from roadmap_project.llm.asking import AskingFailedError, storable
 from roadmaps import finishing
 from roadmaps.models import LogEntry, ModelCall, ProviderPause, Roadmap, Step
 from roadmaps.steps import kinds, recording
@@ -60,13 +61,10 @@ def _store(results: list[Finished]) -> None:
         logs = []
         for finished in results:
             step = steps.get(finished.step.pk)
-            if step is None or step.lease_token is None or step.lease_token != finished.step.lease_token:
-                log.warning("result_refused", step=finished.step.pk, reason="the step was cancelled or claimed again")
-                _save_calls(finished, step)
+            if step is None:
                 continue
             step.roadmap = roadmaps[step.roadmap_id]
             logs.append(_store_one(step, finished))
-            _save_calls(finished, step)
         recording.save_lines(logs)
         for roadmap in roadmaps.values():
             finishing.settle(roadmap)
@@ -83,35 +81,43 @@ def _locked_steps(ids: set[int]) -> dict[int, Step]:
 
 
 def _store_one(step: Step, finished: Finished) -> StepLog:
+    """In a savepoint: whatever is wrong with one result, the others' transaction goes on."""
     lines = StepLog(step)
-    step.attempts += 1
-    if finished.answer is None:
-        _store_failure(step, finished.error, lines)
-        return lines
     try:
         with transaction.atomic():
-            kinds.definition(step.kind).store(step, finished.answer, lines)
-            end(step, Step.State.DONE)
-        lines.line("step_done", step.get_kind_display(), seconds=_seconds(step), attempts=step.attempts)
+            _save_calls(finished, step)  # also those of a refused result: they were paid for
+            if step.lease_token is None or step.lease_token != finished.step.lease_token:
+                log.warning("result_refused", step=step.pk, reason="the step was cancelled or claimed again")
+            elif finished.answer is None:
+                step.attempts += 1
+                _store_failure(step, finished.error, lines)
+            else:
+                step.attempts += 1
+                kinds.definition(step.kind).store(step, finished.answer, lines)
+                end(step, Step.State.DONE)
+                lines.line("step_done", step.get_kind_display(), seconds=_seconds(step), attempts=step.attempts)
     except LOST_CONNECTION:
         raise
     except Exception as error:
         log.exception("step_store_failed", step=step.pk, kind=step.kind)
         lines.lines.clear()
-        fail(step, f"the result could not be saved: {error}", lines)
+        with transaction.atomic():
+            fail(step, f"the result could not be saved: {error}", lines)
     return lines
 
 
 def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
     permanent = error.permanent if isinstance(error, AskingFailedError) else True
     retry_after = error.retry_after if isinstance(error, AskingFailedError) else None
-    reason = str(error) or type(error).__name__
+    reason = storable(str(error)) or type(error).__name__
     if retry_after is not None:
         _pause(retry_after, reason)
     if permanent or step.attempts >= Step.MOST_ATTEMPTS:
         fail(step, reason, lines)
     else:
-        put_back(step, reason, retry_after if retry_after is not None else BACK_OFF_SECONDS[step.attempts - 1], lines)
+        # Apart, so that they do not all come back in the same instant.
+        wait = max(retry_after or 0.0, BACK_OFF_SECONDS[step.attempts - 1]) * random.uniform(1, 1.25)
+        put_back(step, reason, wait, lines)
 
 
 def _pause(seconds: float, reason: str) -> None:
@@ -140,7 +146,7 @@ def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:
 
 def fail(step: Step, reason: str, lines: StepLog) -> None:
     """Failed for good, until a person retries. A rewrite that fails leaves the earlier version standing and done."""
-    end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED, error=reason.replace("\x00", "")[:2000])
+    end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED, error=storable(reason)[:2000])
     lines.line("step_failed", step.last_error, level=LogEntry.Level.ERROR, attempts=step.attempts, losses=step.losses)
     kinds.definition(step.kind).fail(step, step.last_error, lines)
 
@@ -162,12 +168,10 @@ def end(step: Step, state: str, *, error: str = "") -> None:
     )
 
 
-def _save_calls(finished: Finished, step: Step | None) -> None:
-    """Also those of a refused result: they were paid for."""
-    if step is None:
-        return
+def _save_calls(finished: Finished, step: Step) -> None:
+    """Once each, however often a result is stored."""
     calls = finished.answer.calls if finished.answer else getattr(finished.error, "calls", [])
-    ModelCall.objects.bulk_create(recording.model_calls(step, calls))
+    ModelCall.objects.bulk_create(recording.model_calls(step, calls), ignore_conflicts=True)
 
 
 def _seconds(step: Step) -> float | None:

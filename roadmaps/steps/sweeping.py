@@ -27,19 +27,26 @@ def sweep(queue: str) -> None:
     After an outage nobody's lease is taken for STORE_RETRY_SECONDS: workers with an answer in hand are still trying
     to store it.
     """
-    was_away = not QueueHeartbeat.objects.filter(queue=queue, swept_at__gt=Now() - OUTAGE).exists()
-    heartbeats.swept(queue)
-    beat = QueueHeartbeat.objects.filter(queue=queue)
-    if was_away:
-        log.info("sweep_after_pause", queue=queue)
-        beat.update(takes_leases_from=Now() + timedelta(seconds=settings.STORE_RETRY_SECONDS))
-    elif beat.exclude(takes_leases_from__gt=Now()).exists():
+    if _begin(queue):
         _release_expired(queue)
     if queue == "content":
         _settle()
     due_in = claiming.seconds_until_due(queue)
     if due_in is not None and due_in < 60:
         waking.wake(queue)
+
+
+def _begin(queue: str) -> bool:
+    """Note the sweep; False while leases must be left alone. One transaction, so that two sweeps cannot disagree."""
+    with transaction.atomic():
+        QueueHeartbeat.objects.get_or_create(queue=queue)
+        beat = QueueHeartbeat.objects.select_for_update().filter(queue=queue)
+        was_away = not beat.filter(swept_at__gt=Now() - OUTAGE).exists()
+        heartbeats.swept(queue)
+        if was_away:
+            log.info("sweep_after_pause", queue=queue)
+            beat.update(takes_leases_from=Now() + timedelta(seconds=settings.STORE_RETRY_SECONDS))
+        return not was_away and beat.exclude(takes_leases_from__gt=Now()).exists()
 
 
 def sweep_when_due(queue: str) -> None:

@@ -36,10 +36,10 @@ def defaults(settings, monkeypatch):
     monkeypatch.setitem(django_settings.DATABASES["default"], "NAME", "roadmaps")
     monkeypatch.setitem(django_settings.DATABASES["default"], "CONN_MAX_AGE", None)
     settings.CONNECTION_BUDGET = budget()
-    settings.Q_CLUSTER = cluster_settings.q_cluster(budget(), task_timeout=405)
+    settings.Q_CLUSTER = cluster_settings.q_cluster(budget(), task_timeout=451)
     settings.Q_CLUSTER_NAME = ""
     settings.CALL_DEADLINE, settings.DRAIN_SECONDS, settings.STORE_RETRY_SECONDS = 180, 120, 45
-    settings.LEASE_SECONDS, settings.TASK_TIMEOUT = 240, 405
+    settings.LEASE_SECONDS, settings.TASK_TIMEOUT = 240, 451
     settings.PREDECESSOR_VARIABLES = {"DB_POOL_SIZE": "", "DB_MAX_OVERFLOW": ""}
     settings.LLM_PROVIDER, settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "library", "", ""
     settings.LLM_TIMEOUT, settings.GUNICORN_CMD_ARGS, settings.CONNECTION_BUDGET_BYPASS = 90, "", False
@@ -134,15 +134,15 @@ def test_E002_is_silent_about_known_clusters_and_none(settings, name):
 
 
 def test_E003_a_timeout_that_strikes_inside_a_store_is_refused_to_the_second(settings):
-    settings.TASK_TIMEOUT = 376
+    settings.TASK_TIMEOUT = 421
     assert found(checks.cluster_times) == []
 
-    settings.TASK_TIMEOUT = 375
+    settings.TASK_TIMEOUT = 420
 
     [problem] = checks.cluster_times(None)
     assert problem.id == "roadmap_project.E003"
-    assert "120 + CALL_DEADLINE 180 + STORE_RETRY_SECONDS 45 + 30 = 375" in problem.msg
-    assert "more than 375" in problem.hint
+    assert "120 + CALL_DEADLINE 180 + 2 × STORE_RETRY_SECONDS 45 + 30 = 420" in problem.msg
+    assert "more than 420" in problem.hint
 
 
 def test_E004_a_lease_that_ends_before_its_call_is_refused_to_the_second(settings):
@@ -158,25 +158,25 @@ def test_E004_a_lease_that_ends_before_its_call_is_refused_to_the_second(setting
 
 
 def test_E005_a_retry_while_a_task_may_still_run_is_refused_for_each_cluster(settings):
-    settings.Q_CLUSTER = q_cluster(retry=810)
+    settings.Q_CLUSTER = q_cluster(retry=902)
 
     problems = checks.cluster_times(None)
 
     assert [problem.id for problem in problems] == ["roadmap_project.E005"] * 3
     assert "logs cluster" in problems[0].msg
-    assert "more than 810" in problems[0].msg
-    settings.Q_CLUSTER = q_cluster(retry=811)
+    assert "more than 902" in problems[0].msg
+    settings.Q_CLUSTER = q_cluster(retry=903)
     assert found(checks.cluster_times) == []
 
 
 def test_E005_counts_the_prefetch_a_small_cluster_waits_longer(settings):
     clusters = {"logs": {"workers": 4}, "content": {"workers": 1}, "workflow": {"workers": 4}}
-    settings.Q_CLUSTER = q_cluster(retry=1215, ALT_CLUSTERS=clusters)
+    settings.Q_CLUSTER = q_cluster(retry=1353, ALT_CLUSTERS=clusters)
 
     [problem] = checks.cluster_times(None)
 
     assert "content cluster" in problem.msg
-    assert "more than 1215" in problem.msg
+    assert "more than 1353" in problem.msg
 
 
 @pytest.mark.parametrize("guard_cycle", [0.3, 0.7, 0.1, 5])
@@ -272,6 +272,12 @@ def test_E011_is_silent_about_other_arguments(settings):
     settings.GUNICORN_CMD_ARGS = "--access-logfile - --keep-alive 5 --worker-tmp-dir /dev/shm"
 
     assert found(checks.gunicorn_arguments) == []
+
+
+def test_E016_G4_no_process_starts_without_a_secret_key(settings):
+    settings.SECRET_KEY_IS_SET = False
+
+    assert found(checks.secret_key) == ["roadmap_project.E016"]
 
 
 @pytest.mark.parametrize("changes", [{"max_attempts": 0}, {"ack_failures": False}])

@@ -132,6 +132,7 @@ def test_what_is_no_refusal_is_not_waited_for(become):
         ('FATAL:  too many connections for database "roadmaps"', "database"),
         ("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute", "server"),
         ("FATAL:  sorry, too many clients already", "server"),
+        ("FATAL:  no more connections allowed (max_client_conn)", "pooler"),
         ("connection refused", ""),
     ],
 )
@@ -188,6 +189,7 @@ def test_refusals_by_the_own_allotment_become_a_finding_when_they_recur(become):
         ("web", base.SERVER, "DB_MAX_CONNECTIONS"),
         ("logs", base.SERVER, "DB_MAX_CONNECTIONS"),
         ("web", base.DATABASE, "CONNECTION LIMIT"),
+        ("web", base.POOLER, "DB_POOLER_MAX_CLIENT_CONN"),
     ],
 )
 def test_a_finding_names_what_to_raise(service, reason, variable):

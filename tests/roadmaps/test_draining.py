@@ -1,5 +1,6 @@
 """The engine: claims, calls without a connection, stores, failures, leases."""
 
+import dataclasses
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,8 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection, connections, transaction
+from django.conf import settings as settings_module
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -594,3 +596,140 @@ def test_two_stores_on_one_roadmap_at_once_both_count(writing):
 
     writing.refresh_from_db()
     assert writing.state == Roadmap.State.READY
+
+
+@pytest.mark.parametrize("decision", ["approve", "cancel", "retry", "store", "regenerate"])
+def test_decisions_and_stores_wait_for_the_roadmaps_lock(writing, decision):
+    """Two of them on one roadmap never look at the same state at the same time."""
+    step = claiming.claim("content", 1)[0]
+    finished = Finished(step, answer=_answer_of(step))
+    decisions = {
+        "approve": lambda: deciding.approve(writing.pk),
+        "cancel": lambda: deciding.cancel(writing.pk),
+        "retry": lambda: deciding.retry(writing.pk),
+        "store": lambda: storing.store([finished]),
+        "regenerate": lambda: deciding.regenerate(step.concept, step.kind),
+    }
+
+    with transaction.atomic():
+        Roadmap.objects.locked(writing.pk)
+        other = in_thread(decisions[decision])
+        with pytest.raises(TimeoutError):
+            other.result(0.7)
+
+    other.result(10)
+
+
+def test_a_claim_passes_over_what_another_worker_is_taking(writing):
+    first = Step.objects.waiting().order_by("rank", "pk").first()
+
+    with transaction.atomic():
+        Step.objects.select_for_update().get(pk=first.pk)
+        claimed = in_thread(claiming.claim, "content", 3).result(5)
+
+    assert len(claimed) == 3
+    assert first.pk not in {step.pk for step in claimed}
+
+
+def test_a_drain_ends_when_due_rows_may_not_be_claimed(writing, settings):
+    settings.LLM_MAX_IN_FLIGHT, settings.DRAIN_SECONDS = 1, 2
+    claiming.claim("content", 1)
+    began = time.monotonic()
+
+    assert draining.drain("content") == 0
+
+    assert 1 < time.monotonic() - began < 8
+
+
+def test_the_last_free_worker_of_the_logs_cluster_leaves_the_rest_to_the_others(writing, settings, monkeypatch):
+    concepts = list(writing.concepts.all())
+    Step.objects.bulk_create(
+        Step(roadmap=writing, concept=each, kind=Step.Kind.LINKS, queue="logs", rank=rank_of(0)) for each in concepts
+    )
+    for number in range(settings.CONNECTION_BUDGET.service("logs").processes - 1):
+        monkeypatch.setattr(claiming, "_worker", lambda number=number: f"host:{number}")
+        claiming.claim("logs", 1)
+    monkeypatch.setattr(claiming, "_worker", lambda: "host:last")
+    OrmQ.objects.all().delete()
+    QueueHeartbeat.objects.update_or_create(queue="logs", defaults={"swept_at": timezone.now()})
+    began = time.monotonic()
+
+    assert draining.drain("logs") == 0
+
+    assert time.monotonic() - began < 2
+    assert not OrmQ.objects.filter(key="logs").exists()
+
+
+def test_one_odd_call_record_does_not_take_the_other_results_along(writing):
+    steps = claiming.claim("content", 3)
+    finished = [Finished(step, answer=_answer_of(step)) for step in steps]
+    odd = finished[1].answer.calls[0]
+    finished[1].answer.calls[0] = dataclasses.replace(odd, input_tokens=None, model="m\x00")
+
+    storing.store(finished)
+
+    states = {step.pk: step.state for step in Step.objects.filter(pk__in=[step.pk for step in steps])}
+    assert [states[step.pk] for step in steps] == ["done", "failed", "done"]
+
+
+def test_a_short_retry_after_does_not_use_all_attempts_up_at_once(writing):
+    (step,) = claiming.claim("content", 1)
+
+    storing.store([Finished(step, error=AskingFailedError("slow down", permanent=False, calls=[], retry_after=1))])
+
+    step.refresh_from_db()
+    assert step.not_before > timezone.now() + timedelta(seconds=10)
+
+
+def test_a_result_stored_twice_pays_once(writing):
+    (step,) = claiming.claim("content", 1)
+    answer = _answer_of(step)
+    before = ModelCall.objects.count()
+
+    storing.store([Finished(step, answer=answer)])
+    storing.store([Finished(step, answer=answer)])
+
+    assert ModelCall.objects.count() == before + 1
+
+
+def test_D11_without_grace_what_has_answered_is_stored(writing, stub, settings, stop_event, monkeypatch):
+    settings.STOP_GRACE = 0
+
+    def wait_until_all_have_answered(drain):
+        time.sleep(1.5)
+        stop_event.set()
+        return []
+
+    monkeypatch.setattr(draining._Drain, "_wait_for_results", wait_until_all_have_answered)
+
+    stored = draining.drain("content")
+
+    assert stored == settings_in_flight("content")
+    assert not writing.steps.filter(state="running").exists()
+
+
+def test_steps_that_were_claimed_and_not_begun_are_handed_back(writing, monkeypatch):
+    definition = kinds.definition("tutorial")
+
+    def lose_the_database(step):
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(
+        kinds, "definition", lambda kind: kinds.StepKind(lose_the_database, definition.store, definition.fail)
+    )
+    monkeypatch.setattr(settings_module, "STORE_RETRY_SECONDS", 1)
+
+    with pytest.raises(OperationalError):
+        draining.drain("content")
+
+    assert not Step.objects.filter(state="running").exists()
+    assert set(writing.steps.content().values_list("losses", flat=True)) == {0}
+
+
+def test_a_deleted_roadmap_is_not_taken_up_again(writing):
+    deciding.delete(writing.pk)
+
+    with pytest.raises(deciding.RefusedError, match="deleted"):
+        deciding.retry(writing.pk)
+
+    assert not Step.objects.active().exists()

@@ -91,6 +91,7 @@ def test_D3_no_child_outlives_the_parent_or_the_sentinel(fleet, which):
     wait_until(lambda: len(descendants(parent)) >= 9, seconds=30, fleet=fleet)
     family = descendants(parent)
     sentinel = next(pid for pid in family if len(descendants(pid)) >= 8)
+    assert os.getpgid(sentinel) == sentinel != os.getpgid(parent)  # a group-wide SIGTERM reaches the parent alone
 
     os.kill(parent if which == "parent" else sentinel, signal.SIGKILL)
 

@@ -1,0 +1,314 @@
+"""Where connections were lost before: each way counted on the server, with the real processes."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from psycopg import sql
+
+from content.models import Tutorial
+from roadmap_project.counting import Peak, observed
+from roadmap_project.fleet import ROOT, Fleet
+from roadmap_project.postgresql import base, roles
+from roadmap_project.postgresql.server import ROLE_PREFIX
+from roadmaps import deciding, starting
+from roadmaps.models import Roadmap, Step
+from roadmaps.steps import draining
+from tests.system.conftest import database_url, wait_until
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
+
+FINAL = {Roadmap.State.READY, Roadmap.State.PARTLY_READY, Roadmap.State.FAILED}
+
+
+def person():
+    return get_user_model().objects.get_or_create(username="ada")[0]
+
+
+def start_roadmaps(count):
+    return [
+        starting.start(owner=person(), goal=f"Learn subject {number}", skips_review=True) for number in range(count)
+    ]
+
+
+def states():
+    return set(Roadmap.objects.values_list("state", flat=True))
+
+
+def all_final():
+    return states() <= FINAL
+
+
+def superuser(database=None):
+    config = connection.settings_dict
+    return psycopg.connect(
+        host=config["OPTIONS"].get("host"),
+        port=config["PORT"] or 5432,
+        user="postgres",
+        dbname=database or config["NAME"],
+        autocommit=True,
+    )
+
+
+def said(fleet):
+    return "".join(fleet.tail(name) for name in fleet.processes)
+
+
+def test_A5_when_the_provider_is_down_the_bound_holds_and_every_failure_is_recorded(fleet, model):
+    fleet.start("workflow", "content")
+    start_roadmaps(2)
+    wait_until(lambda: states() == {Roadmap.State.WRITING}, seconds=60, fleet=fleet)
+    model.control("faults", [{"fault": "unauthorized"}])
+    peak = Peak()
+
+    wait_until(all_final, seconds=90, fleet=fleet, watch=lambda: peak.sample(settings.CONNECTION_BUDGET))
+
+    assert peak.is_within(settings.CONNECTION_BUDGET), peak.by_service
+    failed = Step.objects.content().filter(state=Step.State.FAILED)
+    assert failed.count() > 30
+    assert all("401" in step.last_error for step in failed)
+
+
+def test_A10_two_releases_side_by_side_stay_within_what_was_declared(fleet, model, tmp_path):
+    (tmp_path / "new").mkdir()
+    budget = settings.CONNECTION_BUDGET
+    fleet.start()
+    newer = Fleet(logs=tmp_path / "new", environment={**fleet.environment})
+    start_roadmaps(2)
+    peak = 0
+
+    def look():
+        nonlocal peak
+        now = observed()
+        for service in budget.services:
+            assert now.get(service.name, 0) <= budget.deploy_overlap * service.total, now
+        peak = max(peak, sum(now.get(service.name, 0) for service in budget.services))
+
+    with newer:
+        wait_until(all_final, seconds=150, fleet=fleet, watch=look)
+
+    assert states() == {Roadmap.State.READY}
+    assert 12 < peak <= budget.deploy
+    assert "too many" not in said(fleet)
+
+
+@pytest.fixture
+def service_roles(transactional_db):
+    """The plan's roles on the server, each limited to one release's peak and one."""
+    budget = settings.CONNECTION_BUDGET
+    config = connection.settings_dict
+    names = list(roles.planned_limits(budget))
+    with superuser() as server:
+        server.execute(roles.statements(budget, owner=config["USER"], database=config["NAME"]))
+        server.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT -1").format(sql.Identifier(config["USER"])))
+        for service in budget.services:
+            role = sql.Identifier(ROLE_PREFIX + service.name)
+            server.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(role, sql.Literal(service.total + 1)))
+        yield server
+        for name in names:
+            role = sql.Identifier(ROLE_PREFIX + name)
+            server.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            server.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def under_role(fleet, name):
+    """Start one service as its own role."""
+    fleet.environment["DEPLOY_OVERLAP"] = "1"
+    fleet.environment["DATABASE_URL"] = database_url().replace(
+        f"//{connection.settings_dict['USER']}:", f"//{ROLE_PREFIX}{name}:"
+    )
+    fleet.start(name)
+
+
+def test_A1_the_whole_fleet_works_under_roles_that_admit_no_connection_more(fleet, service_roles):
+    for name in ("web", "workflow", "content", "logs"):
+        under_role(fleet, name)
+    start_roadmaps(3)
+
+    def look():
+        with urllib.request.urlopen(f"{fleet.url}/health/", timeout=10) as response:
+            assert response.status == 200
+
+    wait_until(all_final, seconds=120, fleet=fleet, watch=look)
+
+    assert states() == {Roadmap.State.READY}
+    assert "too many connections" not in said(fleet)
+
+
+def test_a_service_that_takes_more_than_its_share_is_refused_alone(fleet, service_roles):
+    service_roles.execute("ALTER ROLE roadmaps_logs CONNECTION LIMIT 2")
+    for name in ("workflow", "content"):
+        under_role(fleet, name)
+    start_roadmaps(1)
+    under_role(fleet, "logs")
+    refused = fleet.processes.pop("logs")
+
+    assert refused.wait(30) != 0
+    assert "roadmap_project.E014" in fleet.tail("logs")
+
+    wait_until(all_final, seconds=90, fleet=fleet)
+
+    assert states() == {Roadmap.State.READY}
+
+
+def test_A7_a_thousand_steps_through_one_worker_leave_it_as_it_was(reviewed, stub, monkeypatch):
+    monkeypatch.setattr(settings, "DRAIN_SECONDS", 300)
+    deciding.approve(reviewed.pk)
+    draining.drain("content")
+    before = facts_of_this_process()
+    done = 0
+
+    while done < 1000:
+        Step.objects.content().update(is_rewrite=True)
+        Step.objects.content().start_over()
+        done += draining.drain("content")
+
+    after = facts_of_this_process()
+    assert after["connections"] <= 1
+    assert after["threads"] == before["threads"]
+    assert after["files"] <= before["files"] + 2
+    assert after["memory"] < before["memory"] * 1.25
+    assert Tutorial.objects.current().count() == reviewed.concepts.count()
+
+
+def facts_of_this_process():
+    return {
+        "connections": base.open_connections(),
+        "threads": threading.active_count(),
+        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+
+
+def test_A9_the_connection_of_a_process_killed_in_a_query_is_gone_within_two_seconds(fleet):
+    query = "from django.db import connection; connection.cursor().execute('SELECT pg_sleep(25)')"
+    running = subprocess.Popen([sys.executable, "manage.py", "shell", "-c", query], env=fleet.environment, cwd=ROOT)
+    wait_until(lambda: observed().get("other", 0) >= 2, seconds=20, fleet=fleet)
+
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+
+    wait_until(lambda: observed().get("other", 0) == 1, seconds=2.5, fleet=fleet)
+
+
+def test_A12_fifty_tabs_on_one_roadmap_are_bounded_by_the_webs_threads(fleet, model):
+    fleet.start("web")
+    roadmap = starting.start(owner=person(), goal="Learn to wait")  # nobody designs it: every tab keeps asking
+    browser = Client()
+    browser.force_login(person())
+    cookie = f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+    address = f"{fleet.url}/roadmaps/{roadmap.slug}/progress/"
+    peak, answers = Peak(), []
+
+    def tab():
+        etag = ""
+        for _ in range(15):
+            request = urllib.request.Request(
+                address, headers={"Cookie": cookie, "HX-Request": "true", "If-None-Match": etag}
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    etag = response.headers["ETag"]
+                    answers.append(response.status)
+            except urllib.error.HTTPError as error:
+                answers.append(error.code)
+
+    with ThreadPoolExecutor(50) as tabs:
+        waiting = [tabs.submit(tab) for _ in range(50)]
+        while not all(each.done() for each in waiting):
+            peak.sample(settings.CONNECTION_BUDGET)
+            time.sleep(0.01)
+
+    assert set(answers) == {200, 304}
+    assert answers.count(304) >= 0.8 * len(answers) == 0.8 * 750
+    assert 1 <= peak.by_service["web"] <= settings.CONNECTION_BUDGET.service("web").total
+
+
+@pytest.mark.parametrize(
+    ("command", "environment"),
+    [
+        (["-m", "gunicorn", "--config", "roadmap_project/gunicorn_conf.py", "roadmap_project.wsgi"], {}),
+        (["manage.py", "qcluster"], {"Q_CLUSTER_NAME": "content"}),
+        (["manage.py", "migrate"], {}),
+        (["manage.py", "check", "--database", "default"], {}),
+    ],
+)
+def test_a_servers_limit_below_the_declared_one_is_refused_at_every_door_that_asks(fleet, command, environment):
+    name = sql.Identifier(connection.settings_dict["NAME"])
+    with superuser() as server:
+        server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 40").format(name))
+        try:
+            done = subprocess.run(
+                [sys.executable, *command],
+                env={**fleet.environment, **environment},
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        finally:
+            server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(name))
+
+    assert done.returncode != 0
+    assert "roadmap_project.E001" in done.stderr
+    assert "the database's CONNECTION LIMIT 40" in done.stderr
+    assert "2 × 31 + 1 = 63" in done.stderr
+
+
+def test_processes_start_and_wait_for_a_server_that_is_not_there(fleet):
+    hidden = Path(tempfile.mkdtemp(dir="/tmp")) / "socket"  # a socket's path must be short
+    fleet.environment["DATABASE_URL"] = f"postgres://roadmaps@:5432/{connection.settings_dict['NAME']}?host={hidden}"
+    fleet.start("web", "workflow", "content")
+    start_roadmaps(1)
+    time.sleep(2)
+    fleet.require_running()
+
+    hidden.symlink_to(connection.settings_dict["OPTIONS"]["host"])
+
+    wait_until(all_final, seconds=120, fleet=fleet)
+    assert states() == {Roadmap.State.READY}
+    assert "database_unreachable_at_start" in (fleet.logs / "content.log").read_text()
+    hidden.unlink()
+    hidden.parent.rmdir()
+
+
+def test_a_fleet_suggested_for_twenty_connections_runs_on_them(fleet, model):
+    suggested = subprocess.run(
+        [sys.executable, "manage.py", "connection_budget", "--suggest", "20"],
+        env=fleet.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    fleet.environment.update(line.split("=") for line in suggested.split())
+    name = sql.Identifier(connection.settings_dict["NAME"])
+    connection.close()
+    with superuser("postgres") as server:
+        # What a server with max_connections 20 leaves to ordinary roles.
+        server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 17").format(name))
+        try:
+            fleet.start()
+            start_roadmaps(1)
+            wait_until(all_final, seconds=120, fleet=fleet)
+        finally:
+            server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(name))
+
+    assert states() == {Roadmap.State.READY}
+    assert "too many connections" not in said(fleet)

@@ -1,0 +1,150 @@
+"""The fleet behind PgBouncer in transaction mode, for real."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+
+from roadmap_project.counting import observed
+from roadmap_project.fleet import ROOT
+from roadmaps import starting
+from roadmaps.models import Roadmap
+from tests.system.conftest import database_url, wait_until
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+POOL = 8
+PORT = 6432
+CONFIGURATION = """
+[databases]
+{database} = host={server} port={port} dbname={database}
+[pgbouncer]
+listen_addr =
+listen_port = {listen}
+unix_socket_dir = {directory}
+unix_socket_mode = 0777
+auth_type = any
+pool_mode = transaction
+max_client_conn = 100
+default_pool_size = {pool}
+max_db_connections = {pool}
+pidfile = {directory}/pid
+logfile = {directory}/log
+"""
+
+
+@pytest.fixture
+def pooler(fleet):
+    """Started as an account that may enter the server's socket directory; PgBouncer refuses root."""
+    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
+    if not Path(program).exists():
+        pytest.fail("no pgbouncer: .ci/run installs it")
+    config = connection.settings_dict
+    directory = Path(tempfile.mkdtemp(prefix="bouncer-", dir="/tmp"))
+    file = directory / "ini"
+    server = Path(config["OPTIONS"]["host"])
+    file.write_text(
+        CONFIGURATION.format(
+            database=config["NAME"],
+            server=server,
+            port=config["PORT"] or 5432,
+            listen=PORT,
+            directory=directory,
+            pool=POOL,
+        )
+        .replace("[pgbouncer]", "[pgbouncer]\nauth_file =\n")
+        .replace("dbname=" + config["NAME"], f"dbname={config['NAME']} user={config['USER']}")
+    )
+    account = {}
+    if os.geteuid() == 0:
+        owner = pwd.getpwuid(server.stat().st_uid)
+        for path in (directory, file):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        account = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+    running = subprocess.Popen([program, "-q", str(file)], **account, cwd=directory)
+    until = time.monotonic() + 10
+    while not (directory / f".s.PGSQL.{PORT}").exists():
+        assert running.poll() is None, (directory / "log").read_text()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    yield f"postgres://{config['USER']}@:{PORT}/{config['NAME']}?host={directory}"
+    fleet.stop()
+    running.terminate()
+    running.wait(10)
+    shutil.rmtree(directory)
+
+
+def through(fleet, pooler, **environment):
+    fleet.environment.update(
+        DATABASE_URL=pooler,
+        DATABASE_DIRECT_URL=database_url(),
+        DB_POOLER="transaction",
+        DB_POOLER_MAX_CLIENT_CONN="100",
+        DB_POOLER_MAX_DB_CONNECTIONS=str(POOL),
+        **environment,
+    )
+
+
+def check(fleet, *arguments):
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        env=fleet.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_A16_everything_works_through_pgbouncer_over_a_few_connections(fleet, pooler):
+    through(fleet, pooler)
+    fleet.release()  # directly
+    fleet.start()
+    owner = get_user_model().objects.create_user("ada")
+    for number in range(2):
+        starting.start(owner=owner, goal=f"Learn subject {number}", skips_review=True)
+    most = 0
+
+    def look():
+        nonlocal most
+        most = max(most, sum(observed().get(name, 0) for name in ("web", "logs", "content", "workflow")))
+
+    wait_until(
+        lambda: set(Roadmap.objects.values_list("state", flat=True)) == {Roadmap.State.READY},
+        seconds=120,
+        fleet=fleet,
+        watch=look,
+    )
+
+    assert 1 <= most <= POOL
+    with psycopg.connect(
+        pooler, dbname="pgbouncer", user="pgbouncer", autocommit=True, prepare_threshold=None
+    ) as admin:
+        clients = admin.execute("SHOW CLIENTS").fetchall()
+    assert len(clients) > POOL  # far more of ours than of the server's
+
+
+def test_the_inequality_behind_a_pooler_is_checked_and_refused_in_its_own_words(fleet, pooler):
+    through(fleet, pooler)
+    assert check(fleet, "check", "--database", "default").returncode == 0
+
+    fleet.environment["DB_POOLER_MAX_CLIENT_CONN"] = "40"
+    refused = check(fleet, "check")
+
+    assert refused.returncode == 1
+    assert "clients of the pooler, deploying 62 of 40" in refused.stderr
+
+
+def test_a_poolers_address_without_its_setting_is_noticed(fleet, pooler):
+    fleet.environment["DATABASE_URL"] = pooler
+
+    assert "roadmap_project.W006" in check(fleet, "check").stderr
