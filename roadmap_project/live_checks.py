@@ -3,6 +3,7 @@
 Asked wherever databases are passed, and by whoever starts processes.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -133,6 +134,21 @@ def _setting(name: str) -> str | None:
         cursor.execute("SELECT current_setting(%s, true)", [name])
         row: tuple[str | None] = cursor.fetchone()
         return row[0]
+
+
+def wait_for_server() -> None:
+    """Return once the server takes a connection; without one Django-Q's sentinel ends at its start."""
+    wait = 0.5
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            log.warning("waiting_for_database", reason=str(error).strip(), next_try_in=wait)
+            time.sleep(wait)
+            wait = min(wait * 2, 5.0)
+        else:
+            connection.close()
+            return
 
 
 def refusals_at_start() -> list[CheckMessage]:

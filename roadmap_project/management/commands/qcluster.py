@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from roadmap_project.cluster import Cluster
 from roadmap_project.connection_budget import CLUSTER_NAMES
-from roadmap_project.live_checks import refusals_at_start
+from roadmap_project.live_checks import refusals_at_start, wait_for_server
 from roadmap_project.llm import asking
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,12 @@ PRELOADED = (
     "content.writing.TUTORIAL",
     "roadmaps.editing.EDIT",
 )
+
+
+def _require_fit() -> None:
+    refusals = refusals_at_start()
+    if refusals:
+        raise CommandError("\n".join(map(str, refusals)))
 
 
 class Command(BaseCommand):
@@ -38,9 +44,9 @@ class Command(BaseCommand):
             raise CommandError(f"Set Q_CLUSTER_NAME to one of {', '.join(CLUSTER_NAMES)}; it names the queue to serve.")
         if not settings.SECRET_KEY:
             raise CommandError("Set SECRET_KEY: tasks are signed with it.")
-        refusals = refusals_at_start()
-        if refusals:
-            raise CommandError("\n".join(map(str, refusals)))
+        _require_fit()
+        wait_for_server()
+        _require_fit()  # what the server says, where it had to be waited for
         for path in PRELOADED:
             import_string(path)
         if name != "logs":
