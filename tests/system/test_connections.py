@@ -181,7 +181,8 @@ def test_A7_a_thousand_steps_through_one_worker_leave_it_as_it_was(reviewed, stu
     after = facts_of_this_process()
     assert after["connections"] <= 1
     assert after["threads"] == before["threads"]
-    assert after["files"] <= before["files"] + 2
+    # The stub lives in this process too: both ends of a kept-alive connection for each call in flight, and no more.
+    assert after["files"] <= before["files"] + 2 * settings.CONNECTION_BUDGET.service("content").in_flight
     assert after["memory"] < before["memory"] * 1.25
     assert Tutorial.objects.current().count() == reviewed.concepts.count()
 
