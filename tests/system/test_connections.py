@@ -17,19 +17,23 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from psycopg import sql
 
 from content.models import Tutorial
+from roadmap_project.connection_budget import CLUSTER_PROCESSES_BESIDE_WORKERS, ConnectionBudget
 from roadmap_project.counting import Peak, observed
+from roadmap_project.demo import Browser
+from roadmap_project.dev_database import dev_database
+from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, Fleet
 from roadmap_project.postgresql import base, roles
 from roadmap_project.postgresql.server import ROLE_PREFIX
 from roadmaps import deciding, starting
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
-from tests.system.conftest import database_url, wait_until
+from tests.system.conftest import database_url, descendants, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
 
@@ -313,3 +317,138 @@ def test_a_fleet_suggested_for_twenty_connections_runs_on_them(fleet, model):
 
     assert states() == {Roadmap.State.READY}
     assert "too many connections" not in said(fleet)
+
+
+def test_changing_a_variable_moves_the_started_processes_and_the_sum_together(fleet):
+    variables = {
+        "WEB_WORKERS": "2",
+        "WEB_THREADS": "3",
+        "CONTENT_WORKERS": "2",
+        "LOGS_WORKERS": "3",
+        "WORKFLOW_WORKERS": "1",
+    }
+    fleet.environment.update(variables)
+    declared = ConnectionBudget.from_environment(Environment(variables))
+    fleet.start()
+
+    for service in declared.services:
+        # Below a cluster's parent: sentinel, workers, monitor and pusher; below gunicorn's master its workers.
+        processes = service.processes + (CLUSTER_PROCESSES_BESIDE_WORKERS if service.is_cluster else 0)
+        parent = fleet.processes[service.name].pid
+        wait_until(lambda parent=parent, count=processes: len(descendants(parent)) == count, seconds=30, fleet=fleet)
+    assert declared.steady == 2 * 3 + 5 + 6 + 4
+    with ThreadPoolExecutor(30) as visitors:
+        list(visitors.map(lambda _: urllib.request.urlopen(f"{fleet.url}/health/", timeout=30).close(), range(200)))
+    assert 1 <= observed()["web"] <= 6
+
+
+@pytest.mark.parametrize("overlap", ["1", "2"])
+def test_gunicorn_does_not_grow_by_signal(fleet, overlap):
+    fleet.environment["DEPLOY_OVERLAP"] = overlap
+    fleet.start("web")
+    master = fleet.processes["web"].pid
+    wait_until(lambda: len(descendants(master)) == 4, seconds=20, fleet=fleet)
+    workers = descendants(master)
+
+    os.kill(master, signal.SIGTTIN)
+    wait_until(
+        lambda: "budget declares no more" in said(fleet) or "SIGTTIN is ignored" in said(fleet), seconds=10, fleet=fleet
+    )
+    if overlap == "1":
+        os.kill(master, signal.SIGHUP)
+        wait_until(lambda: "SIGHUP is ignored" in said(fleet), seconds=10, fleet=fleet)
+        assert descendants(master) == workers
+    time.sleep(1.5)
+    assert len(descendants(master)) == 4
+
+
+def test_A14_the_server_restarts_in_mid_work_and_nothing_is_lost_or_bought_twice(tmp_path, model):
+    database = dev_database(ROOT, name="restart")
+    url = database.start()
+    fleet = Fleet(
+        logs=tmp_path,
+        environment={
+            "DEBUG": "1", "DATABASE_URL": url, "LLM_PROVIDER": "openai", "OPENAI_API_KEY": "stub",
+            "OPENAI_BASE_URL": model.url, "LINK_CHECKS": "off",
+        },
+    )  # fmt: skip
+    try:
+        fleet.release()
+        with fleet, psycopg.connect(url) as client:
+            client.close()
+            fill_in_the_form(fleet)
+            wait_until(lambda: model.control("state")["by_purpose"].get("tutorial", 0) > 5, seconds=60, fleet=fleet)
+            database.stop()
+            time.sleep(3)
+            database.start()
+            wait_until(lambda: state_in(url) == "ready", seconds=120, fleet=fleet)
+    finally:
+        fleet.stop()
+        database.remove()
+
+    bought = [each for each in model.bought() if each[0] in ("tutorial", "resources", "quiz")]
+    assert len(bought) == len(set(bought))
+
+
+def fill_in_the_form(fleet):
+    browser = Browser(fleet.url)
+    browser.get("/sign-up/")
+    browser.submit("/sign-up/", username="ada", password1="correct horse b", password2="correct horse b")
+    browser.submit(
+        "/new/",
+        goal="Learn patience",
+        level="beginner",
+        hours_per_week="8",
+        preference="any",
+        language="en",
+        skips_review="on",
+    )
+
+
+def state_in(url):
+    try:
+        with psycopg.connect(url) as client:
+            return client.execute("SELECT state FROM roadmaps_roadmap").fetchone()[0]
+    except psycopg.OperationalError:
+        return "away"
+
+
+def test_A15_answers_in_hand_outlive_a_server_that_is_full(reviewed, stub):
+    """The role's only other slots are taken while all calls wait; the store waits for one and buys nothing again."""
+    user = sql.Identifier(connection.settings_dict["USER"])
+    deciding.approve(reviewed.pk)
+    stub.hold()
+    stored = []
+    drained = threading.Thread(target=lambda: (stored.append(draining.drain("content")), connections.close_all()))
+    drained.start()
+    stub.wait_for(settings.CONNECTION_BUDGET.service("content").in_flight)
+    connection.close()
+    with superuser("postgres") as server:
+        wait_for(
+            lambda: (
+                server.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [connection.settings_dict["USER"]]
+                ).fetchone()[0]
+                == 0
+            )
+        )
+        server.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT 0").format(user))
+        stub.release()
+        time.sleep(3)
+        server.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT -1").format(user))
+    drained.join(60)
+
+    assert stored == [3 * reviewed.concepts.count()]
+    bought = [
+        (each.purpose, each.prompt_sha256)
+        for each in stub.requests()
+        if each.purpose in ("tutorial", "resources", "quiz")
+    ]
+    assert len(bought) == len(set(bought)) == stored[0]
+
+
+def wait_for(condition, seconds=10.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)

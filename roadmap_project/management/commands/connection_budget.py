@@ -11,12 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
 from django.db import OperationalError
 
-from roadmap_project import counting
+from roadmap_project import counting, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.fitting import suggestion
 from roadmap_project.postgresql import roles, server
 
+PEAK_HOURS = 24
 FITS, DOES_NOT_FIT, COULD_NOT_TELL = 0, 1, 2
 ALSO_KNOWN = (
     "WEB_CONCURRENCY",
@@ -73,8 +74,9 @@ class Command(BaseCommand):
         peak = counting.Peak() if is_live else None
         if peak:
             peak.sample(budget)
-        self.stdout.write(counting.table(budget, peak) + "\n\n")
+        self.stdout.write(counting.table(budget, peak) + "\n")
         if is_live:
+            self.stdout.write(_seen(budget))
             self.stdout.write(_unplanned(budget))
         self.stdout.write(
             f"limit   {budget.limit}  ({budget.limit_source()})\n"
@@ -120,6 +122,12 @@ def _what_if(assignments: list[str], budget: ConnectionBudget | None = None) -> 
 
 def _live(budget: ConnectionBudget) -> ConnectionBudget:
     return server.ask().verdict_on(budget)
+
+
+def _seen(budget: ConnectionBudget) -> str:
+    peaks = sampling.series(hours=PEAK_HOURS).peaks
+    shown = ", ".join(f"{service.name} {peaks[service.name]}" for service in budget.services if service.name in peaks)
+    return f"peak of the last {PEAK_HOURS} hours, sampled every minute: {shown or 'no samples yet'}"
 
 
 def _unplanned(budget: ConnectionBudget) -> str:
