@@ -11,7 +11,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from content.models import Tutorial
+from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.counting import Peak, observed
+from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, FleetError
 from roadmaps import starting
 from roadmaps.models import Roadmap, Step
@@ -51,6 +53,27 @@ def test_A1_roadmaps_are_finished_within_the_declared_connections(fleet, model):
     bought = [purchase for purchase in model.bought() if purchase[0] in ("tutorial", "resources", "quiz")]
     assert len(bought) == len(set(bought)) == pieces == 3 * Tutorial.objects.count()
     assert "too many" not in "".join(fleet.tail(name) for name in fleet.processes)
+
+
+def test_every_kind_of_a_clusters_processes_is_in_the_sum(fleet, model):
+    """Workers, monitor, pusher and, after half a minute, the sentinel: all of them connect, and nobody else does."""
+    variables = {"CONTENT_WORKERS": "2", "CONTENT_IN_FLIGHT": "4"}  # so many answers that no worker lets go
+    fleet.environment.update(variables)
+    declared = ConnectionBudget.from_environment(Environment(variables)).service("content").peak
+    fleet.start("content")
+    wait_until(
+        lambda: observed().get("content", 0) >= 3, seconds=60, fleet=fleet
+    )  # its first sweep: the sentinel is up
+    fleet.start("workflow")
+    start_roadmaps(3)
+    seen = [0]
+
+    def look():
+        seen.append(observed().get("content", 0))
+
+    wait_until(lambda: states() <= set(FINAL), seconds=150, fleet=fleet, watch=look)
+
+    assert max(seen) == declared == 5
 
 
 def test_a_stopped_fleet_leaves_no_process_and_no_connection(fleet):

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 
 from roadmap_project import counting, sampling
 from roadmap_project.connection_budget import ConnectionBudget
@@ -125,7 +125,10 @@ def _live(budget: ConnectionBudget) -> ConnectionBudget:
 
 
 def _seen(budget: ConnectionBudget) -> str:
-    peaks = sampling.series(hours=PEAK_HOURS).peaks
+    try:
+        peaks = sampling.series(hours=PEAK_HOURS).peaks
+    except ProgrammingError:  # before the first migration there is no table of samples
+        peaks = {}
     shown = ", ".join(f"{service.name} {peaks[service.name]}" for service in budget.services if service.name in peaks)
     return f"peak of the last {PEAK_HOURS} hours, sampled every minute: {shown or 'no samples yet'}"
 
