@@ -29,8 +29,10 @@ def _run_sentinel(parent: int, *args: Any) -> None:
     os.setpgid(0, 0)
     process.die_with_parent(parent)
     process.current.kind = "sentinel"
-    sentinel = os.getpid()
-    os.register_at_fork(after_in_child=lambda: process.die_with_parent(sentinel))
+    forking: list[int] = []  # every process's child dies with it, a worker's too
+    os.register_at_fork(
+        before=lambda: forking.append(os.getpid()), after_in_child=lambda: process.die_with_parent(forking[-1])
+    )
     Sentinel(*args)
 
 

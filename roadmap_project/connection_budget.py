@@ -132,7 +132,7 @@ class ConnectionBudget:
         if self.pooler:
             named |= {f"DB_POOLER_{name.upper()}": value for name, value in vars(self.pooler).items()}
         pooled = {"DB_POOLER": "transaction"} if self.pooler else {}
-        return {name: f"{value:g}" for name, value in named.items()} | pooled
+        return {name: str(value) for name, value in named.items()} | pooled
 
     def on_server(self, *, max_connections: int, reserved: int, database_limit: int | None) -> "ConnectionBudget":
         """The same fleet before what the server says of itself."""

@@ -15,7 +15,7 @@ from django.core.checks import Warning as CheckWarning
 from django.db import OperationalError, connection
 
 from roadmap_project import checks, counting
-from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
 from roadmap_project.postgresql import roles, server
 
 log = structlog.get_logger(__name__)
@@ -78,11 +78,11 @@ def _role(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMes
         )
         return
     names = found.services_of_role(declared)
-    needed = declared.deploy_overlap * sum(declared.service(name).total for name in names)
+    needed = declared.deploy_overlap * sum(declared.service(name).total for name in names) or RELEASE_CONNECTIONS
     if found.role_limit is not None and found.role_limit < needed:
         yield Error(
-            f"The login role {found.role!r} may hold {found.role_limit} connections; {', '.join(names)} need {needed} "
-            "while deploying.",
+            f"The login role {found.role!r} may hold {found.role_limit} connections; {', '.join(names) or 'migrations'} "
+            f"need {needed} while deploying.",
             hint=f"ALTER ROLE {found.role} CONNECTION LIMIT {needed + roles.REOPENED};",
             id="roadmap_project.E014",
         )

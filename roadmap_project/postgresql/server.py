@@ -42,10 +42,14 @@ class Server:
         )
 
     def services_of_role(self, budget: ConnectionBudget) -> tuple[str, ...]:
-        """Who logs in with this connection's role: the service it is named after, else all."""
-        name = self.role.removeprefix(ROLE_PREFIX)
+        """Who logs in with this connection's role: the service it is named after; without such roles, all.
+
+        Nobody where the role is the release's, or the owner's beside the services' own roles.
+        """
         names = tuple(service.name for service in budget.services)
-        return (name,) if self.role.startswith(ROLE_PREFIX) and name in names else names
+        if self.role.startswith(ROLE_PREFIX):
+            return tuple(name for name in names if self.role == ROLE_PREFIX + name)
+        return () if self.service_roles else names
 
 
 def ask() -> Server:

@@ -46,6 +46,7 @@ class Command(BaseCommand):
             metavar="LIMIT",
             help="the largest counts that fit (a server with max_connections LIMIT), as environment lines",
         )
+        parser.add_argument("--owner", default="", help="for --sql: who owns the tables; else the user of DATABASE_URL")
         parser.add_argument("--sql", action="store_true", help="a login role with a CONNECTION LIMIT for every service")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,7 +63,7 @@ class Command(BaseCommand):
         if options["suggest"] is not None:
             return self._suggest(budget, options["suggest"])
         if options["sql"]:
-            return self._sql(budget)
+            return self._sql(budget, options["owner"])
         if options["json"]:
             observed = {"observed": counting.observed()} if options["live"] else {}
             self.stdout.write(json.dumps(budget.certificate() | observed, indent=2))
@@ -97,9 +98,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}={value}")
         return FITS
 
-    def _sql(self, budget: ConnectionBudget) -> int:
+    def _sql(self, budget: ConnectionBudget, owner: str) -> int:
         database = settings.DATABASES["default"]
-        owner, name = str(database.get("USER") or "roadmaps"), str(database["NAME"])
+        owner, name = owner or str(database.get("USER") or "roadmaps"), str(database["NAME"])
+        if owner.startswith(server.ROLE_PREFIX):
+            raise ImproperlyConfigured(f"{owner} is a service's role; say --owner with the role that owns the tables.")
         self.stdout.write(roles.statements(budget, owner=owner, database=name))
         if not roles.is_within(budget):
             self.stderr.write("The roles' limits together exceed what is usable: one service could starve another.")
