@@ -81,8 +81,8 @@ def _role(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMes
     needed = declared.deploy_overlap * sum(declared.service(name).total for name in names) or RELEASE_CONNECTIONS
     if found.role_limit is not None and found.role_limit < needed:
         yield Error(
-            f"The login role {found.role!r} may hold {found.role_limit} connections; {', '.join(names) or 'migrations'} "
-            f"need {needed} while deploying.",
+            f"The login role {found.role!r} may hold {found.role_limit} connections; "
+            f"{', '.join(names) or 'migrations'} need {needed} while deploying.",
             hint=f"ALTER ROLE {found.role} CONNECTION LIMIT {needed + roles.REOPENED};",
             id="roadmap_project.E014",
         )

@@ -53,3 +53,13 @@ def logging_config(*, level: str, is_json: bool) -> dict[str, Any]:
             "markdown_it": {"level": "WARNING"},
         },
     }
+
+
+def without_personal_words(event: Any, hint: dict[str, Any]) -> Any:
+    """What goes to Sentry of a log line: its event's name and ids, never its message, which may quote a person."""
+    record = hint.get("log_record")
+    if record is not None:
+        line = record.msg if isinstance(record.msg, dict) else {}
+        event["logentry"] = {"message": str(line.get("event", record.name))}
+        event["extra"] = {name: line[name] for name in ("step", "kind", "roadmap", "queue") if name in line}
+    return event

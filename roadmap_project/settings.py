@@ -212,8 +212,11 @@ structlog.configure(**logs.structlog_config())
 
 if SENTRY_DSN := env.text("SENTRY_DSN"):
     import sentry_sdk
+    from sentry_sdk.integrations.logging import LoggingIntegration
 
     sentry_sdk.init(
+        integrations=[LoggingIntegration(level=None)],  # no log lines as breadcrumbs: they hold goals and wishes
+        before_send=logs.without_personal_words,
         dsn=SENTRY_DSN,
         release=env.text("RAILWAY_GIT_COMMIT_SHA") or None,
         environment=env.text("RAILWAY_ENVIRONMENT_NAME", "production"),

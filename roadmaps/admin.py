@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
@@ -24,6 +25,13 @@ from roadmaps.models import (
 )
 
 
+class NotAddable:
+    """Made by steps, with everything that belongs to them; an empty form would make half of one."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+
 class ReadOnly:
     """Records of what happened: to be read and purged, never edited."""
 
@@ -35,7 +43,7 @@ class ReadOnly:
 
 
 @admin.register(Roadmap)
-class RoadmapAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RoadmapAdmin(NotAddable, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("slug", "title", "owner", "state", "pieces", "origin", "created_at")
     list_filter = ("state", "level", "language", ("deleted_at", admin.EmptyFieldListFilter))
     list_select_related = ("owner",)
@@ -92,7 +100,7 @@ class RoadmapAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Stage)
-class StageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class StageAdmin(NotAddable, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "roadmap", "position")
     list_select_related = ("roadmap",)
     search_fields = ("name", "roadmap__slug")
@@ -100,15 +108,26 @@ class StageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Module)
-class ModuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ModuleAdmin(NotAddable, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "stage", "position")
     list_select_related = ("stage",)
     search_fields = ("name", "stage__roadmap__slug")
     raw_id_fields = ("stage",)
 
 
+class ConceptForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_prerequisites(self) -> Any:
+        """Only concepts that come earlier in the same roadmap, so that none can be its own, by whatever way."""
+        chosen = self.cleaned_data["prerequisites"]
+        for each in chosen:
+            if each.roadmap_id != self.instance.roadmap_id or each.position >= self.instance.position:
+                raise forms.ValidationError(f"{each} does not come before this concept in its roadmap.")
+        return chosen
+
+
 @admin.register(Concept)
-class ConceptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ConceptAdmin(NotAddable, admin.ModelAdmin):  # type: ignore[type-arg]
+    form = ConceptForm
     list_display = ("public_id", "name", "difficulty", "hours", "roadmap")
     list_filter = ("difficulty", "roadmap__state")
     list_select_related = ("roadmap",)

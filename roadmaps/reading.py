@@ -206,7 +206,8 @@ def unserved_queues(roadmap: Roadmap) -> list[str]:
     """Queues in which this roadmap's steps wait while no worker picked anything up lately or has calls in flight."""
     served = QueueHeartbeat.objects.filter(picked_up_at__gte=Now() - UNSERVED_AFTER).values("queue")
     busy = Step.objects.filter(state=Step.State.RUNNING, lease_expires_at__gt=Now()).values("queue")
-    waiting = roadmap.steps.waiting().exclude(queue__in=served).exclude(queue__in=busy)
+    long_waiting = roadmap.steps.waiting().filter(created_at__lt=Now() - UNSERVED_AFTER)
+    waiting = long_waiting.exclude(queue__in=served).exclude(queue__in=busy)
     return list(waiting.order_by("queue").values_list("queue", flat=True).distinct())
 
 

@@ -131,7 +131,8 @@ def _store(step: Step, answer: Answer, log: StepLog) -> None:
 def _fail(step: Step, reason: str, log: StepLog) -> None:
     """A failed review is no review: no score, and the person is told."""
     OutlineReview.objects.create(revision=_revision(step), is_reviewed=False, failure=reason)
-    deciding.present(step.roadmap, notice="The outline was not reviewed automatically: look at it with more care.")
+    notice = "The outline was not reviewed automatically: look at it with more care."
+    deciding.present(step.roadmap, notice=notice, may_skip_review=False)
 
 
 REVIEW = StepKind(prepare=_prepare, call=_call, store=_store, fail=_fail)

@@ -1,5 +1,6 @@
 """Do the README and .env.example say what the code reads?"""
 
+import logging
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.counting import table
 from roadmap_project.environment import Environment
+from roadmap_project.logs import without_personal_words
 
 ROOT = Path(settings.BASE_DIR)
 READ = re.compile(
@@ -46,3 +48,27 @@ def test_the_readmes_variables_are_described_in_the_example():
 
     assert len(named) > 20
     assert [name for name in sorted(named) if f"{name}=" not in described] == []
+
+
+def test_the_example_can_be_copied_as_it_is(tmp_path):
+    """A comment behind a value would become the value: a secret key that everybody knows."""
+    copy = tmp_path / ".env"
+    copy.write_text(re.sub(r"^# ([A-Z][A-Z_]+=)", r"\1", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+
+    read = dict(line.split("=", 1) for line in copy.read_text().splitlines() if re.match(r"[A-Z_]+=", line))
+
+    assert len(read) > 50
+    assert [name for name, value in read.items() if "#" in value] == []
+    assert read["SECRET_KEY"] == ""
+
+
+def test_sentry_is_told_names_and_ids_and_no_personal_words():
+    record = logging.LogRecord(
+        "roadmaps", logging.ERROR, "x.py", 1, {"event": "step_failed", "message": "my goal", "step": 3}, None, None
+    )
+
+    event = without_personal_words(
+        {"logentry": {"message": "my goal"}, "extra": {"message": "my goal"}}, {"log_record": record}
+    )
+
+    assert event == {"logentry": {"message": "step_failed"}, "extra": {"step": 3}}

@@ -99,7 +99,9 @@ async def _ask(model: Provider, request: ModelRequest, calls: list[CallRecord]) 
                 ) from error
             repair = Turn(answer=completion.text[:20_000], problem=str(error))
         else:
-            return Answer(value=value, provider=model.name, origin=model.origin, calls=calls)
+            return Answer(
+                value=value, provider=model.name, origin=model.origin.replace("{model}", completion.model), calls=calls
+            )
 
 
 async def _complete(model: Provider, request: ModelRequest, repair: Turn | None, calls: list[CallRecord]) -> Completion:

@@ -23,7 +23,7 @@ class OpenAIProvider:
     name = "openai"
 
     def __init__(self, *, api_key: str, base_url: str, model: str, model_by_purpose: dict[str, str]) -> None:
-        self.origin = f"Written by {model}."
+        self.origin = "Written by {model}."
         self._arguments = {"api_key": api_key or "none", "base_url": base_url or None, "max_retries": 0}
         self._model = model
         self._model_by_purpose = model_by_purpose

@@ -497,6 +497,7 @@ def test_D10_a_queue_that_nobody_serves_is_said(visitor, person, seconds_ago, is
     if seconds_ago:
         make_heartbeat(queue="content", seconds_ago=seconds_ago)
 
+    Step.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     assert ("Nobody is working on the content queue" in text_of(visitor.get(roadmap.get_absolute_url()))) == is_said
 
 
@@ -550,6 +551,9 @@ def test_an_unchanged_poll_is_304_from_the_first_on(visitor, person):
 def test_a_poll_after_a_change_brings_the_page(visitor, person, change):
     make_heartbeat(queue="content")
     roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+    Step.objects.update(
+        created_at=timezone.now() - timedelta(minutes=5)
+    )  # long enough for a queue to be called unserved
     tag = visitor.get(address("progress", roadmap)).headers["ETag"]
 
     change(roadmap, roadmap.steps.first())
