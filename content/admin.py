@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from content import rendering
 from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Tutorial
 from content.writing import new_version
-from roadmaps.admin import ReadOnly
+from roadmaps.admin import NotAddable, ReadOnly
 from roadmaps.models import Roadmap
 
 PIECE_LIST: tuple[str, ...] = ("concept", "version", "is_current", "origin", "author", "created_at")
@@ -20,7 +20,7 @@ PIECE_SEARCH: tuple[str, ...] = ("concept__name", "concept__roadmap__slug")
 PIECE_READONLY: tuple[str, ...] = ("concept", "version", "is_current", "origin", "author", "wish", "created_at")
 
 
-class PieceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PieceAdmin(NotAddable, admin.ModelAdmin):  # type: ignore[type-arg]
     """Versions are made by steps and by editors, never by hand from nothing."""
 
     list_display = PIECE_LIST
@@ -29,9 +29,6 @@ class PieceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = PIECE_SEARCH
     readonly_fields = PIECE_READONLY
     show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
 
 
 @admin.register(Tutorial)

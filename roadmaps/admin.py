@@ -32,11 +32,8 @@ class NotAddable:
         return False
 
 
-class ReadOnly:
+class ReadOnly(NotAddable):
     """Records of what happened: to be read and purged, never edited."""
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
 
     def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False

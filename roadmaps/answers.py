@@ -127,12 +127,12 @@ class OutlineTree(Answer):
     def concepts(self) -> list[ConceptOutline]:
         return [concept for stage in self.stages for module in stage.modules for concept in module.concepts]
 
+    def tree(self) -> dict[str, Any]:
+        return self.model_dump(include={"title", "stages"})
+
 
 class Outline(OutlineTree):
     rationale: Text
-
-    def tree(self) -> dict[str, Any]:
-        return self.model_dump(include={"title", "stages"})
 
 
 class EditedOutline(OutlineTree):

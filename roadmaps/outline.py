@@ -31,7 +31,7 @@ def revise(roadmap: Roadmap, tree: OutlineTree, *, author: str, reason: str) -> 
         number=number,
         author=author,
         reason=reason,
-        tree=tree.model_dump(include={"title", "stages"}),
+        tree=tree.tree(),
         changes=changes(before, tree).as_json() if before else {},
     )
     _apply(roadmap, tree)
