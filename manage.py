@@ -11,6 +11,7 @@ if __name__ == "__main__":
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(f"Wrong configuration: {error}")
+        sys.stderr.write(f"Wrong configuration: {error}\n")
+        sys.exit(2)  # as for wrong arguments: nothing was looked at yet
     except OperationalError as error:
         sys.exit(f"The database of DATABASE_URL cannot be used: {str(error).strip()}")

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -68,7 +70,7 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
     return {
         "budget": budget,
         "count": seen.count,
-        "findings": [*seen.findings(), *_late(series), *own.findings],
+        "findings": [*seen.findings, *_late(series), *own.findings],
         "rows": [
             {
                 "name": name,
@@ -95,12 +97,15 @@ def _most(budget: ConnectionBudget, name: str) -> int:
     return declared if name in LABELS else budget.deploy_overlap * declared
 
 
-def _late(series: Series) -> Iterator[str]:
+def _late(series: Series) -> Iterator[CheckMessage]:
     if not series.points:
-        yield "There are no samples in this range. The logs cluster takes one every minute: is it running?"
+        said = "There are no samples in this range."
     elif series.end - series.points[-1].at > LATE + series.step:
-        last = timezone.localtime(series.points[-1].at + series.step)
-        yield f"No sample since {last:%H:%M}. The logs cluster takes one every minute: is it running?"
+        said = f"No sample since {timezone.localtime(series.points[-1].at + series.step):%H:%M}."
+    else:
+        return
+    hint = "The logs cluster takes one every minute: is it running?"
+    yield CheckWarning(said, hint=hint, id="roadmap_project.W013")
 
 
 def _table(series: Series, budget: ConnectionBudget, hours: int) -> dict[str, Any]:

@@ -35,6 +35,12 @@ def budget_findings(budget: ConnectionBudget) -> list[CheckMessage]:
     return [Error(said, hint=hint, id="roadmap_project.E001")]
 
 
+def as_json(finding: CheckMessage) -> dict[str, str | None]:
+    """A finding as the health page and the certificate give it."""
+    level = "error" if finding.is_serious() else "warning"
+    return {"id": finding.id, "level": level, "message": finding.msg, "hint": finding.hint}
+
+
 @register()
 def connection_pool(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     options: Any = settings.DATABASES["default"].get("OPTIONS", {})
@@ -53,15 +59,18 @@ def connection_pool(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 @register()
 def gunicorn_arguments(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Arguments beat gunicorn's configuration module, so they would change what nobody counted."""
-    words = [word.partition("=")[0] for word in shlex.split(settings.GUNICORN_CMD_ARGS)]
+    try:
+        words = [word.partition("=")[0] for word in shlex.split(settings.GUNICORN_CMD_ARGS)]
+        wrong = [f"sets {word}, which the connection budget does not see" for word in words if _is_counted(word)]
+    except ValueError as error:
+        wrong = [f"cannot be read as a command line: {error}"]
     return [
         Error(
-            f"GUNICORN_CMD_ARGS sets {word}, which the connection budget does not see.",
+            f"GUNICORN_CMD_ARGS {each}.",
             hint="Set WEB_WORKERS and WEB_THREADS instead; the worker class is gthread, whose connections are bounded.",
             id="roadmap_project.E011",
         )
-        for word in words
-        if _is_counted(word)
+        for each in wrong
     ]
 
 
@@ -113,6 +122,20 @@ def unpooled_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
             "DATABASE_URL looks like a connection pooler's, but DB_POOLER is not set.",
             hint="Set DB_POOLER=transaction, its three DB_POOLER_… numbers, and DATABASE_DIRECT_URL for migrations.",
             id="roadmap_project.W006",
+        )
+    ]
+
+
+@register()
+def direct_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.DB_POOLER == "none" or settings.DIRECT_URL_VARIABLE:
+        return []
+    return [
+        Error(
+            "DB_POOLER=transaction without DATABASE_DIRECT_URL: migrations would go through the pooler, which may hand "
+            "each of their statements to another session.",
+            hint="Set DATABASE_DIRECT_URL to the server's own address (Railway gives it as DATABASE_UNPOOLED_URL).",
+            id="roadmap_project.E017",
         )
     ]
 

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from roadmap_project.environment import Environment
@@ -213,14 +214,12 @@ class ConnectionBudget:
         return ", ".join(f"{each.name} {each.left} of {each.right}" for each in self.inequalities())
 
     def smallest_change(self) -> str:
-        """One variable whose change alone makes the fleet fit: the count that moves least, else the server's size."""
+        """The change that makes the fleet fit: of one variable, the count that moves least, where that is enough."""
         candidates = [change for service in self.services for change in self._smaller(service)]
         if candidates:
             _, variable, value, _ = min(candidates)
             return f"{variable}={value}"
-        if self.pooler:
-            return f"DB_POOLER_MAX_CLIENT_CONN={self.deploy_overlap * self.steady}, after PgBouncer's max_client_conn"
-        return f"DB_MAX_CONNECTIONS={self._sufficient_max_connections()} (after raising the server's max_connections)"
+        return self._pooler_change(self.pooler) if self.pooler else self._server_change()
 
     def certificate(self) -> dict[str, Any]:
         """Everything from which the verdict can be recomputed: inputs, source of the limit, terms, sums, verdict."""
@@ -252,23 +251,55 @@ class ConnectionBudget:
         }
 
     def _smaller(self, service: Service) -> Iterator[tuple[int, str, int, str]]:
-        processes = largest(
-            lambda count: self.with_service(replace(service, processes=count)).fits, service.processes - 1
-        )
-        if processes:
-            yield service.processes - processes, service.processes_variable, processes, service.name
-        threads = largest(lambda count: self.with_service(replace(service, threads=count)).fits, service.threads - 1)
-        if threads:
-            yield service.threads - threads, "WEB_THREADS", threads, service.name
+        for count, variable in (
+            ("processes", service.processes_variable),
+            ("threads", "WEB_THREADS"),
+            ("replicas", f"{service.name.upper()}_REPLICAS"),
+        ):
+            now = getattr(service, count)
+            if fitting := largest(partial(self._fits_with, service, count), now - 1):
+                yield now - fitting, variable, fitting, service.name
+
+    def _pooler_change(self, pooler: Pooler) -> str:
+        """The pool first, which the server must have room for; then PgBouncer's clients, which are ours."""
+        room = (self.usable - RELEASE_CONNECTIONS) // pooler.replicas
+        if room < 1:
+            return self._server_change()
+        changes = []
+        if pooler.max_db_connections > room:
+            changes.append(f"DB_POOLER_MAX_DB_CONNECTIONS={room}")
+        clients = math.ceil(max(self.deploy_overlap * self.steady, self.steady) / pooler.replicas)
+        if pooler.max_client_conn < clients:
+            changes.append(f"DB_POOLER_MAX_CLIENT_CONN={clients}")
+        return " and ".join(changes) + " (after PgBouncer's own settings of these names)"
+
+    def _server_change(self) -> str:
+        wanted = math.ceil((self._wanted + self.other_clients) / self._share)
+        limit, by_server = self.database_limit, self.max_connections - self.server_reserved
+        changes = []
+        if limit is not None and limit < wanted:
+            changes.append(f"ALTER DATABASE … CONNECTION LIMIT {wanted}")
+        if by_server < wanted:
+            changes.append(
+                f"DB_MAX_CONNECTIONS={wanted + self.server_reserved} (after raising the server's max_connections)"
+            )
+        return " and ".join(changes)
+
+    @property
+    def _wanted(self) -> int:
+        """What must be usable."""
+        if self.pooler:
+            return self.pooler.max_db_connections * self.pooler.replicas + RELEASE_CONNECTIONS
+        return max(self.steady, self.deploy)
+
+    def _fits_with(self, service: Service, count: str, number: int) -> bool:
+        changed: Any = {count: number}
+        return self.with_service(replace(service, **changed)).fits
 
     def with_service(self, changed: Service) -> "ConnectionBudget":
         return replace(
             self, services=tuple(changed if service.name == changed.name else service for service in self.services)
         )
-
-    def _sufficient_max_connections(self) -> int:
-        wanted = max(self.steady, self.deploy) + self.other_clients
-        return math.ceil(wanted / self._share) + self.server_reserved
 
 
 def largest(fits: Callable[[int], bool], most: int) -> int:

@@ -1,8 +1,11 @@
 """Who lets go of a database connection, and when?"""
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connections
 
@@ -40,6 +43,46 @@ def connection_released() -> Iterator[None]:
         yield
     finally:
         _state.is_released = before
+
+
+class Patience:
+    """Shuts a connection's socket down when its time is up, so that whoever waits for an answer gets an error."""
+
+    def __init__(self, wrapper: Any, seconds: float) -> None:
+        self.has_ended = False
+        self._wrapper = wrapper
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end(self) -> None:
+        with self._lock:
+            raw = self._wrapper.connection
+            if self._timer is None or raw is None or raw.closed:
+                return
+            self.has_ended = True
+            with socket.socket(fileno=os.dup(raw.fileno())) as its:
+                its.shutdown(socket.SHUT_RDWR)
+
+    def cancel(self) -> None:
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = None
+
+
+@contextmanager
+def patient_for(seconds: float) -> Iterator[Patience]:
+    """Bound how long this thread waits for a server that has stopped answering, and so ends nothing by itself.
+
+    The query under way then raises OperationalError, and the connection is lost. Connecting has its own bound.
+    """
+    patience = Patience(connections["default"], seconds)
+    try:
+        yield patience
+    finally:
+        patience.cancel()
 
 
 def forbid_in_this_thread(who: str) -> None:

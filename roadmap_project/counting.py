@@ -9,26 +9,13 @@ from django.db import connection
 from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
 from roadmap_project.postgresql.server import FACTS, ROLE_PREFIX
 
-# Rows with a database are client sessions; an ordinary role may not see other sessions' state, but these.
-COUNT = """
-SELECT split_part(application_name, ':', 1), count(*)
-FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1
-"""
-
-
-def observed() -> dict[str, int]:
-    """Open connections to this database by service, as processes name themselves; the caller's own is among them."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT)
-        return dict(cursor.fetchall())
-
-
 # What is counted beside the budget's services: migrations; our shells and commands; clients of this database that none
 # of our processes is; clients of the same server's other databases, which take from the same limit.
-RELEASE, OTHER, UNPLANNED, ELSEWHERE = "release", "other", "unplanned", "elsewhere"
+BESIDE = RELEASE, OTHER, UNPLANNED, ELSEWHERE = "release", "other", "unplanned", "elsewhere"
 
-# The server's background work has a database too, but no user (autovacuum) or, where it shows, another type of backend.
-COUNT_ALL = (
+# Rows with a database are sessions; an ordinary role may not see other sessions' state, but these columns. The server's
+# background work has a database too, but no user (autovacuum) or, where it shows, another type of backend.
+COUNT = (
     "WITH facts (version, max_connections, reserved, database_limit) AS (" + FACTS + ")"  # noqa: S608  a constant
     """
     SELECT split_part(application_name, ':', 1), usename::text, datname = current_database(), count(*),
@@ -42,7 +29,7 @@ COUNT_ALL = (
 
 def names(budget: ConnectionBudget) -> tuple[str, ...]:
     """Everything that is told apart, in the order in which it is shown."""
-    return (*(service.name for service in budget.services), RELEASE, OTHER, UNPLANNED, ELSEWHERE)
+    return (*(service.name for service in budget.services), *BESIDE)
 
 
 def declared(budget: ConnectionBudget, name: str) -> int:
@@ -61,41 +48,12 @@ class Count:
     def together(self) -> int:
         return sum(self.observed.values())
 
-    def findings(self) -> list[str]:
-        """What an operator should do something about; nothing is wrong when there is none."""
-        found = []
-        if not self.budget.fits:
-            found.append(
-                f"The fleet does not fit: {self.budget.explain()}. Smallest change: set "
-                f"{self.budget.smallest_change()}."
-            )
-        for service in self.budget.services:
-            seen, most = self.observed[service.name], self.budget.deploy_overlap * service.total
-            if seen > most:
-                found.append(
-                    f"{service.name} holds {seen} connections; {service.total} are declared, {most} while deploying. "
-                    f"Declare what runs: {service.processes_variable}, {service.name.upper()}_REPLICAS."
-                )
-        strangers = self.observed[OTHER] + self.observed[UNPLANNED] + self.observed[ELSEWHERE]
-        if strangers > self.budget.other_clients:
-            found.append(
-                f"{strangers} connections are none of the services' ({self.observed[UNPLANNED]} of them unplanned, "
-                f"{self.observed[ELSEWHERE]} in other databases of this server); DB_OTHER_CLIENTS declares "
-                f"{self.budget.other_clients}. Close them, or raise DB_OTHER_CLIENTS."
-            )
-        if self.together > self.budget.usable + self.budget.other_clients:
-            found.append(
-                f"{self.together} connections are open: the headroom is in use. The server refuses above "
-                f"{self.budget.limit}; raise its max_connections, and DB_MAX_CONNECTIONS with it."
-            )
-        return found
-
 
 def count(budget: ConnectionBudget) -> Count:
     """One query on this thread's connection, which is counted with the rest."""
     observed = dict.fromkeys(names(budget), 0)
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_ALL)
+        cursor.execute(COUNT)
         rows = cursor.fetchall()
     for label, role, is_here, number, *_ in rows:
         observed[_name(budget, label, role) if is_here else ELSEWHERE] += number
@@ -121,10 +79,12 @@ class Peak:
     samples: int = 0
 
     def sample(self, budget: ConnectionBudget) -> None:
-        now = observed()
+        self.add(budget, count(budget).observed)
+
+    def add(self, budget: ConnectionBudget, now: dict[str, int]) -> None:
         for service in budget.services:
-            self.by_service[service.name] = max(self.by_service[service.name], now.get(service.name, 0))
-        self.together = max(self.together, sum(now.get(service.name, 0) for service in budget.services))
+            self.by_service[service.name] = max(self.by_service[service.name], now[service.name])
+        self.together = max(self.together, sum(now[service.name] for service in budget.services))
         self.samples += 1
 
     def is_within(self, budget: ConnectionBudget) -> bool:

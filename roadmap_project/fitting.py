@@ -9,13 +9,15 @@ from roadmap_project.connection_budget import ConnectionBudget, Service, largest
 
 LARGEST_SCALE = 64
 STEPS_OF_SCALE = 64
+MARGINS = ("DEPLOY_OVERLAP", "DB_OTHER_CLIENTS", "DB_HEADROOM")
 
 
 def suggestion(budget: ConnectionBudget) -> ConnectionBudget | None:
     """The largest counts that fit the limit; None where even the smallest fleet does not.
 
     Where the smallest fleet needs it, margins are given up first, in this order: overlapping releases, room for
-    other clients, headroom. Raising any one count of the result by one no longer fits.
+    other clients, headroom; `given_up` tells which. Raising any one count of the result by one no longer fits. A
+    service that runs nowhere keeps its counts.
     """
     for eased in _eased(budget):
         if _scaled(eased, Fraction(0)).fits:
@@ -29,6 +31,12 @@ def one_more(budget: ConnectionBudget) -> Iterator[ConnectionBudget]:
         yield budget.with_service(replace(service, processes=service.processes + 1))
         if not service.is_cluster:
             yield budget.with_service(replace(service, threads=service.threads + 1))
+
+
+def given_up(budget: ConnectionBudget, found: ConnectionBudget) -> dict[str, str]:
+    """Which margins a suggestion has less of: what they were, by variable."""
+    before, after = budget.as_environment(), found.as_environment()
+    return {name: before[name] for name in MARGINS if before[name] != after[name]}
 
 
 def _eased(budget: ConnectionBudget) -> Iterator[ConnectionBudget]:
@@ -46,6 +54,8 @@ def _scaled(budget: ConnectionBudget, share: Fraction) -> ConnectionBudget:
 
 
 def _scaled_service(service: Service, share: Fraction) -> Service:
+    if not service.replicas:
+        return service
     return replace(
         service,
         processes=max(1, math.floor(service.processes * share)),

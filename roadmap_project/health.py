@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as CheckWarning
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils.module_loading import import_string
@@ -16,7 +18,10 @@ from django.views.decorators.http import require_safe
 from psycopg.errors import QueryCanceled
 
 from roadmap_project import counting, pool_status
-from roadmap_project.connections import ConnectionBudgetExceededError
+from roadmap_project.checks import as_json, budget_findings
+from roadmap_project.connections import ConnectionBudgetExceededError, patient_for
+from roadmap_project.live_checks import of_count, of_server
+from roadmap_project.postgresql import server
 from roadmap_project.postgresql.base import refused_by
 
 log = structlog.get_logger(__name__)
@@ -29,6 +34,7 @@ CACHE_SECONDS = 3
 STALE_SECONDS = 15  # while one thread looks, others show what was seen before, if it is not older than this
 PATIENCE = 2  # seconds that a thread waits for the one that looks
 STATEMENT_TIMEOUT = "2s"
+CUT_OFF_AFTER = 3  # seconds; for a server that has stopped answering and ends nothing by itself
 
 READY, BUSY, NO_DATABASE = "ready", "busy", "no database"
 
@@ -41,25 +47,23 @@ class Look:
     taken_at: float  # time.monotonic
     count: counting.Count | None = None
     queues: dict[str, dict[str, float | None]] | None = None
+    findings: tuple[CheckMessage, ...] = ()  # what it gives an operator to do
 
     @property
     def age(self) -> float:
         return time.monotonic() - self.taken_at
 
-    def findings(self) -> list[str]:
-        """What the server's count and the queues' last pick-ups give an operator to do."""
-        most = import_string(UNSERVED_AFTER).total_seconds()
-        ages = {queue: each["seconds_since_pick_up"] for queue, each in (self.queues or {}).items()}
-        return [*(self.count.findings() if self.count else ()), *_unserved(ages, most)]
 
-
-def _unserved(ages: dict[str, float | None], most: float) -> Iterator[str]:
-    for queue, age in ages.items():
+def _unserved(queues: dict[str, dict[str, float | None]]) -> Iterator[CheckMessage]:
+    most = import_string(UNSERVED_AFTER).total_seconds()
+    for queue, ages in queues.items():
+        age = ages["seconds_since_pick_up"]
         if age is None or age > most:
             since = "yet" if age is None else f"for {age:.0f} seconds"
-            yield (
-                f"Nothing was picked up from the {queue} queue {since}; its cluster looks for work every minute. "
-                f"Start it: Q_CLUSTER_NAME={queue} manage.py qcluster."
+            yield CheckWarning(
+                f"Nothing was picked up from the {queue} queue {since}; its cluster looks for work every minute.",
+                hint=f"Start it: Q_CLUSTER_NAME={queue} manage.py qcluster.",
+                id="roadmap_project.W012",
             )
 
 
@@ -98,17 +102,28 @@ def _look_unless_fresh() -> Look:
 
 
 def _look() -> Look:
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
-            count = counting.count(settings.CONNECTION_BUDGET)
-            queues = import_string(QUEUES)()
-    except (DatabaseError, InterfaceError) as error:
-        status = BUSY if _is_busy(error) else NO_DATABASE
-        log.warning("readiness_without_answer", status=status, reason=str(error).strip()[:200])
-        return Look(status=status, taken_at=time.monotonic())
-    return Look(status=READY, taken_at=time.monotonic(), count=count, queues=queues)
+    declared = settings.CONNECTION_BUDGET
+    with patient_for(CUT_OFF_AFTER) as patience:
+        try:
+            found = server.ask()
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+                count = counting.count(declared)
+                queues = import_string(QUEUES)()
+        except (DatabaseError, InterfaceError) as error:
+            status = BUSY if patience.has_ended or _is_busy(error) else NO_DATABASE
+            if patience.has_ended:
+                connection.close()
+            log.warning("readiness_without_answer", status=status, reason=str(error).strip()[:200])
+            return Look(status=status, taken_at=time.monotonic())
+    findings = (
+        *budget_findings(declared),
+        *of_server(declared, found),
+        *of_count(count),
+        *_unserved(queues),
+    )
+    return Look(status=READY, taken_at=time.monotonic(), count=count, queues=queues, findings=findings)
 
 
 def _is_busy(error: Exception) -> bool:
@@ -136,7 +151,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     answer: dict[str, Any] = {"status": seen.status, "age_seconds": round(seen.age, 1), "process": own.as_json()}
     if seen.count is not None:
         answer["connections"] = _connections(seen.count)
-        answer["findings"] = [*seen.findings(), *own.findings]
+        answer["findings"] = [as_json(finding) for finding in (*seen.findings, *own.findings)]
         answer["queues"] = seen.queues
     return JsonResponse(answer, status=503 if seen.status == NO_DATABASE else 200)
 

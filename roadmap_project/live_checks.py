@@ -15,7 +15,7 @@ from django.core.checks import Warning as CheckWarning
 from django.db import OperationalError, connection
 
 from roadmap_project import checks, counting
-from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
+from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.postgresql import roles, server
 
 log = structlog.get_logger(__name__)
@@ -43,16 +43,27 @@ def server_findings(
 def _findings() -> Iterator[CheckMessage]:
     was_open = connection.connection is not None
     try:
-        found = server.ask()
         declared = settings.CONNECTION_BUDGET
-        yield from _limit(declared, found)
-        yield from _role(declared, found)
-        yield from _planned_roles(declared, found)
-        yield from _observed(declared)
-        yield from _session_settings()
+        found, count = server.ask(), counting.count(declared)
+        yield from of_server(declared, found)
+        yield from of_count(count)
     finally:
         if not was_open:
             connection.close()
+
+
+def of_server(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
+    """What this server's limits and roles say to the declared fleet; uses no database."""
+    yield from _limit(declared, found)
+    yield from _role(declared, found)
+    yield from _planned_roles(declared, found)
+    if found.missing_limits:
+        yield CheckWarning(
+            f"The sessions of this role have no {', '.join(found.missing_limits)}: what is dead or stuck keeps its "
+            "connection.",
+            hint="Run what `manage.py connection_budget --sql` prints: it sets them on the roles.",
+            id="roadmap_project.W010",
+        )
 
 
 def _limit(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
@@ -78,7 +89,8 @@ def _role(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMes
         )
         return
     names = found.services_of_role(declared)
-    needed = declared.deploy_overlap * sum(declared.service(name).total for name in names) or RELEASE_CONNECTIONS
+    by_role = roles.needed(declared)
+    needed = sum(by_role[name] for name in names or ("release",))
     if found.role_limit is not None and found.role_limit < needed:
         yield Error(
             f"The login role {found.role!r} may hold {found.role_limit} connections; "
@@ -105,35 +117,34 @@ def _planned_roles(declared: ConnectionBudget, found: server.Server) -> Iterator
             )
 
 
-def _observed(declared: ConnectionBudget) -> Iterator[CheckMessage]:
-    observed = counting.observed()
-    for service in declared.services:
-        most = declared.deploy_overlap * service.total
-        if observed.get(service.name, 0) > most:
+def of_count(count: counting.Count) -> Iterator[CheckMessage]:
+    """What the clients at this moment say to the declared fleet; uses no database."""
+    budget, observed = count.budget, count.observed
+    for service in budget.services:
+        most = budget.deploy_overlap * service.total
+        if observed[service.name] > most:
             yield CheckWarning(
-                f"{service.name} holds {observed[service.name]} connections; declared are {service.total}, while "
-                f"deploying {most}.",
-                hint="More replicas run than are declared, or other settings: compare the processes' variables.",
+                f"{service.name} holds {observed[service.name]} connections; {service.total} are declared, {most} "
+                "while deploying.",
+                hint="More runs than is declared, or with other settings: compare the processes' "
+                f"{service.processes_variable} and {service.name.upper()}_REPLICAS.",
                 id="roadmap_project.W007",
             )
-
-
-def _session_settings() -> Iterator[CheckMessage]:
-    """Read back, because behind a pooler they are the role's and nothing is sent at connect."""
-    missing = [name for name in roles.SESSION_SETTINGS if _setting(name) == "0"]
-    if missing:
+    strangers = observed[counting.OTHER] + observed[counting.UNPLANNED] + observed[counting.ELSEWHERE]
+    if strangers > budget.other_clients:
         yield CheckWarning(
-            f"The sessions of this role have no {', '.join(missing)}: what is dead or stuck keeps its connection.",
-            hint="Run what `manage.py connection_budget --sql` prints: it sets them on the roles.",
-            id="roadmap_project.W010",
+            f"{strangers} connections are none of the services' ({observed[counting.UNPLANNED]} of them unplanned, "
+            f"{observed[counting.ELSEWHERE]} in other databases of this server); DB_OTHER_CLIENTS declares "
+            f"{budget.other_clients}.",
+            hint="Close them, or raise DB_OTHER_CLIENTS.",
+            id="roadmap_project.W009",
         )
-
-
-def _setting(name: str) -> str | None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting(%s, true)", [name])
-        row: tuple[str | None] = cursor.fetchone()
-        return row[0]
+    if count.together > budget.usable + budget.other_clients:
+        yield CheckWarning(
+            f"{count.together} connections are open: the headroom is in use. The server refuses above {budget.limit}.",
+            hint="Close what is not needed, or raise the server's max_connections, and DB_MAX_CONNECTIONS with it.",
+            id="roadmap_project.W014",
+        )
 
 
 def wait_for_server() -> None:

@@ -12,16 +12,27 @@ waits         connects that had to wait because the server was full, since the p
 refusals      connects that were refused, by whom, since the process began
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as CheckWarning
 
 from roadmap_project import process
+from roadmap_project.checks import as_json
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.postgresql import base
 
 REPEATED = 3  # waits or refusals for one reason within base.RECENT seconds; one or two happen in every restart
+
+MET = {
+    base.ALLOTMENT: "were above its own allotment of connections",
+    base.ROLE: "met its role's CONNECTION LIMIT",
+    base.DATABASE: "met the database's CONNECTION LIMIT",
+    base.SERVER: "met a full server",
+    base.POOLER: "met a full PgBouncer",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,7 @@ class PoolStatus:
     waiting: int = 0
     waits: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
-    findings: tuple[str, ...] = ()
+    findings: tuple[CheckMessage, ...] = ()
     max_overflow: int = 0
 
     @property
@@ -50,7 +61,12 @@ class PoolStatus:
 
     def as_json(self) -> dict[str, Any]:
         verdict = "healthy" if self.is_healthy else "over its allotment"
-        return asdict(self) | {"overflow": self.overflow, "pool_total": self.pool_total, "verdict": verdict}
+        return asdict(replace(self, findings=())) | {
+            "overflow": self.overflow,
+            "pool_total": self.pool_total,
+            "verdict": verdict,
+            "findings": [as_json(finding) for finding in self.findings],
+        }
 
 
 def status() -> PoolStatus:
@@ -68,11 +84,15 @@ def status() -> PoolStatus:
     )
 
 
-def findings(budget: ConnectionBudget, service: str, recently: dict[str, int]) -> tuple[str, ...]:
-    """One sentence for each reason that recurs, with the variable to raise."""
+def findings(budget: ConnectionBudget, service: str, recently: dict[str, int]) -> tuple[CheckMessage, ...]:
+    """One for each reason that recurs, with the variable to raise."""
     advice, minutes = _advice(budget, service), base.RECENT // 60
     return tuple(
-        f"{number} connects of this {service} process within {minutes} minutes {advice[reason]}"
+        CheckWarning(
+            f"{number} connects of this {service} process within {minutes} minutes {MET[reason]}.",
+            hint=advice[reason],
+            id="roadmap_project.W011",
+        )
         for reason, number in recently.items()
         if number >= REPEATED
     )
@@ -88,11 +108,9 @@ def _advice(budget: ConnectionBudget, service: str) -> dict[str, str]:
     else:
         more = share = "DB_OTHER_CLIENTS"
     return {
-        base.ALLOTMENT: f"were above its own allotment of connections: raise {more}, if this is its load.",
-        base.ROLE: "met its role's CONNECTION LIMIT: more processes run than are declared; raise "
-        f"{share}, then apply `connection_budget --sql` again.",
-        base.DATABASE: "met the database's CONNECTION LIMIT: raise it (ALTER DATABASE … CONNECTION LIMIT).",
-        base.SERVER: "met a full server: raise its max_connections, and DB_MAX_CONNECTIONS with it, or close what "
-        "nobody declared.",
-        base.POOLER: "met a full PgBouncer: raise its max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
+        base.ALLOTMENT: f"Raise {more}, if this is its load.",
+        base.ROLE: f"More processes run than are declared: raise {share}, then apply `connection_budget --sql` again.",
+        base.DATABASE: "Raise it (ALTER DATABASE … CONNECTION LIMIT).",
+        base.SERVER: "Raise its max_connections, and DB_MAX_CONNECTIONS with it, or close what nobody declared.",
+        base.POOLER: "Raise its max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
     }

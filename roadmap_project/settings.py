@@ -9,6 +9,7 @@ import structlog
 from roadmap_project import cluster_settings, logs
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
+from roadmap_project.postgresql import session
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -56,12 +57,10 @@ def _database(variable: str) -> dict[str, object]:
             "TEST": {"NAME": "test_roadmaps"},
         }
         return parts | {"CONN_MAX_AGE": _conn_max_age()}
-    options: dict[str, object] = {"connect_timeout": 10}
+    options = dict(session.CLIENT_PARAMETERS)
     if DB_POOLER == "none":
-        options["options"] = (
-            "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=1s"
-        )
-    config = env.database(variable if env.text(variable) else "DATABASE_URL")
+        options["options"] = session.startup_options()
+    config = env.database(variable)
     return config | {
         "ENGINE": "roadmap_project.postgresql",
         "CONN_MAX_AGE": _conn_max_age(),
@@ -71,8 +70,10 @@ def _database(variable: str) -> dict[str, object]:
     }
 
 
+# The server itself, beside a pooler, by our name or Railway's; empty where DATABASE_URL is direct.
+DIRECT_URL_VARIABLE = next((name for name in ("DATABASE_DIRECT_URL", "DATABASE_UNPOOLED_URL") if env.text(name)), "")
 IS_MIGRATION = sys.argv[1:2] == ["migrate"]
-DATABASES = {"default": _database("DATABASE_DIRECT_URL" if IS_MIGRATION else "DATABASE_URL")}
+DATABASES = {"default": _database((IS_MIGRATION and DIRECT_URL_VARIABLE) or "DATABASE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Steps: how long a call, a drain and a lease may take. Checked against each other by roadmap_project.E003 and E004.

@@ -3,28 +3,32 @@
 from psycopg import sql
 
 from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
+from roadmap_project.postgresql import session
 from roadmap_project.postgresql.server import ROLE_PREFIX
 
 # A connection closed and reopened at once counts twice for an instant.
 REOPENED = 1
 
-# Behind PgBouncer nothing is sent at connect: what a session needs is the role's.
-SESSION_SETTINGS = {
-    "statement_timeout": "30s",
-    "idle_in_transaction_session_timeout": "60s",
-    "client_connection_check_interval": "1s",
-}
+
+def needed(budget: ConnectionBudget) -> dict[str, int]:
+    """Each role's deploying peak; behind a pooler at most the pool, whose total PgBouncer holds."""
+    peaks = {service.name: budget.deploy_overlap * service.total for service in budget.services}
+    peaks["release"] = RELEASE_CONNECTIONS
+    if budget.pooler:
+        pool = budget.pooler.max_db_connections * budget.pooler.replicas
+        peaks = {name: min(peak, pool) for name, peak in peaks.items()}
+    return peaks
 
 
 def planned_limits(budget: ConnectionBudget) -> dict[str, int]:
-    """Each service's deploying peak and one more; behind a pooler its share of the pool is PgBouncer's affair."""
-    limits = {service.name: budget.deploy_overlap * service.total + REOPENED for service in budget.services}
-    return {**limits, "release": RELEASE_CONNECTIONS + REOPENED}
+    """What each role needs, and one more for an instant where there is room for all of these.
 
-
-def is_within(budget: ConnectionBudget) -> bool:
-    """Whether the limits together leave nobody out: their sum is at most what is usable and other clients may hold."""
-    return sum(planned_limits(budget).values()) <= budget.usable + budget.other_clients
+    Where a fleet without a pooler fits, they and the owner's limit, which is `other_clients`, sum up to at most what
+    is usable and other clients may hold.
+    """
+    peaks = needed(budget)
+    has_room = budget.pooler is not None or sum(peaks.values()) + REOPENED * len(peaks) <= budget.usable
+    return {name: peak + has_room * REOPENED for name, peak in peaks.items()}
 
 
 def statements(budget: ConnectionBudget, *, owner: str, database: str) -> str:
@@ -45,7 +49,7 @@ def _role(role: str, limit: int, *, owner: str, database: str, is_release: bool)
     name, of_owner = sql.Identifier(role), sql.Identifier(owner)
     settings = [
         _text("ALTER ROLE {} SET {} = {};", name, sql.Identifier(setting), sql.Literal(value))
-        for setting, value in SESSION_SETTINGS.items()
+        for setting, value in {**session.LIMITS, **session.SERVER_KEEPALIVES}.items()
     ]
     return [
         "",

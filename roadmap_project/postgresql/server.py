@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from django.db import connection
 
 from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.postgresql import session
 
 # One login role per service, so that the server holds each to its share.
 ROLE_PREFIX = "roadmaps_"
 
-FACTS = """
+FACTS = f"""
 SELECT current_setting('server_version_num')::int,
        current_setting('max_connections')::int,
        current_setting('superuser_reserved_connections')::int
@@ -17,8 +18,10 @@ SELECT current_setting('server_version_num')::int,
        (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),
        session_user::text,
        (SELECT rolsuper FROM pg_roles WHERE rolname = session_user),
-       (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user)
-"""
+       (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user),
+       ARRAY(SELECT name FROM unnest(string_to_array('{" ".join(session.LIMITS)}', ' ')) AS name
+             WHERE current_setting(name, true) = '0')
+"""  # noqa: S608  constants
 ROLES = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname LIKE %s AND rolcanlogin"
 
 
@@ -34,6 +37,7 @@ class Server:
     is_superuser: bool
     role_limit: int | None
     service_roles: dict[str, int | None]
+    missing_limits: tuple[str, ...]  # of session.LIMITS, those that do not hold in this session
 
     def verdict_on(self, budget: ConnectionBudget) -> ConnectionBudget:
         """The declared fleet before this server."""
@@ -56,7 +60,7 @@ def ask() -> Server:
     """Two queries on this thread's connection; raises OperationalError where there is none to be had."""
     with connection.cursor() as cursor:
         cursor.execute(FACTS)
-        version, max_connections, reserved, database_limit, role, is_superuser, role_limit = cursor.fetchone()
+        version, max_connections, reserved, database_limit, role, is_superuser, role_limit, missing = cursor.fetchone()
         cursor.execute(ROLES, [ROLE_PREFIX.replace("_", r"\_") + "%"])
         roles = {name.removeprefix(ROLE_PREFIX): _or_none(limit) for name, limit in cursor.fetchall()}
     return Server(
@@ -68,6 +72,7 @@ def ask() -> Server:
         is_superuser=bool(is_superuser),
         role_limit=_or_none(role_limit),
         service_roles=roles,
+        missing_limits=tuple(missing),
     )
 
 

@@ -316,6 +316,24 @@ def test_W006_a_pooled_address_without_its_setting_is_warned_about(settings, mon
     assert found(checks.unpooled_settings) == []
 
 
+def test_E017_a_pooler_without_the_servers_own_address_is_refused(settings):
+    settings.DB_POOLER, settings.DIRECT_URL_VARIABLE = "transaction", ""
+
+    assert found(checks.direct_url) == ["roadmap_project.E017"]
+    settings.DIRECT_URL_VARIABLE = "DATABASE_UNPOOLED_URL"
+    assert found(checks.direct_url) == []
+    settings.DB_POOLER, settings.DIRECT_URL_VARIABLE = "none", ""
+    assert found(checks.direct_url) == []
+
+
+def test_E011_arguments_with_an_open_quote_are_named(settings):
+    settings.GUNICORN_CMD_ARGS = "--access-logformat '%(h)s"
+
+    (problem,) = checks.gunicorn_arguments(None)
+    assert problem.id == "roadmap_project.E011"
+    assert "cannot be read" in problem.msg
+
+
 def test_W008_a_bypass_is_explicit_and_still_says_the_sum(settings):
     settings.CONNECTION_BUDGET, settings.CONNECTION_BUDGET_BYPASS = budget(WEB_THREADS="40"), True
 

@@ -132,7 +132,8 @@ def test_A2_no_other_count_would_need_to_move_less(fleet):
 
     moved = fleet[variable] - int(value)
 
-    for other in ("WEB_WORKERS", "WEB_THREADS", *(f"{name}_WORKERS" for name in CLUSTERS)):
+    counts = ("WORKERS", "REPLICAS")
+    for other in ("WEB_THREADS", *(f"{name}_{count}" for name in ("WEB", *CLUSTERS) for count in counts)):
         for less in range(1, min(moved, fleet[other])):
             assert not arithmetic_holds(fleet | {other: fleet[other] - less})
 
@@ -142,6 +143,28 @@ def test_a_change_of_the_server_is_proposed_where_no_single_count_is_enough():
 
     assert change.startswith("DB_MAX_CONNECTIONS=")
     assert arithmetic_holds({"DB_MAX_CONNECTIONS": int(re.search(r"\d+", change)[0])})
+
+
+def test_replicas_are_proposed_where_they_are_too_many():
+    change = budget(CONTENT_REPLICAS=5, WEB_WORKERS=1, WEB_THREADS=1).smallest_change()
+
+    assert change == "CONTENT_REPLICAS=2"
+
+
+def test_a_databases_own_limit_is_what_is_proposed_to_raise():
+    before = budget().on_server(max_connections=100, reserved=3, database_limit=12)
+
+    change = before.smallest_change()
+
+    limit = int(re.fullmatch(r"ALTER DATABASE … CONNECTION LIMIT (\d+)", change)[1])
+    assert replace(before, database_limit=limit).fits
+    assert not replace(before, database_limit=limit - 1).fits
+
+
+def test_both_limits_are_proposed_to_raise_where_both_are_too_low():
+    change = budget().on_server(max_connections=15, reserved=3, database_limit=10).smallest_change()
+
+    assert re.fullmatch(r"ALTER DATABASE … CONNECTION LIMIT 85 and DB_MAX_CONNECTIONS=88 .*", change)
 
 
 @pytest.mark.parametrize(

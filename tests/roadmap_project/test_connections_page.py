@@ -140,8 +140,8 @@ def test_it_needs_a_constant_number_of_queries(operator, django_assert_num_queri
     make_samples(minutes=minutes)
     heartbeats.picked_up("logs")
 
-    # Session, person, two for permissions; samples; the look's bound, count and queues in a transaction.
-    with django_assert_num_queries(4 + 1 + 5):
+    # Session, person, two for permissions; samples; the look: server, roles; bound, count, queues in a transaction.
+    with django_assert_num_queries(4 + 1 + 2 + 5):
         assert operator.get(ADDRESS).status_code == 200
 
 
@@ -256,14 +256,14 @@ def test_a_stretch_without_samples_is_shown_as_such_and_told_when_it_lasts(opera
     response = operator.get(ADDRESS)
 
     assert len(response.context["plot"].gaps) == 2  # before and after
-    assert any("No sample since" in finding for finding in response.context["findings"])
+    assert any("No sample since" in finding.msg for finding in response.context["findings"])
 
 
 def test_without_any_sample_the_page_says_who_takes_them(operator):
     response = operator.get(ADDRESS)
 
     assert response.status_code == 200
-    assert any("There are no samples in this range" in finding for finding in response.context["findings"])
+    assert any("There are no samples in this range" in finding.msg for finding in response.context["findings"])
     assert "No samples." in response.content.decode()
 
 
@@ -274,10 +274,10 @@ def test_D10_a_queue_that_nobody_serves_is_a_finding(operator):
 
     findings = operator.get(ADDRESS).context["findings"]
 
-    assert len(findings) == 2
-    assert "from the content queue for 600 seconds" in findings[0]
-    assert "Q_CLUSTER_NAME=content" in findings[0]
-    assert "from the workflow queue yet" in findings[1]
+    assert [finding.id for finding in findings] == ["roadmap_project.W012"] * 2
+    assert "from the content queue for 600 seconds" in findings[0].msg
+    assert "Q_CLUSTER_NAME=content" in findings[0].hint
+    assert "from the workflow queue yet" in findings[1].msg
 
 
 def test_a_fleet_that_does_not_fit_is_said_first(operator, settings):
@@ -286,7 +286,7 @@ def test_a_fleet_that_does_not_fit_is_said_first(operator, settings):
     response = operator.get(ADDRESS)
 
     assert "✗ The declared fleet does not fit" in response.content.decode()
-    assert "does not fit" in response.context["findings"][0]
+    assert response.context["findings"][0].id == "roadmap_project.E001"
 
 
 def test_while_the_database_is_too_busy_to_be_counted_the_samples_are_shown(operator, monkeypatch):

@@ -1,11 +1,16 @@
 """Suggestions fit, and the next larger fleet does not; certificates carry their own proof."""
 
-from hypothesis import given
+import re
+
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from roadmap_project.connection_budget import ConnectionBudget, recomputed
 from roadmap_project.environment import Environment
 from roadmap_project.fitting import one_more, suggestion
+from roadmap_project.postgresql.roles import planned_limits
+
+CLUSTERS = ("LOGS", "CONTENT", "WORKFLOW")
 
 fleets = st.fixed_dictionaries(
     {
@@ -46,6 +51,30 @@ def test_a_fleet_for_twenty_connections_gives_margins_up_before_it_gives_up():
     assert (found.deploy_overlap, found.steady, found.usable) == (1, 13, 14)
 
 
+def test_a_service_that_runs_nowhere_keeps_its_counts():
+    found = suggestion(budget(dict.fromkeys(("WEB_REPLICAS", *(f"{name}_REPLICAS" for name in CLUSTERS)), 0)))
+
+    assert found is not None
+    assert found.service("web").processes == 4
+
+
+@given(fleets)
+def test_the_roles_limits_and_the_owners_sum_up_to_what_is_there(variables):
+    declared = budget(variables)
+    found = declared if declared.fits else suggestion(declared)
+    assume(found is not None)
+
+    limits = planned_limits(found)
+
+    assert sum(limits.values()) + found.other_clients <= found.usable + found.other_clients
+    for service in found.services:
+        assert limits[service.name] >= found.deploy_overlap * service.total
+
+
+def test_where_there_is_room_a_role_may_hold_one_more_for_an_instant():
+    assert planned_limits(budget({})) == {"web": 17, "logs": 15, "content": 19, "workflow": 15, "release": 2}
+
+
 def test_where_nothing_fits_nothing_is_suggested():
     assert suggestion(budget({"DB_MAX_CONNECTIONS": 12})) is None
 
@@ -72,3 +101,6 @@ def test_behind_a_pooler_the_inequality_is_its_own(max_client_conn, max_db_conne
     has_room_for_clients = max_client_conn * replicas >= 2 * 31
     is_within_usable = max_db_connections * replicas + 1 <= 72
     assert pooled.fits == (has_room_for_clients and is_within_usable)
+    if not pooled.fits:
+        changes = dict(re.findall(r"([A-Z_]+)=([0-9]+)", pooled.smallest_change()))
+        assert budget(pooled.as_environment() | changes).fits

@@ -1,5 +1,7 @@
 """Liveness without a database, readiness with one, and a page's words when there is none."""
 
+import os
+import signal
 import threading
 import time
 
@@ -8,6 +10,9 @@ from django.db import OperationalError, connection
 from django.test import RequestFactory
 
 from roadmap_project import errors, health, process
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.connections import patient_for
+from roadmap_project.environment import Environment
 from roadmaps.steps import heartbeats
 
 
@@ -38,7 +43,9 @@ def test_readiness_tells_the_age_of_each_queues_last_pick_up(client):
 
 @pytest.mark.django_db
 def test_readiness_needs_few_queries(client, django_assert_num_queries):
-    with django_assert_num_queries(3 + 2):  # the bound, the connections, the queues; the transaction around them
+    with django_assert_num_queries(
+        2 + 3 + 2
+    ):  # the server and its roles; the bound, the connections, the queues; the transaction around these
         client.get("/health/")
 
 
@@ -109,6 +116,53 @@ def test_a_database_that_does_not_answer_in_time_is_busy_and_no_reason_to_take_t
     assert response.json()["status"] == "busy"
     assert 1.9 < took < 4
     assert connection.connection is None or not connection.in_atomic_block
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_process_that_has_stopped_answering_holds_no_thread(client):
+    """Stopped by a signal it ends nothing by itself, whatever its timeouts are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (server_process,) = cursor.fetchone()
+    try:
+        os.kill(server_process, signal.SIGSTOP)
+    except PermissionError:
+        pytest.skip("the server's processes are another user's")
+    started = time.monotonic()
+    try:
+        response = client.get("/health/")
+        took = time.monotonic() - started
+    finally:
+        os.kill(server_process, signal.SIGCONT)
+
+    assert (response.status_code, response.json()["status"]) == (200, "busy")
+    assert took < health.CUT_OFF_AFTER + 2
+    health.forget()
+    assert client.get("/health/").json()["status"] == "ready"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_patience_that_was_not_needed_leaves_the_connection_alone():
+    connection.ensure_connection()
+    with patient_for(0.2) as patience:
+        pass
+    time.sleep(0.4)
+
+    assert not patience.has_ended
+    assert connection.is_usable()
+
+
+@pytest.mark.django_db
+def test_readiness_gives_every_finding_with_its_id_and_what_to_do(client, settings):
+    settings.CONNECTION_BUDGET = ConnectionBudget.from_environment(Environment({"CONTENT_WORKERS": "200"}))
+    heartbeats.picked_up("content")
+
+    found = {each["id"].removeprefix("roadmap_project."): each for each in client.get("/health/").json()["findings"]}
+
+    assert found["E001"]["level"] == "error"
+    assert "CONTENT_WORKERS=" in found["E001"]["hint"]
+    assert found["W012"]["level"] == "warning"
+    assert all(each["message"] for each in found.values())
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,11 +10,13 @@ import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.utils import timezone
 from psycopg import sql
 
 from roadmap_project import live_checks
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
+from roadmap_project.models import ConnectionSample
 from roadmap_project.postgresql import roles, server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,7 +154,7 @@ def test_W007_more_connections_than_declared_are_noticed():
         (problem,) = findings()
 
     assert problem.id == "roadmap_project.W007"
-    assert "content holds 19 connections; declared are 9, while deploying 18" in problem.msg
+    assert "content holds 19 connections; 9 are declared, 18 while deploying" in problem.msg
 
 
 def test_E015_a_server_that_cannot_be_asked_fails_the_check_and_refuses_no_start(monkeypatch):
@@ -223,19 +225,58 @@ def test_the_commands_exit_status_is_its_verdict():
     assert command("--live", DATABASE_URL="postgres://a@:5432/x?host=/nonexistent").returncode == 2
     assert command("--set", "WEB_THREADS=forty").returncode == 2
     assert command("--set", "WEB_SHOES=2").returncode == 2
+    assert command(WEB_THREADS="forty").returncode == 2
+    assert command("--suggest", "-3").returncode == 2
 
 
 def test_the_live_certificate_names_its_source_and_what_is_observed():
-    with connect(application_name="psql"):
+    ConnectionSample.objects.create(
+        sampled_at=timezone.now(), service="web", observed=5, declared=8, limit=97, usable=72
+    )
+    with connect(application_name="psql"), connect(application_name="web:worker"):
         certificate = json.loads(command("--live", "--json").stdout)
 
     assert certificate["limit"]["is_live"]
     assert certificate["limit"]["max_connections"] == 100
-    assert certificate["observed"]["psql"] == 1
+    assert (certificate["observed"]["unplanned"], certificate["observed"]["web"]) == (1, 1)
+    assert certificate["peak_of_24_hours"] == {"web": 5}
 
 
-def test_suggested_lines_are_an_environment_that_passes():
-    lines = dict(line.split("=") for line in command("--suggest", "30").stdout.split())
+def environment_lines(text):
+    return dict(line.split("=") for line in text.splitlines() if not line.startswith("#"))
 
+
+def test_suggested_lines_are_an_environment_that_passes_and_say_which_margins_were_given_up():
+    said = command("--suggest", "30").stdout
+
+    lines = environment_lines(said)
     assert lines["DB_MAX_CONNECTIONS"] == "30"
     assert budget(**lines).fits
+    assert "# DEPLOY_OVERLAP was 2;" in said
+    assert "#" not in command("--suggest", "200").stdout
+
+
+def test_a_suggestion_as_json_is_a_certificate():
+    certificate = json.loads(command("--suggest", "60", "--json").stdout)
+
+    assert certificate["fits"]
+    assert certificate["limit"]["max_connections"] == 60
+
+
+def test_a_live_suggestion_knows_the_databases_own_limit(change):
+    database = connection.settings_dict["NAME"]
+    change("ALTER DATABASE {} CONNECTION LIMIT 40", "ALTER DATABASE {} CONNECTION LIMIT -1", database)
+
+    found = budget(**environment_lines(command("--live", "--suggest", "500").stdout))
+
+    assert found.on_server(max_connections=500, reserved=3, database_limit=40).fits
+
+
+def test_the_roles_are_made_for_who_owns_the_tables():
+    url = f"postgres://roadmaps_web@:5432/nowhere?host={connection.settings_dict['OPTIONS'].get('host', '')}"
+
+    said = command("--sql").stdout
+    assert f'ALTER ROLE "{connection.settings_dict["USER"]}" CONNECTION LIMIT 5;' in said
+    refused = command("--sql", DATABASE_URL=url)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--owner" in refused.stderr

@@ -76,7 +76,7 @@ def test_the_process_tells_of_itself_in_opentelemetrys_names(scrape, monkeypatch
 
 @pytest.mark.django_db
 def test_a_scrape_needs_few_queries_and_shares_healths_look(scrape, client, django_assert_num_queries):
-    with django_assert_num_queries(3 + 2):
+    with django_assert_num_queries(2 + 3 + 2):
         scrape()
 
     with django_assert_num_queries(0):

@@ -149,7 +149,7 @@ def test_a_process_says_what_it_may_hold_and_holds(become):
     assert {name: answer[name] for name in ("pool_size", "max_overflow", "checked_out", "overflow", "pool_total")} == {
         "pool_size": 2, "max_overflow": 0, "checked_out": 1, "overflow": 0, "pool_total": 2,
     }  # fmt: skip
-    assert (answer["waits"], answer["refusals"], answer["findings"]) == (0, {}, ())
+    assert (answer["waits"], answer["refusals"], answer["findings"]) == (0, {}, [])
     assert answer["verdict"] == "healthy"
 
 
@@ -172,7 +172,7 @@ def test_refusals_by_the_own_allotment_become_a_finding_when_they_recur(become):
             connection.ensure_connection()
         assert len(pool_status.status().findings) == (times == 3)
 
-    assert "raise WEB_THREADS" in pool_status.status().findings[0]
+    assert "Raise WEB_THREADS" in pool_status.status().findings[0].hint
     assert pool_status.status().refusals == {"allotment": 3}
     assert pool_status.status().is_healthy  # the bound held
     for each in wrappers:
@@ -197,8 +197,9 @@ def test_a_finding_names_what_to_raise(service, reason, variable):
 
     (finding,) = pool_status.findings(BUDGET, service, {reason: 3})
 
-    assert finding.startswith(f"3 connects of this {service} process within 10 minutes")
-    assert variable in finding
+    assert finding.id == "roadmap_project.W011"
+    assert finding.msg.startswith(f"3 connects of this {service} process within 10 minutes")
+    assert variable in finding.hint + finding.msg
 
 
 def test_what_happened_long_ago_is_no_finding():

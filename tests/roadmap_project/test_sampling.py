@@ -15,6 +15,7 @@ from django_q.models import Schedule
 from roadmap_project import counting, process, sampling, tasks
 from roadmap_project.connection_budget import CLUSTER_NAMES, ConnectionBudget
 from roadmap_project.environment import Environment
+from roadmap_project.live_checks import of_count
 from roadmap_project.models import ConnectionSample
 from roadmap_project.postgresql.base import open_connections
 
@@ -97,29 +98,22 @@ def count_of(**observed):
 
 
 @pytest.mark.parametrize(
-    ("observed", "said"),
+    ("observed", "id_", "said"),
     [
-        ({"web": 17}, "web holds 17 connections; 8 are declared, 16 while deploying"),
-        ({"unplanned": 6}, "6 of them unplanned"),
-        ({"elsewhere": 4, "other": 2}, "raise DB_OTHER_CLIENTS"),
-        ({"web": 16, "logs": 14, "content": 18, "workflow": 14, "other": 16}, "headroom is in use"),
+        ({"web": 17}, "W007", "web holds 17 connections; 8 are declared, 16 while deploying"),
+        ({"unplanned": 6}, "W009", "6 of them unplanned"),
+        ({"elsewhere": 4, "other": 2}, "W009", "raise DB_OTHER_CLIENTS"),
+        ({"web": 16, "logs": 14, "content": 18, "workflow": 14, "other": 16}, "W014", "headroom is in use"),
     ],
 )
-def test_what_an_operator_should_know_is_said(observed, said):
-    assert any(said in finding for finding in count_of(**observed).findings())
+def test_what_an_operator_should_know_is_said(observed, id_, said):
+    found = {finding.id: f"{finding.msg} {finding.hint}" for finding in of_count(count_of(**observed))}
+
+    assert said in found[f"roadmap_project.{id_}"]
 
 
 def test_a_fleet_within_its_budget_has_no_findings_while_deploying_either():
-    assert count_of(web=16, logs=14, content=18, workflow=14, release=1, other=3, unplanned=2).findings() == []
-
-
-def test_a_fleet_that_does_not_fit_is_a_finding_with_its_change():
-    budget = ConnectionBudget.from_environment(Environment({"CONTENT_WORKERS": "100"}))
-
-    (finding,) = counting.Count(observed=dict.fromkeys(counting.names(budget), 0), budget=budget).findings()
-
-    assert "does not fit" in finding
-    assert "CONTENT_WORKERS" in finding
+    assert not list(of_count(count_of(web=16, logs=14, content=18, workflow=14, release=1, other=3, unplanned=2)))
 
 
 def test_a_sample_is_a_row_for_every_service_at_one_moment(beside):

@@ -11,8 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
+from roadmap_project.counting import count
 from roadmap_project.fleet import ROOT, Fleet
 
 
@@ -91,6 +93,16 @@ def _add_schedules() -> None:
     from django.apps import apps
 
     import_module("roadmaps.migrations.0003_sweep_schedules").add(apps, None)
+
+
+def observed() -> dict[str, int]:
+    """Open connections by service, as the server counts them."""
+    return count(settings.CONNECTION_BUDGET).observed
+
+
+def holding() -> set[str]:
+    """Which services hold a connection."""
+    return {service.name for service in settings.CONNECTION_BUDGET.services if observed()[service.name]}
 
 
 def wait_until(

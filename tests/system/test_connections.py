@@ -23,7 +23,7 @@ from psycopg import sql
 
 from content.models import Tutorial
 from roadmap_project.connection_budget import CLUSTER_PROCESSES_BESIDE_WORKERS, ConnectionBudget
-from roadmap_project.counting import Peak, observed
+from roadmap_project.counting import Peak
 from roadmap_project.demo import Browser
 from roadmap_project.dev_database import dev_database
 from roadmap_project.environment import Environment
@@ -33,7 +33,7 @@ from roadmap_project.postgresql.server import ROLE_PREFIX
 from roadmaps import deciding, starting
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
-from tests.system.conftest import database_url, descendants, wait_until
+from tests.system.conftest import database_url, descendants, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
 
@@ -100,8 +100,8 @@ def test_A10_two_releases_side_by_side_stay_within_what_was_declared(fleet, mode
         nonlocal peak
         now = observed()
         for service in budget.services:
-            assert now.get(service.name, 0) <= budget.deploy_overlap * service.total, now
-        peak = max(peak, sum(now.get(service.name, 0) for service in budget.services))
+            assert now[service.name] <= budget.deploy_overlap * service.total, now
+        peak = max(peak, sum(now[service.name] for service in budget.services))
 
     with newer:
         wait_until(all_final, seconds=150, fleet=fleet, watch=look)
@@ -203,12 +203,12 @@ def facts_of_this_process():
 def test_A9_the_connection_of_a_process_killed_in_a_query_is_gone_within_two_seconds(fleet):
     query = "from django.db import connection; connection.cursor().execute('SELECT pg_sleep(25)')"
     running = subprocess.Popen([sys.executable, "manage.py", "shell", "-c", query], env=fleet.environment, cwd=ROOT)
-    wait_until(lambda: observed().get("other", 0) >= 2, seconds=20, fleet=fleet)
+    wait_until(lambda: observed()["other"] >= 2, seconds=20, fleet=fleet)
 
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
 
-    wait_until(lambda: observed().get("other", 0) == 1, seconds=2.5, fleet=fleet)
+    wait_until(lambda: observed()["other"] == 1, seconds=2.5, fleet=fleet)
 
 
 def test_A12_fifty_tabs_on_one_roadmap_are_bounded_by_the_webs_threads(fleet, model):

@@ -12,12 +12,12 @@ from django.contrib.auth import get_user_model
 
 from content.models import Tutorial
 from roadmap_project.connection_budget import ConnectionBudget
-from roadmap_project.counting import Peak, observed
+from roadmap_project.counting import Peak
 from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, FleetError
 from roadmaps import starting
 from roadmaps.models import Roadmap, Step
-from tests.system.conftest import alive, descendants, wait_until
+from tests.system.conftest import alive, descendants, holding, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -61,15 +61,13 @@ def test_every_kind_of_a_clusters_processes_is_in_the_sum(fleet, model):
     fleet.environment.update(variables)
     declared = ConnectionBudget.from_environment(Environment(variables)).service("content").peak
     fleet.start("content")
-    wait_until(
-        lambda: observed().get("content", 0) >= 3, seconds=60, fleet=fleet
-    )  # its first sweep: the sentinel is up
+    wait_until(lambda: observed()["content"] >= 3, seconds=60, fleet=fleet)  # its first sweep: the sentinel is up
     fleet.start("workflow")
     start_roadmaps(3)
     seen = [0]
 
     def look():
-        seen.append(observed().get("content", 0))
+        seen.append(observed()["content"])
 
     wait_until(lambda: states() <= set(FINAL), seconds=150, fleet=fleet, watch=look)
 
@@ -86,7 +84,7 @@ def test_a_stopped_fleet_leaves_no_process_and_no_connection(fleet):
     fleet.stop()
 
     assert alive(family) == set()
-    assert not {"web", "logs", "content", "workflow"} & set(observed())
+    assert not holding()
 
 
 def test_D11_sigterm_during_calls_loses_nothing(fleet, model):
@@ -120,7 +118,7 @@ def test_D3_no_child_outlives_the_parent_or_the_sentinel(fleet, which):
 
     wait_until(lambda: not alive(family), seconds=5, fleet=fleet)
     assert fleet.processes["content"].wait(10) != 0  # a supervisor sees a failure
-    wait_until(lambda: "content" not in observed(), seconds=5, fleet=fleet)
+    wait_until(lambda: "content" not in holding(), seconds=5, fleet=fleet)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +144,7 @@ def test_a_fleet_that_does_not_fit_is_refused_at_every_door(fleet, command, envi
     assert "roadmap_project.E001" in done.stderr
     for said in ("web 160", "content 9", "usable are 72", "WEB_THREADS="):
         assert said in done.stderr
-    assert not {"web", "content"} & set(observed())
+    assert not {"web", "content"} & holding()
 
 
 def test_a_process_that_cannot_start_is_reported_with_its_words(fleet):

@@ -14,11 +14,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from roadmap_project.counting import observed
 from roadmap_project.fleet import ROOT
 from roadmaps import starting
 from roadmaps.models import Roadmap
-from tests.system.conftest import database_url, wait_until
+from tests.system.conftest import database_url, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -116,7 +115,7 @@ def test_A16_everything_works_through_pgbouncer_over_a_few_connections(fleet, po
 
     def look():
         nonlocal most
-        most = max(most, sum(observed().get(name, 0) for name in ("web", "logs", "content", "workflow")))
+        most = max(most, sum(observed()[name] for name in ("web", "logs", "content", "workflow")))
 
     wait_until(
         lambda: set(Roadmap.objects.values_list("state", flat=True)) == {Roadmap.State.READY},

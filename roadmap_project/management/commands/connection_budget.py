@@ -4,17 +4,18 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError, connection
 
 from roadmap_project import counting, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
-from roadmap_project.fitting import suggestion
+from roadmap_project.fitting import given_up, suggestion
 from roadmap_project.postgresql import roles, server
 
 PEAK_HOURS = 24
@@ -61,24 +62,26 @@ class Command(BaseCommand):
 
     def _show(self, budget: ConnectionBudget, options: dict[str, Any]) -> int:
         if options["suggest"] is not None:
-            return self._suggest(budget, options["suggest"])
+            return self._suggest(budget, options["suggest"], is_json=options["json"])
         if options["sql"]:
             return self._sql(budget, options["owner"])
+        observed = counting.count(budget).observed if options["live"] else None
         if options["json"]:
-            observed = {"observed": counting.observed()} if options["live"] else {}
-            self.stdout.write(json.dumps(budget.certificate() | observed, indent=2))
+            seen = {} if observed is None else {"observed": observed, f"peak_of_{PEAK_HOURS}_hours": _peaks()}
+            self.stdout.write(json.dumps(budget.certificate() | seen, indent=2))
         else:
-            self._table(budget, is_live=options["live"])
+            self._table(budget, observed)
         return FITS if budget.fits else DOES_NOT_FIT
 
-    def _table(self, budget: ConnectionBudget, *, is_live: bool) -> None:
-        peak = counting.Peak() if is_live else None
-        if peak:
-            peak.sample(budget)
-        self.stdout.write(counting.table(budget, peak) + "\n")
-        if is_live:
+    def _table(self, budget: ConnectionBudget, observed: dict[str, int] | None) -> None:
+        if observed is None:
+            self.stdout.write(counting.table(budget) + "\n")
+        else:
+            now = counting.Peak()
+            now.add(budget, observed)
+            self.stdout.write(counting.table(budget, now) + "\n")
             self.stdout.write(_seen(budget))
-            self.stdout.write(_unplanned(budget))
+            self.stdout.write(_others(observed))
         self.stdout.write(
             f"limit   {budget.limit}  ({budget.limit_source()})\n"
             f"usable  {budget.usable}  ({budget.headroom:.0%} headroom, {budget.other_clients} for other clients)\n"
@@ -89,24 +92,34 @@ class Command(BaseCommand):
             "\nIt fits." if budget.fits else f"\nIt does not fit. Smallest change: {budget.smallest_change()}"
         )
 
-    def _suggest(self, budget: ConnectionBudget, limit: int) -> int:
-        found = suggestion(_what_if([f"DB_MAX_CONNECTIONS={limit}"], budget) if limit else budget)
+    def _suggest(self, budget: ConnectionBudget, limit: int, *, is_json: bool) -> int:
+        if limit < 0:
+            raise ImproperlyConfigured(f"--suggest {limit}: expected the max_connections of a server.")
+        wanted = replace(budget, max_connections=limit) if limit else budget
+        found = suggestion(wanted)
         if found is None:
-            self.stderr.write(f"Not even one worker of each kind fits {limit or budget.max_connections} connections.")
+            self.stderr.write(f"Not even one worker of each kind fits: {wanted.limit_source()}.")
             return DOES_NOT_FIT
+        if is_json:
+            self.stdout.write(json.dumps(found.certificate(), indent=2))
+            return FITS
+        for name, before in given_up(wanted, found).items():
+            self.stdout.write(f"# {name} was {before}; with that, not even one worker of each kind fits.")
         for name, value in found.as_environment().items():
             self.stdout.write(f"{name}={value}")
         return FITS
 
     def _sql(self, budget: ConnectionBudget, owner: str) -> int:
         database = settings.DATABASES["default"]
-        owner, name = owner or str(database.get("USER") or "roadmaps"), str(database["NAME"])
-        if owner.startswith(server.ROLE_PREFIX):
-            raise ImproperlyConfigured(f"{owner} is a service's role; say --owner with the role that owns the tables.")
+        owner, name = owner or _owner_of_tables() or str(database.get("USER") or ""), str(database["NAME"])
+        if not owner or owner.startswith(server.ROLE_PREFIX):
+            raise ImproperlyConfigured(
+                f"{owner or 'No user of DATABASE_URL'} cannot own the tables; say --owner with the role that does."
+            )
         self.stdout.write(roles.statements(budget, owner=owner, database=name))
-        if not roles.is_within(budget):
-            self.stderr.write("The roles' limits together exceed what is usable: one service could starve another.")
-        return FITS if budget.fits and roles.is_within(budget) else DOES_NOT_FIT
+        if not budget.fits:
+            self.stderr.write("The fleet does not fit, so its roles' limits exceed what the server has room for.")
+        return FITS if budget.fits else DOES_NOT_FIT
 
 
 def _what_if(assignments: list[str], budget: ConnectionBudget | None = None) -> ConnectionBudget:
@@ -127,17 +140,30 @@ def _live(budget: ConnectionBudget) -> ConnectionBudget:
     return server.ask().verdict_on(budget)
 
 
-def _seen(budget: ConnectionBudget) -> str:
+def _owner_of_tables() -> str:
+    """Empty where the server cannot be asked, or there are no tables yet."""
     try:
-        peaks = sampling.series(hours=PEAK_HOURS).peaks
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT tableowner::text FROM pg_tables WHERE tablename = 'django_migrations'")
+            row = cursor.fetchone()
+    except OperationalError:
+        return ""
+    return row[0] if row else ""
+
+
+def _peaks() -> dict[str, int]:
+    try:
+        return sampling.series(hours=PEAK_HOURS).peaks
     except ProgrammingError:  # before the first migration there is no table of samples
-        peaks = {}
+        return {}
+
+
+def _seen(budget: ConnectionBudget) -> str:
+    peaks = _peaks()
     shown = ", ".join(f"{service.name} {peaks[service.name]}" for service in budget.services if service.name in peaks)
     return f"peak of the last {PEAK_HOURS} hours, sampled every minute: {shown or 'no samples yet'}"
 
 
-def _unplanned(budget: ConnectionBudget) -> str:
-    planned = {service.name for service in budget.services}
-    others = {name or "(no name)": count for name, count in counting.observed().items() if name not in planned}
-    shown = ", ".join(f"{name} {count}" for name, count in sorted(others.items())) or "none"
-    return f"other clients now, this command among them: {shown}\n\n"
+def _others(observed: dict[str, int]) -> str:
+    shown = ", ".join(f"{name} {observed[name]}" for name in counting.BESIDE)
+    return f"beside the services now (this command is one of the others): {shown}\n\n"

@@ -1,0 +1,26 @@
+"""What does each session ask of the server and of the network, so that neither keeps what is dead or stuck?"""
+
+# The server ends what takes too long, and notices within a second that a client is gone, in mid-query too. Behind
+# PgBouncer nothing is sent at connect: there they are the roles' (`connection_budget --sql`).
+LIMITS = {
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    "client_connection_check_interval": "1s",
+}
+
+# A vanished machine sends no farewell: the server finds out by its own probes (idle + count × interval, in seconds).
+SERVER_KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+
+# libpq's parameters for the same at our end: seconds, but tcp_user_timeout in milliseconds; no effect on Unix sockets.
+CLIENT_PARAMETERS: dict[str, object] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+def startup_options() -> str:
+    """LIMITS and SERVER_KEEPALIVES as libpq's `options`."""
+    return " ".join(f"-c {name}={value}" for name, value in {**LIMITS, **SERVER_KEEPALIVES}.items())
