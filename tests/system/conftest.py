@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from roadmap_project.counting import count
+from roadmap_project.demo import Browser
 from roadmap_project.fleet import ROOT, Fleet
 
 
@@ -103,6 +104,23 @@ def observed() -> dict[str, int]:
 def holding() -> set[str]:
     """Which services hold a connection."""
     return {service.name for service in settings.CONNECTION_BUDGET.services if observed()[service.name]}
+
+
+def fill_in_the_form(fleet: Fleet, *goals: str) -> None:
+    """Sign up and start a roadmap for each goal, without a review."""
+    browser = Browser(fleet.url)
+    browser.get("/sign-up/")
+    browser.submit("/sign-up/", username="ada", password1="correct horse b", password2="correct horse b")
+    for goal in goals:
+        browser.submit(
+            "/new/",
+            goal=goal,
+            level="beginner",
+            hours_per_week="8",
+            preference="any",
+            language="en",
+            skips_review="on",
+        )
 
 
 def wait_until(

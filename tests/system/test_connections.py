@@ -1,5 +1,6 @@
 """Where connections were lost before: each way counted on the server, with the real processes."""
 
+import json
 import os
 import resource
 import signal
@@ -24,16 +25,15 @@ from psycopg import sql
 from content.models import Tutorial
 from roadmap_project.connection_budget import CLUSTER_PROCESSES_BESIDE_WORKERS, ConnectionBudget
 from roadmap_project.counting import Peak
-from roadmap_project.demo import Browser
 from roadmap_project.dev_database import dev_database
 from roadmap_project.environment import Environment
-from roadmap_project.fleet import ROOT, Fleet
+from roadmap_project.fleet import ROOT, Fleet, free_port
 from roadmap_project.postgresql import base, roles
 from roadmap_project.postgresql.server import ROLE_PREFIX
 from roadmaps import deciding, starting
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
-from tests.system.conftest import database_url, descendants, observed, wait_until
+from tests.system.conftest import database_url, descendants, fill_in_the_form, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
 
@@ -170,6 +170,43 @@ def test_a_service_that_takes_more_than_its_share_is_refused_alone(fleet, servic
     assert states() == {Roadmap.State.READY}
 
 
+def test_an_over_provisioned_service_is_refused_by_the_server_alone(fleet, service_roles, tmp_path):
+    """Three times the declared web, each of them sure that it fits: their role's limit stops them, and nobody else."""
+    for name in ("workflow", "content", "logs", "web"):
+        under_role(fleet, name)
+    others = [fleet]
+    start_roadmaps(1)
+    refused = 0
+
+    def flood():
+        nonlocal refused
+        with ThreadPoolExecutor(24) as visitors:
+            answers = list(visitors.map(health_of, others * 8))
+        refused += sum(answer["process"]["refusals"].get(base.ROLE, 0) for answer in answers)
+
+    try:
+        for number in (1, 2):
+            (tmp_path / str(number)).mkdir()
+            more = Fleet(logs=tmp_path / str(number), environment=fleet.environment | {"PORT": str(free_port())})
+            more.port = int(more.environment["PORT"])
+            others.append(more)
+            more.start("web")
+        wait_until(lambda: bool(refused), seconds=60, fleet=fleet, watch=flood)
+        wait_until(all_final, seconds=90, fleet=fleet)
+    finally:
+        for each in others[1:]:
+            each.stop()
+
+    assert states() == {Roadmap.State.READY}
+    assert observed()["web"] <= settings.CONNECTION_BUDGET.service("web").total + 1
+    assert "too many connections" not in "".join(fleet.tail(name) for name in ("workflow", "content", "logs"))
+
+
+def health_of(fleet):
+    with urllib.request.urlopen(f"{fleet.url}/health/", timeout=30) as response:
+        return json.load(response)
+
+
 def test_A7_a_thousand_steps_through_one_worker_leave_it_as_it_was(reviewed, stub, monkeypatch):
     monkeypatch.setattr(settings, "DRAIN_SECONDS", 300)
     deciding.approve(reviewed.pk)
@@ -302,7 +339,7 @@ def test_a_fleet_suggested_for_twenty_connections_runs_on_them(fleet, model):
         timeout=60,
         check=True,
     ).stdout
-    fleet.environment.update(line.split("=") for line in suggested.split())
+    fleet.environment.update(line.split("=") for line in suggested.splitlines() if not line.startswith("#"))
     name = sql.Identifier(connection.settings_dict["NAME"])
     connection.close()
     with superuser("postgres") as server:
@@ -376,7 +413,7 @@ def test_A14_the_server_restarts_in_mid_work_and_nothing_is_lost_or_bought_twice
         fleet.release()
         with fleet, psycopg.connect(url) as client:
             client.close()
-            fill_in_the_form(fleet)
+            fill_in_the_form(fleet, "Learn patience")
             wait_until(lambda: model.control("state")["by_purpose"].get("tutorial", 0) > 5, seconds=60, fleet=fleet)
             database.stop()
             time.sleep(3)
@@ -388,21 +425,6 @@ def test_A14_the_server_restarts_in_mid_work_and_nothing_is_lost_or_bought_twice
 
     bought = [each for each in model.bought() if each[0] in ("tutorial", "resources", "quiz")]
     assert len(bought) == len(set(bought))
-
-
-def fill_in_the_form(fleet):
-    browser = Browser(fleet.url)
-    browser.get("/sign-up/")
-    browser.submit("/sign-up/", username="ada", password1="correct horse b", password2="correct horse b")
-    browser.submit(
-        "/new/",
-        goal="Learn patience",
-        level="beginner",
-        hours_per_week="8",
-        preference="any",
-        language="en",
-        skips_review="on",
-    )
 
 
 def state_in(url):
