@@ -10,12 +10,13 @@ export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test check format lock clean
+.PHONY: help demo run test bench check format lock clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
 	@echo "make run     the same processes, kept up at http://127.0.0.1:$(PORT)"
 	@echo "make test    the whole suite against a private PostgreSQL"
+	@echo "make bench   measured against Django-Q, Celery and Procrastinate, half an hour (ARGS=\"--roadmaps 1 --latency-mean 1\")"
 	@echo "make check   format, lint, types, import rules, migrations"
 	@echo "make format  apply the format"
 	@echo "make lock    renew the hashed requirements"
@@ -48,6 +49,15 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	@$(call with_database,test) $(BIN)/python -m pytest $(ARGS)
 
+# The peers have an environment of their own. Celery's Redis is Debian's redis-server; without it, its rows say so.
+$(VENV)-bench/bench.stamp: requirements.txt tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r tests/benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)-bench/bench.stamp
+	@$(VENV)-bench/bin/python -m tests.benchmarks $(ARGS)
+
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,7 +75,8 @@ lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.txt
 	$(BIN)/uv pip compile -q --group run --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-run.txt
 	$(BIN)/uv pip compile -q --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --group bench --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o tests/benchmarks/requirements.txt
 
 clean:
 	-$(PYTHON) -m roadmap_project.dev_database remove --all
-	rm -rf $(VENV) .dev staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench .dev staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,17 +1,22 @@
 """What stands in for a language model in the tests: an OpenAI-compatible server that can fail in every known way.
 
-As a process: python -m tests.stub_model [--port 0] [--latency 2.0] [--latency-spread 0.5] [--seed 1] [--concepts 30]
+As a process: python -m tests.stub_model [--port 0] [--latency 2.0] [--latency-spread 0.5 | --latency-sigma 0.5]
+[--seed 1] [--concepts 30]
 [--faults rules.json | --faults reset=0.02,server_error=0.02 | --faults rate=0.04]; its first line of output is its URL.
 In a test: `with StubModel(latency=0.05) as stub:`, then `stub.url`. GET /control/requests and /control/state, and POST
 /control/faults, /control/hold, /control/release and /control/reset do for processes what the object's methods do.
 
 Words in a prompt that change the answer: FLAWED in a goal makes an outline whose review has a critical issue, until it
 is edited; UNCLEAR in feedback makes the plan of an edit ask a question. Equal prompts have equal answers.
+
+With a latency sigma, latencies are drawn from a lognormal distribution, and they and the faults are met in the order of
+the requests, whatever is asked: then programs with different prompts meet the same.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import re
 import signal
 import socket
@@ -26,6 +31,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, Self, TypeVar, cast
 
 Json = dict[str, Any]
@@ -45,6 +51,7 @@ ERRORS: dict[str, tuple[int, str, str | None, str]] = {
 }
 TREE_FAULTS = {"duplicate_keys", "unknown_prerequisite", "cyclic_prerequisites", "too_many_stages"}
 TRANSIENT_FAULTS = ("rate_limited", "server_error", "unavailable", "reset")
+PIECES = ("tutorial", "resources", "quiz")
 MODELS = {"object": "list", "data": [{"id": "stub", "object": "model", "created": 0, "owned_by": "tests"}]}
 DEFAULT_DELAYS = {"slow": 5.0, "stall": 3600.0}  # seconds
 
@@ -70,6 +77,13 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def drawn_latency(mean: float, sigma: float, seed: int, group: str, number: int) -> float:
+    """Seconds that the group's nth answer takes: lognormal, cut off at a quarter of the mean and at four times."""
+    chance = min(max(share(seed, "latency", group, number), 1e-9), 1 - 1e-9)
+    drawn = mean * math.exp(sigma * NormalDist().inv_cdf(chance) - sigma**2 / 2)
+    return min(max(drawn, mean / 4), mean * 4)
+
+
 # What is asked
 
 
@@ -85,6 +99,11 @@ class Call:
     @cached_property
     def seed(self) -> str:
         return digest(self.prompt)
+
+    @property
+    def group(self) -> str:
+        """A roadmap's design comes first, then its pieces."""
+        return "piece" if self.purpose in PIECES else "design"
 
     @property
     def outline(self) -> str:
@@ -299,10 +318,15 @@ class Reply:
 class Endpoint:
     """What the server knows and does; belongs to one event loop and is used from no other thread."""
 
-    def __init__(self, *, latency: float, latency_spread: float, seed: int, concepts: int) -> None:
+    def __init__(
+        self, *, latency: float, latency_spread: float, latency_sigma: float, seed: int, concepts: int
+    ) -> None:
         part_counts(concepts)  # refuses what no outline can have
         self.latency = latency
         self.latency_spread = latency_spread
+        self.latency_sigma = latency_sigma
+        self._arrived: Counter[str] = Counter()  # by group
+        self._answered: Counter[str] = Counter()
         self.seed = seed
         self.concepts = concepts
         self.ledger = Ledger()
@@ -347,8 +371,10 @@ class Endpoint:
             record.is_sent = await connection.send(reply)
 
     def _rule(self, call: Call, nth: int) -> Rule:
+        self._arrived[call.group] += 1
+        asked = (call.group, self._arrived[call.group]) if self.latency_sigma else (call.purpose, call.seed, nth)
         for place, rule in enumerate(self.rules):
-            chance = share(self.seed, place, call.purpose, call.seed, nth)
+            chance = share(self.seed, place, *asked)
             if rule.fits(call) and chance < rule.probability:
                 rule.times = None if rule.times is None else rule.times - 1
                 return rule
@@ -358,8 +384,13 @@ class Endpoint:
         """Errors come at once; answers take the latency, and a rule's delay on top."""
         if rule.fault in ERRORS or rule.fault == "reset":
             return rule.seconds()
-        chance = share(self.seed, "latency", call.purpose, call.seed, nth)
-        latency = max(0.0, self.latency + self.latency_spread * (2 * chance - 1))
+        if self.latency_sigma:
+            self._answered[call.group] += 1
+            place = self._answered[call.group]
+            latency = drawn_latency(self.latency, self.latency_sigma, self.seed, call.group, place)
+        else:
+            chance = share(self.seed, "latency", call.purpose, call.seed, nth)
+            latency = max(0.0, self.latency + self.latency_spread * (2 * chance - 1))
         return latency if rule.fault == "stall" else latency + rule.seconds()
 
     def _control(self, request: HttpRequest, path: str) -> Reply:
@@ -944,8 +975,18 @@ class StubModel:
 
     url: str
 
-    def __init__(self, *, latency: float = 0.0, latency_spread: float = 0.0, seed: int = 1, concepts: int = 30) -> None:
-        self._endpoint = Endpoint(latency=latency, latency_spread=latency_spread, seed=seed, concepts=concepts)
+    def __init__(
+        self,
+        *,
+        latency: float = 0.0,
+        latency_spread: float = 0.0,
+        latency_sigma: float = 0.0,
+        seed: int = 1,
+        concepts: int = 30,
+    ) -> None:
+        self._endpoint = Endpoint(
+            latency=latency, latency_spread=latency_spread, latency_sigma=latency_sigma, seed=seed, concepts=concepts
+        )
         self._started: Future[str] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="stub-model", daemon=True)
 
@@ -1012,6 +1053,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that an answer takes")
     parser.add_argument("--latency-spread", type=float, default=0.0, help="seconds more or less")
+    parser.add_argument("--latency-sigma", type=float, default=0.0, help="of a lognormal distribution, in its place")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--concepts", type=int, default=30)
     parser.add_argument("--faults", type=rules_from_argument, default=[], help="FILE.json, or NAME=SHARE,…")
@@ -1024,7 +1066,11 @@ async def run_until_stopped(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     endpoint = Endpoint(
-        latency=options.latency, latency_spread=options.latency_spread, seed=options.seed, concepts=options.concepts
+        latency=options.latency,
+        latency_spread=options.latency_spread,
+        latency_sigma=options.latency_sigma,
+        seed=options.seed,
+        concepts=options.concepts,
     )
     endpoint.set_rules(options.faults)
     await serve(endpoint, port=options.port, started=print_line, stop=stop)

@@ -1,6 +1,7 @@
 """Does the stub answer as a model does, and fail as it is told to?"""
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -27,7 +28,7 @@ import roadmaps.answers
 from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn
 from roadmap_project.llm.asking import InvalidAnswerError, json_object
 from roadmap_project.llm.openai import OpenAIProvider
-from tests.stub_model import ANSWERS, FAULTS, Call, Json, StubModel, rules_from_argument
+from tests.stub_model import ANSWERS, FAULTS, Call, Json, StubModel, drawn_latency, rules_from_argument
 
 T = TypeVar("T")
 Asking = Callable[[openai.AsyncOpenAI], Coroutine[Any, Any, T]]
@@ -575,6 +576,40 @@ def test_the_latency_is_waited_for_by_all_at_once() -> None:
     assert min(waits) >= 0.3
     assert max(waits) - min(waits) > 0.1
     assert max(record.finished_at or 0 for record in records) - min(record.started_at for record in records) < 2
+
+
+def test_drawn_latencies_and_faults_are_met_in_the_order_of_the_requests_whatever_is_asked() -> None:
+    def met(seed: int, words: str) -> tuple[list[str | None], list[float]]:
+        async def ask_in_turn(client: openai.AsyncOpenAI) -> None:
+            for number in range(30):
+                with contextlib.suppress(openai.InternalServerError):
+                    await create(client, "quiz", f"{words} {number}", "text")
+
+        with StubModel(latency=0.02, latency_sigma=0.5, seed=seed) as stub:
+            stub.faults([{"fault": "server_error", "probability": 0.3}])
+            with_client(stub, ask_in_turn)
+            records = stub.requests()
+        waits = [record.finished - record.started for record in records if record.finished and not record.fault]
+        return [record.fault for record in records], waits
+
+    (faults, waits), (faults_again, _), (other_faults, _) = met(1, "one program"), met(1, "another"), met(2, "another")
+
+    drawn = [drawn_latency(0.02, 0.5, 1, "piece", number) for number in range(1, len(waits) + 1)]
+    assert faults == faults_again != other_faults
+    assert 0 < faults.count("server_error") < 20
+    assert all(waited >= latency - 0.002 for waited, latency in zip(waits, drawn, strict=True))
+    assert sum(waits) < 3 * sum(drawn)
+
+
+def test_drawn_latencies_have_the_mean_that_was_asked_for_and_differ_by_seed_and_group() -> None:
+    def draws(seed: int, group: str) -> list[float]:
+        return [drawn_latency(10, 0.5, seed, group, number) for number in range(1, 1001)]
+
+    assert sum(draws(1, "piece")) / 1000 == pytest.approx(10, rel=0.05)
+    assert 2.5 <= min(draws(1, "piece")) < 4
+    assert 25 < max(draws(1, "piece")) <= 40
+    assert draws(1, "piece") == draws(1, "piece") != draws(2, "piece")
+    assert draws(1, "piece") != draws(1, "design")
 
 
 def test_hold_keeps_back_also_what_came_before(stub: StubModel) -> None:

@@ -1,0 +1,245 @@
+"""python -m tests.benchmarks: this project against what people would use instead, in one run on one machine."""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from roadmap_project.dev_database import DevDatabase, dev_database
+from roadmap_project.fleet import ROOT
+from tests.benchmarks import ideal, measuring
+from tests.benchmarks.contender import CONCEPTS, Contender, ContenderError, Site
+from tests.benchmarks.ours import DESIGN_CALLS
+from tests.benchmarks.table import OURS, Result, notes, table
+from tests.stub_model import PIECES, drawn_latency
+
+MODULES = ("predecessor", "djangoq", "celery_redis", "procrastinate_async", "ours")
+SIGMA = 0.5  # of the lognormal distribution: with a mean of 10 s, 98 of 100 answers take 3 to 28 s
+FAULTS = 0.04
+QUIET_SECONDS = 150.0  # longer than any contender waits before it tries again
+COUNT_SECONDS = 0.25
+SERVER_CONNECTIONS = 101  # PostgreSQL's default, and the one that looks
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--latency-mean", type=float, default=10.0, help="seconds that an answer takes on average")
+    parser.add_argument(
+        "--roadmaps", type=int, default=6, help=f"of {CONCEPTS} concepts with {len(PIECES)} pieces each"
+    )
+    parser.add_argument("--contenders", help="some of them, separated by commas; parts of their names will do")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--server", default="bench", help="the private PostgreSQL's name; one run at a time")
+    parser.add_argument("--json", type=Path, help="where the figures go; a temporary file otherwise")
+    return parser.parse_args(arguments)
+
+
+def contenders(wanted: str | None) -> Iterator[Contender | Result]:
+    """Each, or why it cannot be had."""
+    parts = wanted.split(",") if wanted else [""]
+    for module in MODULES:
+        try:
+            listed = importlib.import_module(f"tests.benchmarks.{module}").CONTENDERS
+        except ImportError as error:
+            if any(part in module for part in parts):
+                yield Result(name=module, settings="", versions={}, failure=f"not installed: {error}")
+        else:
+            yield from (each for each in listed if any(part in each.name for part in parts))
+
+
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+@contextmanager
+def stub_model(options: argparse.Namespace) -> Iterator[str]:
+    """A fresh one: its latencies and faults begin at the first."""
+    command = [sys.executable, "-m", "tests.stub_model", "--latency", str(options.latency_mean), "--seed"]
+    command += [str(options.seed), "--latency-sigma", str(SIGMA), "--concepts", str(CONCEPTS), "--faults"]
+    with subprocess.Popen([*command, f"rate={FAULTS}"], stdout=subprocess.PIPE, text=True, cwd=ROOT) as stub:
+        try:
+            assert stub.stdout
+            yield stub.stdout.readline().strip()
+        finally:
+            stub.terminate()
+
+
+def asked(model: str) -> list[dict[str, Any]]:
+    """What the stub was asked for the pieces."""
+    with urllib.request.urlopen(f"{model.removesuffix('/v1')}/control/requests", timeout=60) as response:
+        return [record for record in json.load(response) if record["purpose"] in PIECES]
+
+
+@contextmanager
+def fresh_database(database: DevDatabase) -> Iterator[str]:
+    """Its superuser's URL."""
+    with psycopg.connect(database.superuser_url, autocommit=True) as server:
+        server.execute("DROP DATABASE IF EXISTS contender WITH (FORCE)")
+        server.execute("CREATE DATABASE contender OWNER roadmaps")
+    yield database.superuser_url.replace("/roadmaps?", "/contender?")
+    with psycopg.connect(database.superuser_url, autocommit=True) as server:
+        server.execute("DROP DATABASE contender WITH (FORCE)")
+
+
+def measured(contender: Contender, database: DevDatabase, options: argparse.Namespace) -> Result:
+    result = Result(contender.name, contender.settings, versions(contender.packages), load=os.getloadavg()[0])
+    with (
+        tempfile.TemporaryDirectory(prefix="roadmaps-bench-") as logs,
+        fresh_database(database) as superuser_url,
+        stub_model(options) as model,
+        psycopg.connect(superuser_url, autocommit=True) as server,
+    ):
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database.url.replace("/roadmaps?", "/contender?"),
+            "OPENAI_BASE_URL": model,
+            "OPENAI_API_KEY": "stub",
+            "ROADMAPS": str(options.roadmaps),
+            "PYTHONUNBUFFERED": "1",
+        }
+        site = Site(server, Path(logs), options.roadmaps, environment)
+        try:
+            try:
+                contender.start(site)
+                log_begins = database.log.stat().st_size
+                watch = worked(contender, site, options, result)
+            finally:
+                site.stop()
+            fill_in(result, contender, site, watch, asked(model), options)
+        except (ContenderError, psycopg.Error, OSError) as error:
+            result.failure = str(error) or repr(error)
+        else:
+            with database.log.open(errors="replace") as log:
+                log.seek(log_begins)
+                result.opened, result.refused = measuring.opened_and_refused(log)
+    return result
+
+
+def worked(contender: Contender, site: Site, options: argparse.Namespace, result: Result) -> measuring.Watch:
+    """Have it work until every piece is there or none comes any more; notes its CPU time."""
+    own = [site.server.info.backend_pid]
+    postmaster = [int(measuring.stat(own[0])[1])]
+    fleet = site.roots.values()
+    before = [measuring.cpu_seconds(each) for each in (fleet, postmaster, own)]
+    with measuring.Watch(site.server, site.roots) as watch:
+        contender.begin(site)
+        saved = wait_for_the_end(contender, site, watch, pieces(options))
+        after = [measuring.cpu_seconds(each) for each in (fleet, postmaster, own)]
+    if not saved:
+        raise ContenderError(f"no piece was written: {site.ends()}")
+    spent, by_server, by_us = (later - earlier for earlier, later in zip(before, after, strict=True))
+    result.cpu, result.server_cpu = 1000 * spent / saved, 1000 * (by_server - by_us) / saved
+    return watch
+
+
+def pieces(options: argparse.Namespace) -> int:
+    return int(options.roadmaps) * CONCEPTS * len(PIECES)
+
+
+def drawn(options: argparse.Namespace, group: str, count: int) -> list[float]:
+    """What the stub model draws, in order."""
+    return [drawn_latency(options.latency_mean, SIGMA, options.seed, group, number) for number in range(1, count + 1)]
+
+
+def fill_in(
+    result: Result,
+    contender: Contender,
+    site: Site,
+    watch: measuring.Watch,
+    records: list[dict[str, Any]],
+    options: argparse.Namespace,
+) -> None:
+    began, ended, first_tutorial, saved, different = site.row(contender.results)
+    connections = watch.connections.between(began, ended)
+    calls = measuring.in_flight(records).between(began, ended)
+    result.slots, result.seconds = contender.slots, ended - began
+    result.ideal = ideal.greedy(drawn(options, "piece", pieces(options)), contender.slots)
+    result.first_tutorial = first_tutorial and first_tutorial - began
+    result.first_call = min(record["started_at"] for record in records) - began
+    result.peak_connections, result.mean_connections = connections.peak, connections.mean
+    result.peak_calls, result.mean_calls = calls.peak, calls.mean
+    result.lost, result.twice = pieces(options) - different, saved - different
+    result.answers = sum(record["status"] == 200 and record["is_sent"] for record in records)
+    result.megabytes, result.memory = sum(watch.most_memory.values()), watch.most_memory
+    result.facts = dict(site.facts)
+    if contender.name == OURS:
+        designs = drawn(options, "design", DESIGN_CALLS * options.roadmaps)
+        result.facts["design_ideal"] = ideal.chains(designs, options.roadmaps, DESIGN_CALLS)
+
+
+def wait_for_the_end(contender: Contender, site: Site, watch: measuring.Watch, wanted: int) -> int:
+    """Look at connections all the while; over when all is written, when the contender says so, or after long quiet.
+
+    Returns how many different pieces there are.
+    """
+    saved, quiet_since, next_count = 0, time.monotonic(), 0.0
+    while saved < wanted and time.monotonic() - quiet_since < QUIET_SECONDS:
+        watch.look()
+        if time.monotonic() < next_count:
+            continue
+        next_count = time.monotonic() + COUNT_SECONDS
+        is_over = contender.is_over(site)
+        if (now := site.row(contender.results)[4]) > saved:
+            saved, quiet_since = now, time.monotonic()
+        if is_over:
+            break
+        site.require_running()
+    return saved
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parsed(arguments)
+    database = dev_database(ROOT, name=options.server)
+    database.start(max_connections=SERVER_CONNECTIONS)
+    rows = []
+    try:
+        for each in contenders(options.contenders):
+            print(f"… {each.name}", file=sys.stderr, flush=True)
+            rows.append(each if isinstance(each, Result) else measured(each, database, options))
+    finally:
+        database.stop()
+    report(rows, options)
+    return 1 if any(row.name == OURS and (row.failure or row.lost or row.refused) for row in rows) else 0
+
+
+def report(rows: list[Result], options: argparse.Namespace) -> None:
+    about = (
+        f"{options.roadmaps} roadmaps × {CONCEPTS} concepts × {len(PIECES)} pieces = {pieces(options)} calls; answers "
+        f"take {options.latency_mean:g} s on average (lognormal, sigma {SIGMA}, seed {options.seed});\n"
+        f"{FAULTS:.0%} faults; {os.cpu_count()} CPUs, Python {platform.python_version()}, PostgreSQL with "
+        f"max_connections 100, load when each began {', '.join(f'{row.load:.1f}' for row in rows)}.\n"
+        "The clock starts when the first piece is handed over: for ours at the first approval, for the others right "
+        "before the first is enqueued; all processes are ready by then.\n"
+        "Connections are counted on the server every 10 ms: their peaks are lower bounds."
+    )
+    listed = notes(rows)
+    print(f"{about}\n\n{table(rows)}\n")
+    for number, note in enumerate(listed, start=1):
+        print(f"{number}. {note}")
+    path = options.json or Path(tempfile.mkstemp(prefix="roadmaps-bench-", suffix=".json")[1])
+    told = {"about": about, "notes": listed, "rows": [row.as_json() for row in rows]}
+    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    print(f"\nwritten to {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
