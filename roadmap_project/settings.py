@@ -79,7 +79,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Steps: how long a call, a drain and a lease may take. Checked against each other by roadmap_project.E003 and E004.
 
 CALL_DEADLINE = env.whole("CALL_DEADLINE", 180, least=1)
-DRAIN_SECONDS = env.whole("DRAIN_SECONDS", 120, least=1)
+DRAIN_SECONDS = env.whole("DRAIN_SECONDS", 600, least=1)
 STORE_RETRY_SECONDS = env.whole("STORE_RETRY_SECONDS", 75, least=1)
 STOP_GRACE = env.whole("STOP_GRACE", 10)
 LEASE_SECONDS = env.whole("LEASE_SECONDS", CALL_DEADLINE + STORE_RETRY_SECONDS + 15)
