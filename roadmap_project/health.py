@@ -97,7 +97,11 @@ def forget() -> None:
 def _look_unless_fresh() -> Look:
     global _last
     if _last is None or _last.age >= CACHE_SECONDS:
+        before = {finding.id for finding in _last.findings} if _last else set()
         _last = _look()
+        for finding in _last.findings:  # a server that was away when the web started is asked here for the first time
+            if finding.is_serious() and finding.id not in before:
+                log.error("readiness_finding", id=finding.id, reason=finding.msg, hint=finding.hint)
     return _last
 
 
