@@ -1,27 +1,25 @@
 """Django-Q's cluster, hardened: workers learn of a stop, no child outlives its parent, each process knows its kind."""
 
 import os
-from multiprocessing import Event, Process
-from time import sleep
+import signal
+import time
+import uuid
 from typing import Any
 
-import django_q.cluster
+import structlog
+from django.conf import settings
 from django_q.cluster import get_mp_context
 
 from roadmap_project import process
+from roadmap_project.process import SharedEvent
+from roadmap_project.restarting import STOP_SIGNALS
+from roadmap_project.sentinel import HAND_BACK_SECONDS, MONITOR_SECONDS, Sentinel
 
-KINDS = {"worker": "worker", "monitor": "monitor", "pusher": "pusher"}
+log = structlog.get_logger(__name__)
 
-
-class Sentinel(django_q.cluster.Sentinel):  # type: ignore[misc]
-    def spawn_process(self, target: Any, *args: Any) -> Process:
-        """Fork the child with its kind already said, so that its first connection carries the right name."""
-        process.current.kind = KINDS[target.__name__]
-        try:
-            child: Process = super().spawn_process(target, *args)
-        finally:
-            process.current.kind = "sentinel"
-        return child
+LOOK_SECONDS = 0.1
+# After the grace: longer than an orderly sentinel needs, and within the 5 seconds that supervisors are told to add.
+LAST_SECONDS = HAND_BACK_SECONDS + MONITOR_SECONDS + 0.5
 
 
 def _run_sentinel(parent: int, *args: Any) -> None:
@@ -33,36 +31,51 @@ def _run_sentinel(parent: int, *args: Any) -> None:
     os.register_at_fork(
         before=lambda: forking.append(os.getpid()), after_in_child=lambda: process.die_with_parent(forking[-1])
     )
-    Sentinel(*args)
+    Sentinel(*args).start()
 
 
-class Cluster(django_q.cluster.Cluster):  # type: ignore[misc]
+class Cluster:
+    """The parent's part: it starts the sentinel, passes SIGTERM and SIGINT on, and clears up."""
+
     def __init__(self, name: str) -> None:
-        super().__init__()
-        self.queue = name
+        self.name = name
+        self.is_asked = False
+        self.stop_event, self.start_event = SharedEvent(), SharedEvent()
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda *_: self.ask_to_stop())
 
-    def start(self) -> int:
-        """Fork the sentinel, which forks the rest; returns once it guards them, raises RuntimeError when it died."""
-        self.stop_event, self.start_event = Event(), Event()
-        process.become(self.queue, "parent")
+    def ask_to_stop(self) -> None:
+        """May be called again, and by a signal handler."""
+        self.is_asked = True
+        self.stop_event.set(grace=settings.STOP_GRACE)
+
+    def start(self) -> None:
+        """Fork the sentinel, which forks the rest; returns once it guards them, or has died."""
+        process.adopt_orphans()
+        process.become(self.name, "parent")
         process.current.stop_event = self.stop_event
         self.sentinel = get_mp_context().Process(
             target=_run_sentinel,
-            name=f"{self.queue}-sentinel",
-            args=(os.getpid(), self.stop_event, self.start_event, self.cluster_id, self.broker, self.timeout),
+            name=f"{self.name}-sentinel",
+            args=(os.getpid(), self.stop_event, self.start_event, uuid.uuid4()),
         )
         self.sentinel.start()
-        # Polled, not waited for: a signal during wait() would deadlock with the sentinel's set().
-        while self.start_event and not self.start_event.is_set():
-            if not self.sentinel.is_alive():
-                raise RuntimeError(
-                    f"the {self.queue} cluster's sentinel ended with {self.sentinel.exitcode} before it started"
-                )
-            sleep(0.05)
-        return int(self.pid)
+        while not self.start_event.is_set() and self.sentinel.is_alive():
+            time.sleep(LOOK_SECONDS)
 
-    def wait(self) -> int:
-        """Wait until the cluster ends; 0 when it was asked to, else 1."""
-        was_asked = self.stop_event
+    def wait(self) -> None:
+        """Wait until every process of the cluster is gone.
+
+        A sentinel that does not end in time is killed, and its children with it: leases bring their steps back.
+        """
+        while self.sentinel.is_alive() and not self._is_overdue():
+            self.sentinel.join(LOOK_SECONDS)
+        if self.sentinel.is_alive():
+            log.error("cluster_stop_overdue", queue=self.name)
+            self.sentinel.kill()
         self.sentinel.join()
-        return 0 if was_asked is not None and was_asked.is_set() and self.sentinel.exitcode == 0 else 1
+        if not process.end_group(self.sentinel.pid):
+            log.error("cluster_process_left", queue=self.name)
+
+    def _is_overdue(self) -> bool:
+        return self.stop_event.is_set() and time.monotonic() > self.stop_event.due + LAST_SECONDS

@@ -21,6 +21,7 @@ def q_cluster(budget: ConnectionBudget, *, task_timeout: int) -> dict[str, Any]:
     return {
         "name": "roadmaps",
         "orm": "default",
+        "broker_class": "roadmap_project.broker.Broker",
         "timeout": task_timeout,
         "retry": least_retry(timeout=task_timeout, workers=min(clusters.values())) + 60,
         "queue_limit": QUEUE_LIMIT,

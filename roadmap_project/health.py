@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 # By name: the queues belong to an app that builds on this package.
 QUEUES = "roadmaps.steps.heartbeats.ages"
-UNSERVED_AFTER = "roadmaps.reading.UNSERVED_AFTER"
+UNSERVED = "roadmaps.steps.heartbeats.unserved"
 
 CACHE_SECONDS = 3
 STALE_SECONDS = 15  # while one thread looks, others show what was seen before, if it is not older than this
@@ -55,16 +55,13 @@ class Look:
 
 
 def _unserved(queues: dict[str, dict[str, float | None]]) -> Iterator[CheckMessage]:
-    most = import_string(UNSERVED_AFTER).total_seconds()
-    for queue, ages in queues.items():
-        age = ages["seconds_since_pick_up"]
-        if age is None or age > most:
-            since = "yet" if age is None else f"for {age:.0f} seconds"
-            yield CheckWarning(
-                f"Nothing was picked up from the {queue} queue {since}; its cluster looks for work every minute.",
-                hint=f"Start it: Q_CLUSTER_NAME={queue} manage.py qcluster.",
-                id="roadmap_project.W012",
-            )
+    for queue, age in import_string(UNSERVED)(queues):
+        since = "yet" if age is None else f"for {age:.0f} seconds"
+        yield CheckWarning(
+            f"Nothing was picked up from the {queue} queue {since}; its cluster looks for work every minute.",
+            hint=f"Start it: Q_CLUSTER_NAME={queue} manage.py qcluster.",
+            id="roadmap_project.W012",
+        )
 
 
 _lock = threading.Lock()

@@ -5,20 +5,55 @@ module state that the child inherits and sets.
 """
 
 import ctypes
+import mmap
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+POLL_SECONDS = 0.05
+
+
+class SharedEvent:
+    """An event that this process shares with those it forks, and by when what it asks for shall be done.
+
+    One number in shared memory, without a lock: multiprocessing's Event has one, which a process that is killed while
+    it looks keeps for ever. So a signal handler may set it, too.
+    """
+
+    def __init__(self) -> None:
+        self._due = ctypes.c_double.from_buffer(mmap.mmap(-1, ctypes.sizeof(ctypes.c_double)))
+
+    def set(self, *, grace: float = 0.0) -> None:
+        """With seconds of grace from now; set again, it keeps the earlier end."""
+        due = time.monotonic() + grace
+        if not self.is_set() or due < self._due.value:
+            self._due.value = due
+
+    def is_set(self) -> bool:
+        return self._due.value != 0.0
+
+    @property
+    def due(self) -> float:
+        """When the grace ends, by time.monotonic(), which all processes of a machine share."""
+        return self._due.value
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is set, waiting at most so long for it."""
+        until = time.monotonic() + seconds
+        while not self.is_set() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(POLL_SECONDS, left))
+        return self.is_set()
 
 
 @dataclass
 class Process:
     service: str  # web, logs, content, workflow, release, or other
     kind: str  # worker, monitor, pusher, sentinel, parent; else the management command's name
-    stop_event: Event | None = None  # a cluster's; set as soon as it is asked to stop
+    stop_event: SharedEvent | None = None  # a cluster's; set as soon as it is asked to stop
 
 
 def _from_command_line() -> Process:
@@ -40,15 +75,47 @@ def is_stopping() -> bool:
     return current.stop_event is not None and current.stop_event.is_set()
 
 
+def stops_at() -> float | None:
+    """By when, in time.monotonic(), work in hand must be finished or handed back; None while nobody asked to stop."""
+    return current.stop_event.due if current.stop_event is not None and current.stop_event.is_set() else None
+
+
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process (SIGKILL) when its parent ends, however it ends; Linux only.
 
     Call in the child right after the fork. A parent that is gone already is noticed by the changed parent id.
     """
-    if sys.platform != "linux":
+    if not _ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL):
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant that loses its own, so that it can be waited for; Linux only."""
+    _ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _ask_kernel(option: int, value: int) -> bool:
+    """False where the kernel is not Linux's."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+    return True
+
+
+def end_group(group: int, *, seconds: float = 5.0) -> bool:
+    """Kill every process of a group and reap those that are ours; False where one is still there after so long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, signal.SIGKILL)
+            os.waitpid(-group, os.WNOHANG)
+        except ProcessLookupError:
+            return True
+        except (ChildProcessError, PermissionError):  # not ours to reap; elsewhere than on Linux, dead already
+            pass
+        time.sleep(0.01)
+    return False

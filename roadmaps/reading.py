@@ -4,7 +4,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -17,15 +16,15 @@ from roadmaps.models import (
     Feedback,
     OutlineReview,
     OutlineRevision,
-    QueueHeartbeat,
     Roadmap,
     Stage,
     Step,
 )
 from roadmaps.models.roadmap import RoadmapQuerySet
 from roadmaps.slugs import token_of
+from roadmaps.steps import heartbeats
+from roadmaps.steps.heartbeats import UNSERVED_AFTER
 
-UNSERVED_AFTER = timedelta(seconds=120)  # each cluster sweeps every minute, and a sweep counts as a pick-up
 FIRST_DESIGN = (Step.Kind.ANALYSE, Step.Kind.DESIGN, Step.Kind.REVIEW)
 REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
 
@@ -120,6 +119,14 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Unserved:
+    """A queue that nobody serves, and for how many minutes; None where nobody ever did."""
+
+    queue: str
+    minutes: int | None
+
+
+@dataclass(frozen=True)
 class RoadmapPage:
     """Everything that a roadmap's page shows."""
 
@@ -133,7 +140,7 @@ class RoadmapPage:
     review: OutlineReview | None = None
     changes: list[Changed] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
-    unserved_queues: list[str] = field(default_factory=list)
+    unserved_queues: list[Unserved] = field(default_factory=list)
     concepts_learned: int = 0
 
     @property
@@ -188,7 +195,7 @@ def current_tag(roadmap: Roadmap) -> str:
     )
 
 
-def tag(roadmap: Roadmap, *, steps: dict[str, Any], unserved: list[str], learned: int) -> str:
+def tag(roadmap: Roadmap, *, steps: dict[str, Any], unserved: list[Unserved], learned: int) -> str:
     """Changes whenever what a roadmap's page shows does."""
     facts = (roadmap.slug, roadmap.state, roadmap.updated_at, sorted(steps.items()), unserved, learned)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
@@ -202,13 +209,17 @@ def _step_facts(roadmap: Roadmap) -> dict[str, Any]:
     return facts
 
 
-def unserved_queues(roadmap: Roadmap) -> list[str]:
-    """Queues in which this roadmap's steps wait while no worker picked anything up lately or has calls in flight."""
-    served = QueueHeartbeat.objects.filter(picked_up_at__gte=Now() - UNSERVED_AFTER).values("queue")
-    busy = Step.objects.filter(state=Step.State.RUNNING, lease_expires_at__gt=Now()).values("queue")
+def unserved_queues(roadmap: Roadmap) -> list[Unserved]:
+    """Queues in which this roadmap's steps have been waiting while no worker serves them."""
     long_waiting = roadmap.steps.waiting().filter(created_at__lt=Now() - UNSERVED_AFTER)
-    waiting = long_waiting.exclude(queue__in=served).exclude(queue__in=busy)
-    return list(waiting.order_by("queue").values_list("queue", flat=True).distinct())
+    queues = set(long_waiting.values_list("queue", flat=True).distinct())
+    if not queues:
+        return []
+    return [Unserved(queue, _minutes(age)) for queue, age in heartbeats.unserved() if queue in queues]
+
+
+def _minutes(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds // 60)
 
 
 def _steps(roadmap: Roadmap) -> Iterable[Step]:

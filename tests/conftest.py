@@ -1,7 +1,6 @@
 """What every test may ask for."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -59,7 +58,7 @@ def library(settings) -> Iterator[None]:
 @pytest.fixture
 def stop_event(monkeypatch):
     """As if this process were a cluster's worker; set it to ask the worker to stop."""
-    event = threading.Event()
+    event = process.SharedEvent()
     monkeypatch.setattr(process.current, "stop_event", event)
     return event
 

@@ -26,7 +26,7 @@ def drain(queue: str) -> int:
     """Work the queue off for about DRAIN_SECONDS; returns how many results were stored.
 
     Two drains of one queue share its rows. Ends early when nothing waits, or when the cluster stops: what has not
-    answered within STOP_GRACE is handed back.
+    answered within the stop's grace is handed back.
     """
     return 0 if process.is_stopping() else _Drain(queue).run()
 
@@ -79,9 +79,10 @@ class _Drain:
         self.stored += len(results)
 
     def _notice_stop(self) -> None:
-        if self.stops_at is None and process.is_stopping():
-            self.stops_at = time.monotonic() + settings.STOP_GRACE
-            log.info("drain_stopping", queue=self.queue, in_flight=len(self.calls), grace=settings.STOP_GRACE)
+        if self.stops_at is None and (stops_at := process.stops_at()) is not None:
+            self.stops_at = stops_at
+            grace = round(stops_at - time.monotonic(), 1)
+            log.info("drain_stopping", queue=self.queue, in_flight=len(self.calls), grace=grace)
 
     def _beat(self) -> None:
         """Heartbeat and sweep; with all slots full, the only reason to open a connection before an answer comes."""

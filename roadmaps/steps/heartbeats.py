@@ -8,6 +8,9 @@ from django.db.models.functions import Now
 from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmaps.models import QueueHeartbeat
 
+# Each cluster sweeps every minute, which counts as a pick-up, and is back half a minute after a death.
+UNSERVED_AFTER = timedelta(seconds=120)
+
 
 def picked_up(queue: str) -> None:
     QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"picked_up_at": Now()})
@@ -28,6 +31,15 @@ def ages() -> dict[str, dict[str, float | None]]:
         }
         for queue in CLUSTER_NAMES
     }
+
+
+def unserved(by_queue: dict[str, dict[str, float | None]] | None = None) -> list[tuple[str, float | None]]:
+    """The queues that no worker serves now, each with the seconds since one last did; None for never.
+
+    One query, or none where the ages are known already.
+    """
+    found = [(queue, age["seconds_since_pick_up"]) for queue, age in (by_queue or ages()).items()]
+    return [(queue, age) for queue, age in found if age is None or age > UNSERVED_AFTER.total_seconds()]
 
 
 def _seconds(age: timedelta | None) -> float | None:

@@ -71,6 +71,35 @@ def test_D3_a_grandchild_dies_when_its_parent_is_killed_and_only_because_it_was_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_D3_a_group_is_ended_with_the_orphans_in_it():
+    """The group's first process forks and ends; its child, deaf to SIGTERM, stays behind in the group."""
+    code = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from roadmap_project import process
+process.adopt_orphans()
+leader = os.fork()
+if not leader:
+    os.setpgid(0, 0)
+    if os.fork():
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.pause()
+os.waitpid(leader, 0)
+print(process.end_group(leader), process.end_group(leader))
+try:
+    os.waitpid(-1, 0)
+except ChildProcessError:
+    print("no child is left")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code.format(root=ROOT)], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("True True\nno child is left\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 def test_a_child_whose_parent_is_gone_already_ends_itself():
     code = f"import sys; sys.path.insert(0, {ROOT!r}); from roadmap_project import process; process.die_with_parent(-1)"
 
@@ -79,20 +108,59 @@ def test_a_child_whose_parent_is_gone_already_ends_itself():
     assert done.returncode == -signal.SIGKILL
 
 
-def test_stopping_follows_the_clusters_event(monkeypatch):
-    event = threading.Event()
-    monkeypatch.setattr(process.current, "stop_event", event)
-    assert not process.is_stopping()
+def test_D3_an_event_is_shared_with_forked_processes_and_held_by_none_that_is_killed():
+    """Ten processes look all the time; each is killed while it does, which leaves a lock taken sooner or later."""
+    event = process.SharedEvent()
+    children = []
+    for _ in range(10):
+        child = os.fork()
+        if not child:
+            while not event.is_set():
+                pass
+            os._exit(0)
+        children.append(child)
+    for child in children[1:]:
+        os.kill(child, signal.SIGKILL)
 
     event.set()
 
-    assert process.is_stopping()
+    statuses = [os.waitpid(child, 0)[1] for child in children]
+    assert statuses == [0, *[signal.SIGKILL] * 9]
+
+
+def test_an_event_keeps_the_earliest_end_of_its_grace():
+    event = process.SharedEvent()
+    before = time.monotonic()
+
+    for grace in (20, 5, 60):
+        event.set(grace=grace)
+
+    assert before + 5 <= event.due <= time.monotonic() + 5
+
+
+def test_waiting_for_an_event_ends_with_it_or_with_the_time():
+    event = process.SharedEvent()
+    assert not event.wait(0.01)
+
+    threading.Timer(0.1, event.set).start()
+
+    assert event.wait(10)
+
+
+def test_stopping_follows_the_clusters_event(monkeypatch):
+    event = process.SharedEvent()
+    monkeypatch.setattr(process.current, "stop_event", event)
+    assert (process.is_stopping(), process.stops_at()) == (False, None)
+
+    event.set(grace=3)
+
+    assert (process.is_stopping(), process.stops_at()) == (True, event.due)
 
 
 def test_outside_a_cluster_nothing_is_stopping(monkeypatch):
     monkeypatch.setattr(process.current, "stop_event", None)
 
-    assert not process.is_stopping()
+    assert (process.is_stopping(), process.stops_at()) == (False, None)
 
 
 def test_become_changes_what_this_process_is(monkeypatch):

@@ -511,8 +511,7 @@ def test_a_rewrite_that_fails_leaves_the_earlier_version_standing(writing, stub)
     assert Tutorial.objects.get(concept=concept).is_current
 
 
-def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, settings, stop_event):
-    settings.STOP_GRACE = 0
+def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, stop_event):
     stub.hold()
     asked_to_stop = threading.Timer(1.0, stop_event.set)
     asked_to_stop.start()
@@ -524,12 +523,11 @@ def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, s
     assert not writing.steps.filter(lease_token__isnull=False).exists()
 
 
-def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, settings, stop_event):
-    settings.STOP_GRACE = 10
+def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, stop_event):
     stub.hold()
 
     def stop_then_answer():
-        stop_event.set()
+        stop_event.set(grace=10)
         time.sleep(0.8)
         stub.release()
 
@@ -692,9 +690,7 @@ def test_a_result_stored_twice_pays_once(writing):
     assert ModelCall.objects.count() == before + 1
 
 
-def test_D11_without_grace_what_has_answered_is_stored(writing, stub, settings, stop_event, monkeypatch):
-    settings.STOP_GRACE = 0
-
+def test_D11_without_grace_what_has_answered_is_stored(writing, stub, stop_event, monkeypatch):
     def wait_until_all_have_answered(drain):
         time.sleep(1.5)
         stop_event.set()

@@ -1,7 +1,5 @@
 """The whole fleet as it is deployed: real gunicorn, real clusters, counted on the server."""
 
-import os
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -103,22 +101,6 @@ def test_D11_sigterm_during_calls_loses_nothing(fleet, model):
     wait_until(lambda: states() <= set(FINAL), seconds=90, fleet=fleet)
     assert states() == {Roadmap.State.READY}
     assert not Step.objects.filter(losses__gt=0).exists()
-
-
-@pytest.mark.parametrize("which", ["parent", "sentinel"])
-def test_D3_no_child_outlives_the_parent_or_the_sentinel(fleet, which):
-    fleet.start("content")
-    parent = fleet.processes["content"].pid
-    wait_until(lambda: len(descendants(parent)) >= 9, seconds=30, fleet=fleet)
-    family = descendants(parent)
-    sentinel = next(pid for pid in family if len(descendants(pid)) >= 8)
-    assert os.getpgid(sentinel) == sentinel != os.getpgid(parent)  # a group-wide SIGTERM reaches the parent alone
-
-    os.kill(parent if which == "parent" else sentinel, signal.SIGKILL)
-
-    wait_until(lambda: not alive(family), seconds=5, fleet=fleet)
-    assert fleet.processes["content"].wait(10) != 0  # a supervisor sees a failure
-    wait_until(lambda: "content" not in holding(), seconds=5, fleet=fleet)
 
 
 @pytest.mark.parametrize(

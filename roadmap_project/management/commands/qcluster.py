@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from roadmap_project import restarting
 from roadmap_project.cluster import Cluster
 from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmap_project.live_checks import refusals_at_start, wait_for_server
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--run-once", action="store_true", help="Start, finish what was picked up, and stop.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        restarting.end_when_asked()
         name = settings.Q_CLUSTER_NAME
         if name not in CLUSTER_NAMES:
             raise CommandError(f"Set Q_CLUSTER_NAME to one of {', '.join(CLUSTER_NAMES)}; it names the queue to serve.")
@@ -52,6 +54,14 @@ class Command(BaseCommand):
         if name != "logs":
             asking.provider()
         connections.close_all()  # the checks' connection must not be shared with the children
+        is_asked = self._serve(name, is_once=options["run_once"])
+        log.info("cluster_ended", queue=name, asked=is_asked)
+        if not is_asked:
+            restarting.restart()
+            sys.exit(1)
+
+    def _serve(self, name: str, *, is_once: bool) -> bool:
+        """Until the cluster's end; whether it was asked to end, by whom does not matter."""
         service = settings.CONNECTION_BUDGET.service(name)
         cluster = Cluster(name)
         cluster.start()
@@ -62,9 +72,8 @@ class Command(BaseCommand):
             in_flight=service.in_flight,
             connections=service.peak,
         )
-        if options["run_once"]:
-            cluster.stop()
-            return
-        status = cluster.wait()
-        log.info("cluster_ended", queue=name, status=status)
-        sys.exit(status)
+        if is_once:
+            cluster.ask_to_stop()
+        cluster.wait()
+        restarting.hold_signals()
+        return cluster.is_asked
