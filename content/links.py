@@ -14,14 +14,15 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from pydantic import BaseModel
 
 from content.addresses import is_public, parsed_address
 from content.answers import url_problem
-from content.models import Resource
+from content.models import Resource, ResourceList
 from roadmap_project.llm.asking import Answer
+from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, Roadmap, Step
 from roadmaps.models.step import rank_of
 from roadmaps.steps.kinds import StepKind
@@ -62,6 +63,30 @@ def check_soon(concept: Concept) -> None:
     else:
         Step.objects.create(roadmap_id=concept.roadmap_id, concept=concept, kind=Step.Kind.LINKS, rank=rank_of(0))
     wake("logs")
+
+
+def check_concept(concept: Concept) -> None:
+    """As an editor asks for; see check_now."""
+    check_now(concept.roadmap_id, Concept.objects.filter(pk=concept.pk))
+
+
+def check_roadmap(roadmap: Roadmap) -> None:
+    """As an editor asks for; see check_now."""
+    check_now(roadmap.pk, roadmap.concepts.all())
+
+
+def check_now(roadmap_id: int, concepts: QuerySet[Concept]) -> None:
+    """A check that is under way is left alone. Raises RefusedError where there is nothing to check, or no checks."""
+    if not settings.LINK_CHECKS:
+        raise RefusedError("Link checks are turned off here (LINK_CHECKS).")
+    with transaction.atomic():
+        Roadmap.objects.locked(roadmap_id)
+        linked = ResourceList.objects.current().filter(concept__in=concepts, resources__isnull=False)
+        due = list(Concept.objects.filter(pk__in=linked.values("concept")))
+        for concept in due:
+            check_soon(concept)
+    if not due:
+        raise RefusedError("There are no links to check.")
 
 
 def check_again(*, most: int = 200) -> int:

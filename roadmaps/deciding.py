@@ -150,7 +150,13 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         if not is_rewrite:
             roadmap.move(Roadmap.State.WRITING)
         wake("content")
-    log_lines.line(roadmap.pk, "piece_regenerated", f"{concept.key} {step.get_kind_display()}", wish=step.wish)
+    log_lines.line(
+        roadmap.pk,
+        "piece_regenerated",
+        f"{concept.key} {step.get_kind_display()}",
+        concept_id=concept.pk,
+        wish=step.wish,
+    )
     return step
 
 
@@ -162,3 +168,21 @@ def delete(roadmap_id: int) -> None:
         if not roadmap.is_final:
             roadmap.move(Roadmap.State.CANCELLED)
         Roadmap.objects.filter(pk=roadmap.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
+
+
+def delete_for_good(roadmap_id: int) -> None:
+    """The roadmap and all that hangs on it, attempts, log and progress included, in one transaction.
+
+    A second call finds nothing. Of its model calls only what they cost is kept, without what they were about.
+    """
+    with transaction.atomic():
+        roadmap = Roadmap.objects.select_for_update().filter(pk=roadmap_id).first()  # nobody may add to it meanwhile
+        if roadmap is not None:
+            roadmap.model_calls.update(error="")
+            roadmap.delete()
+
+
+def retry_concept(concept: Concept) -> list[Step]:
+    """Take up a concept's failed pieces, each as it was wished for."""
+    failed = concept.steps.content().filter(state=Step.State.FAILED).order_by("pk")
+    return [regenerate(concept, step.kind, wish=step.wish) for step in failed]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django_q.tasks import async_task
 
-from roadmaps.models import LogEntry, Roadmap
+from roadmaps.models import Concept, LogEntry, Roadmap
 
 log = structlog.get_logger(__name__)
 
@@ -22,15 +22,24 @@ _buffer: list[dict[str, Any]] = []
 _oldest = 0.0
 
 
-def line(roadmap_id: int, event: str, message: str = "", *, level: str = LogEntry.Level.INFO, **details: Any) -> None:
+def line(
+    roadmap_id: int,
+    event: str,
+    message: str = "",
+    *,
+    concept_id: int | None = None,
+    level: str = LogEntry.Level.INFO,
+    **details: Any,
+) -> None:
     """Note a line; it reaches the database after the request, or with the fiftieth line, or after two seconds."""
     global _oldest
-    getattr(log, level)(event, roadmap=roadmap_id, message=message, **details)
+    getattr(log, level)(event, roadmap=roadmap_id, concept=concept_id, message=message, **details)
     with _lock:
         _oldest = _oldest if _buffer else time.monotonic()
         _buffer.append(
             {
                 "roadmap_id": roadmap_id,
+                "concept_id": concept_id,
                 "event": event,
                 "message": message,
                 "level": level,
@@ -56,10 +65,18 @@ def flush() -> None:
 
 
 def save(lines: list[dict[str, Any]]) -> None:
-    """Insert in bulk; a roadmap that was deleted meanwhile takes its lines along."""
-    known = set(Roadmap.objects.filter(pk__in={line["roadmap_id"] for line in lines}).values_list("pk", flat=True))
+    """Insert in bulk; a roadmap that was deleted meanwhile takes its lines along, a concept only its name on them."""
+    roadmaps = set(Roadmap.objects.filter(pk__in={line["roadmap_id"] for line in lines}).values_list("pk", flat=True))
+    named = {concept_id for line in lines if (concept_id := line.get("concept_id"))}
+    concepts = set(Concept.objects.filter(pk__in=named).values_list("pk", flat=True)) if named else set()
     LogEntry.objects.bulk_create(
-        LogEntry(**{**line, "happened_at": parse_datetime(line["happened_at"])})
+        LogEntry(
+            **{
+                **line,
+                "concept_id": line.get("concept_id") if line.get("concept_id") in concepts else None,
+                "happened_at": parse_datetime(line["happened_at"]),
+            }
+        )
         for line in lines
-        if line["roadmap_id"] in known
+        if line["roadmap_id"] in roadmaps
     )

@@ -40,14 +40,15 @@ def listed(user: User) -> QuerySet[Any]:
     concepts = Concept.objects.order_by()
     learned = concepts.filter(progress__user=user, progress__done_at__isnull=False)
     return Roadmap.objects.for_owner(user).annotate(
-        pieces_all=_count(content),
-        pieces_done=_count(content.filter(state=Step.State.DONE)),
-        concepts_all=_count(concepts),
-        concepts_learned=_count(learned),
+        pieces_all=count_of(content),
+        pieces_done=count_of(content.filter(state=Step.State.DONE)),
+        concepts_all=count_of(concepts),
+        concepts_learned=count_of(learned),
     )
 
 
-def _count(rows: QuerySet[Any]) -> Coalesce:
+def count_of(rows: QuerySet[Any]) -> Coalesce:
+    """How many of these rows belong to the roadmap of the query around it."""
     counts = rows.filter(roadmap=OuterRef("pk")).values("roadmap").annotate(count=Count("pk")).values("count")
     return Coalesce(Subquery(counts, output_field=IntegerField()), 0)
 

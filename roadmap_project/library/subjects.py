@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
@@ -87,28 +89,69 @@ class Subject(BaseModel):
         return [concept(self.key, key) for key in self.order]
 
 
-@cache
+@dataclass(frozen=True)
+class AddedSubject:
+    """A subject that an installation has beside the bundled ones, or before one of the same key."""
+
+    subject: Subject
+    concepts: Mapping[str, SubjectConcept]
+
+
+_added: Mapping[str, AddedSubject] = {}
+
+
+def offer(added: Mapping[str, AddedSubject]) -> None:
+    """Have this process know these besides the bundled ones, and no others; reading them is the caller's."""
+    global _added
+    _added = dict(added)
+
+
 def subject(key: str) -> Subject:
-    return Subject(**tomllib.loads((FOLDER / key / "subject.toml").read_text(encoding="utf-8")))
+    return _added[key].subject if key in _added else bundled_subject(key)
+
+
+def concept(subject_key: str, key: str) -> SubjectConcept:
+    """An added subject's concept, else the bundled one's; raises KeyError where there is neither."""
+    if subject_key in _added and key in _added[subject_key].concepts:
+        return _added[subject_key].concepts[key]
+    return bundled_concept(subject_key, key)
 
 
 @cache
-def concept(subject_key: str, key: str) -> SubjectConcept:
-    """One concept's file: TOML between `+++` lines, then Markdown. Raises KeyError where there is none."""
+def bundled_subject(key: str) -> Subject:
+    """Raises KeyError where there is none, for example for an added one that was withdrawn."""
+    path = FOLDER / key / "subject.toml"
+    if not path.exists():
+        raise KeyError(key)
+    return read_subject(path.read_text(encoding="utf-8"))
+
+
+@cache
+def bundled_concept(subject_key: str, key: str) -> SubjectConcept:
     path = FOLDER / subject_key / f"{key}.md"
-    if key not in subject(subject_key).order or not path.exists():
+    if key not in bundled_subject(subject_key).order or not path.exists():
         raise KeyError(f"{subject_key}/{key}")
-    _, front, markdown = re.split(
-        rf"^{re.escape(FENCE)}\n", path.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE
-    )
+    return read_concept(key, path.read_text(encoding="utf-8"))
+
+
+@cache
+def bundled_keys() -> tuple[str, ...]:
+    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/subject.toml")))
+
+
+def read_subject(text: str) -> Subject:
+    return Subject(**tomllib.loads(text))
+
+
+def read_concept(key: str, text: str) -> SubjectConcept:
+    """One concept's file: TOML between `+++` lines, then Markdown."""
+    _, front, markdown = re.split(rf"^{re.escape(FENCE)}\n", text, maxsplit=2, flags=re.MULTILINE)
     return SubjectConcept(key=key, markdown=markdown.strip(), **tomllib.loads(front))
 
 
-@cache
 def subjects() -> tuple[Subject, ...]:
     """All subjects but the scaffold, which serves every other goal."""
-    keys = sorted(path.parent.name for path in FOLDER.glob("*/subject.toml"))
-    return tuple(subject(key) for key in keys if key != SCAFFOLD)
+    return tuple(subject(key) for key in sorted({*bundled_keys(), *_added} - {SCAFFOLD}))
 
 
 def load_all() -> None:

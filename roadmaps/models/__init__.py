@@ -5,12 +5,14 @@ from roadmaps.models.record import LogEntry, ModelCall
 from roadmaps.models.review import Feedback, OutlineReview, OutlineRevision
 from roadmaps.models.roadmap import Roadmap
 from roadmaps.models.step import ProviderPause, QueueHeartbeat, Step
+from roadmaps.models.subject import LibrarySubject
 from roadmaps.models.tree import Concept, Module, Stage
 
 __all__ = [
     "Concept",
     "ConceptProgress",
     "Feedback",
+    "LibrarySubject",
     "LogEntry",
     "ModelCall",
     "Module",

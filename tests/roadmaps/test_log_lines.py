@@ -5,6 +5,7 @@ from django_q.models import OrmQ
 
 from roadmaps import log_lines, tasks
 from roadmaps.models import LogEntry, Roadmap
+from tests.factories import make_tree
 
 
 @pytest.fixture
@@ -52,6 +53,18 @@ def test_lines_of_a_roadmap_that_is_gone_take_nobody_along(roadmap):
     tasks.save_log_lines(*task["args"])
 
     assert [entry.event for entry in LogEntry.objects.all()] == ["kept"]
+
+
+def test_a_line_about_a_concept_that_is_gone_keeps_its_words(roadmap):
+    concept = make_tree(roadmap=roadmap, concepts=1).concepts.get()
+    log_lines.line(roadmap.pk, "there", concept_id=concept.pk)
+    log_lines.line(roadmap.pk, "gone", concept_id=concept.pk + 999)
+    log_lines.flush()
+
+    (task,) = queued()
+    tasks.save_log_lines(*task["args"])
+
+    assert {entry.event: entry.concept for entry in LogEntry.objects.all()} == {"there": concept, "gone": None}
 
 
 def test_flushing_nothing_enqueues_nothing(roadmap):

@@ -1,0 +1,234 @@
+"""How does an editor change what was written? Always as a new version; nothing is overwritten."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from pydantic import BaseModel, ValidationError
+
+from content import links, rendering
+from content.answers import PieceLimits, QuizAnswer, ResourcesAnswer, TutorialAnswer
+from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
+from content.writing import new_version
+from roadmaps import log_lines
+from roadmaps.deciding import RefusedError
+from roadmaps.models import Concept, Roadmap
+
+PieceType = TypeVar("PieceType", bound=Piece)
+
+EDITOR_LIMITS = PieceLimits(resources=(0, 30), questions=(1, 20), markdown=(1, 60_000))
+
+
+class MovedOnError(RefusedError):
+    """The version that somebody edits is not the current one any more."""
+
+    def __init__(self, current: Piece) -> None:
+        by = f" by {current.author.get_username()}" if current.author else ""
+        super().__init__(
+            f"While you were editing, version {current.version} was made{by}. Nothing was saved; your text stands "
+            "below. Compare it with the current version, and edit that one."
+        )
+        self.current = current
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an editor can change of a piece: its own fields, and its rows in order."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How one kind of piece is read, judged and shown as text."""
+
+    answer: type[BaseModel]
+    as_answer: Callable[[Contents], dict[str, Any]]
+    as_text: Callable[[Contents], str]
+    fields: tuple[str, ...] = ()
+    rows: str = ""
+    row_fields: tuple[str, ...] = ()
+
+
+def contents(piece: Piece) -> Contents:
+    shape = SHAPES[type(piece)]
+    rows = getattr(piece, shape.rows).all() if shape.rows else ()
+    return Contents(
+        {name: getattr(piece, name) for name in shape.fields},
+        [{name: getattr(row, name) for name in shape.row_fields} for row in rows],
+    )
+
+
+def as_text(piece: Piece) -> str:
+    """A version as lines, for comparing it with another."""
+    return SHAPES[type(piece)].as_text(contents(piece))
+
+
+def problems(model: type[Piece], wanted: Contents) -> list[str]:
+    """Why this cannot be a version; empty where it can."""
+    shape = SHAPES[model]
+    try:
+        shape.answer.model_validate(shape.as_answer(wanted), context={"piece": EDITOR_LIMITS})
+    except ValidationError as error:
+        return [_sentence(item) for item in error.errors()]
+    return []
+
+
+def _sentence(item: Any) -> str:
+    """An error with the place that it is about, counted from 1 as people do."""
+    place = " ".join(str(part + 1) if isinstance(part, int) else part for part in item["loc"])
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def revise(piece: PieceType, wanted: Contents, *, author: User) -> PieceType:
+    """The concept's next version, by this editor. Raises MovedOnError where `piece` is not current any more.
+
+    What is current already is not made again, so saving twice makes one version.
+    """
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(piece.concept.roadmap_id)
+        current = require_current(piece, wanted)
+        if contents(current) == wanted:
+            return current
+        edited = _add(roadmap, current, wanted, origin=f"Edited by {author.get_username()}.", author=author)
+    _log(edited, "edited", author)
+    return edited
+
+
+def require_current(piece: PieceType, wanted: Contents) -> PieceType:
+    """The current version, if it is `piece` or says what is wanted already; else raises MovedOnError.
+
+    Called in a transaction, whose lock on the roadmap keeps it so.
+    """
+    Roadmap.objects.locked(piece.concept.roadmap_id)
+    current = current_of(piece)
+    if current.pk != piece.pk and contents(current) != wanted:
+        raise MovedOnError(current)
+    return current
+
+
+def restore(piece: PieceType, *, author: User) -> PieceType:
+    """An earlier version's contents as a new current version; a second call finds them current."""
+    with transaction.atomic():
+        roadmap = Roadmap.objects.locked(piece.concept.roadmap_id)
+        current = current_of(piece)
+        if contents(current) == contents(piece):
+            return current
+        origin = f"Version {piece.version}, restored by {author.get_username()}. {piece.origin}"
+        restored = _add(roadmap, current, contents(piece), origin=origin, author=author)
+    _log(restored, "restored", author, restored_from=piece.version)
+    return restored
+
+
+def current_of(piece: PieceType) -> PieceType:
+    """The current version of the same kind and concept, or the last where none is current."""
+    versions = type(piece)._default_manager.filter(concept=piece.concept_id).select_related("author", "concept")
+    return cast(PieceType, versions.order_by("-is_current", "-version")[0])
+
+
+def _add(roadmap: Roadmap, current: PieceType, wanted: Contents, *, origin: str, author: User) -> PieceType:
+    fields = dict(wanted.fields)
+    if isinstance(current, Tutorial):
+        fields["html"] = rendering.to_html(fields["markdown"], concept_url=rendering.concept_urls(roadmap))
+    concept: Concept = current.concept
+    added = new_version(type(current), concept, origin=origin[:200], author=author, **fields)
+    if isinstance(added, ResourceList):
+        _add_links(added, current, wanted.rows)
+    if isinstance(added, Quiz):
+        Question.objects.bulk_create(
+            Question(quiz=added, position=position, **row) for position, row in enumerate(wanted.rows)
+        )
+    return added
+
+
+def _add_links(added: ResourceList, current: Any, rows: list[dict[str, Any]]) -> None:
+    """What the last check found stands for an address that stays; new ones are looked at soon."""
+    found = {
+        link.url: {"status": link.status, "status_detail": link.status_detail, "checked_at": link.checked_at}
+        for link in current.resources.all()
+    }
+    Resource.objects.bulk_create(
+        Resource(resource_list=added, position=position, **row, **found.get(row["url"], {}))
+        for position, row in enumerate(rows)
+    )
+    if rows:
+        links.check_soon(added.concept)
+
+
+def _log(piece: Piece, verb: str, author: User, **details: Any) -> None:
+    log_lines.line(
+        piece.concept.roadmap_id,
+        f"{piece._meta.model_name}_{verb}",
+        f"{piece.concept} (version {piece.version})",
+        concept_id=piece.concept_id,
+        version=piece.version,
+        by=author.get_username(),
+        **details,
+    )
+
+
+def _tutorial_text(wanted: Contents) -> str:
+    fields = wanted.fields
+    return f"{fields['title']}\n{fields['summary']}\n{fields['minutes']} minutes\n\n{fields['markdown']}"
+
+
+def _resources_text(wanted: Contents) -> str:
+    parts = [
+        f"{row['title']}\n{row['url']}\n{row['kind']}, {row['language']}, relevance {row['relevance']:g}\n"
+        f"{row['description']}"
+        for row in wanted.rows
+    ]
+    return "\n\n".join([wanted.fields["note"], *parts]).strip()
+
+
+def marked_options(options: list[str], correct: list[int]) -> str:
+    """One option a line, the right ones ticked."""
+    return "\n".join(
+        f"[{'x' if place in correct else ' '}] {' '.join(option.split())}" for place, option in enumerate(options)
+    )
+
+
+def options_and_right_ones(text: str) -> tuple[list[str], list[int]]:
+    """What `marked_options` writes, read back; raises ValueError for a line that is neither ticked nor open."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not all(re.match(r"\[[ xX]\] ?\S", line) for line in lines):
+        raise ValueError("Begin each line with [x] where the option is right, else with [ ].")
+    return [line[3:].strip() for line in lines], [place for place, line in enumerate(lines) if line[1] in "xX"]
+
+
+def _quiz_text(wanted: Contents) -> str:
+    return "\n\n".join(
+        f"{row['text']}\n{marked_options(row['options'], row['correct'])}\n{row['explanation']}\n"
+        f"({row['kind']}, {row['difficulty']})"
+        for row in wanted.rows
+    )
+
+
+SHAPES: dict[type[Piece], Shape] = {
+    Tutorial: Shape(
+        TutorialAnswer,
+        lambda wanted: wanted.fields,
+        _tutorial_text,
+        fields=("title", "summary", "minutes", "markdown"),
+    ),
+    ResourceList: Shape(
+        ResourcesAnswer,
+        lambda wanted: {"resources": wanted.rows},
+        _resources_text,
+        fields=("note",),
+        rows="resources",
+        row_fields=("title", "url", "kind", "description", "relevance", "language"),
+    ),
+    Quiz: Shape(
+        QuizAnswer,
+        lambda wanted: {"questions": [{**row, "question": row["text"]} for row in wanted.rows]},
+        _quiz_text,
+        rows="questions",
+        row_fields=("kind", "text", "options", "correct", "explanation", "difficulty"),
+    ),
+}

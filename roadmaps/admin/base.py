@@ -1,0 +1,156 @@
+"""What the admin's pages have in common: lists that stay fast however many rows there are, and verbs for buttons."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.functional import cached_property
+from django.utils.text import smart_split, unescape_string_literal
+
+from roadmap_project.llm.library import LibraryProvider
+from roadmaps.deciding import RefusedError
+
+MOST_COUNTED = 5_000
+MOST_AT_ONCE = 100  # rows that one action takes
+
+
+class AtLeast(int):
+    """A count that was given up; it says so where it is shown."""
+
+    def __str__(self) -> str:
+        return f"more than {int(self) - 1:,}"
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than a person pages: behind that, searching leads on."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        counted: int = rows.order_by().values("pk")[: MOST_COUNTED + 1].count()
+        return AtLeast(counted) if counted > MOST_COUNTED else counted
+
+
+class LargeListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The newest rows first, by the primary key's own index."""
+
+    ordering: ClassVar[Any] = ("-pk",)
+    paginator = BoundedPaginator
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+
+class NotAddable:
+    """Made by steps, with everything that belongs to them; an empty form would make half of one."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+
+class ReadOnly(NotAddable):
+    """Records of what happened: to be read and purged, never edited."""
+
+    def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+
+class SearchedBySubqueries:
+    """Each word of a search has to match; `matches` says where, as subqueries that are run once each.
+
+    (Django's own search joins all tables first, and compares the words with what comes out.)
+    """
+
+    def matches(self, word: str) -> Q:
+        raise NotImplementedError
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        for word in smart_split(search_term.replace("\x00", "")):
+            is_quoted = word.startswith(('"', "'")) and word[0] == word[-1]
+            queryset = queryset.filter(self.matches(unescape_string_literal(word) if is_quoted else word))
+        return queryset, False
+
+
+class WithVerbs:
+    """Actions on a list's rows that are buttons on a row's own page as well, under the same permissions."""
+
+    get_actions: Callable[..., dict[str, Any]]
+    get_object: Callable[..., Model | None]
+    get_queryset: Callable[[HttpRequest], QuerySet[Any]]
+    message_user: Callable[..., None]
+    log_change: Callable[..., Any]
+    page_verbs: tuple[str, ...] = ()
+
+    def verbs(self, request: HttpRequest) -> list[dict[str, str]]:
+        """Those that this person may use, for the page's buttons."""
+        allowed = self.get_actions(request)
+        return [{"name": name, "label": allowed[name][2]} for name in self.page_verbs if name in allowed]
+
+    def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Carry out the posted verb on one row, and show its page again."""
+        verb = self.get_actions(request).get(request.POST["action"])
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if verb is None:
+            raise PermissionDenied
+        verb[0](self, request, self.get_queryset(request).filter(pk=row.pk))
+        return redirect(request.get_full_path())
+
+    def decide(self, request: HttpRequest, rows: Iterable[Any], decision: Callable[[Any], object], done: str) -> None:
+        """Decide about each row by itself: what is refused is said, and the others go on."""
+        chosen = list(rows[: MOST_AT_ONCE + 1] if isinstance(rows, QuerySet) else rows)
+        if len(chosen) > MOST_AT_ONCE:
+            self.message_user(request, f"Please choose at most {MOST_AT_ONCE} at a time.", messages.ERROR)
+            return
+        for row in chosen:
+            try:
+                decision(row)
+            except RefusedError as error:
+                self.message_user(request, f"{row}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, row, done)
+                self.message_user(request, f"{row}: {done}.", messages.SUCCESS)
+
+
+class KnownValuesFilter(admin.SimpleListFilter):
+    """The values that a column without choices takes; Django would read the whole table for them."""
+
+    values: tuple[str, ...] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, value.replace("_", " ")) for value in self.values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() in self.values else queryset
+
+
+class OriginFilter(admin.SimpleListFilter):
+    """Who wrote it; a subclass says what `origin` and `author` are those of."""
+
+    title = "origin"
+    parameter_name = "origin"
+    library = Q(origin=LibraryProvider.origin)
+    editor = Q(author__isnull=False)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("library", "Bundled library"), ("model", "Language model"), ("editor", "Editor")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "library":
+            return self.narrow(queryset, self.library & ~self.editor)
+        if self.value() == "model":
+            return self.narrow(queryset, ~self.library & ~self.editor & ~Q(origin=""))
+        if self.value() == "editor":
+            return self.narrow(queryset, self.editor)
+        return queryset
+
+    def narrow(self, queryset: QuerySet[Any], condition: Q) -> QuerySet[Any]:
+        return queryset.filter(condition)

@@ -1,0 +1,167 @@
+"""What happened, and the parts of an outline: lists to search and read."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+
+from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, ReadOnly
+from roadmaps.models import (
+    ConceptProgress,
+    Feedback,
+    LogEntry,
+    ModelCall,
+    Module,
+    OutlineReview,
+    OutlineRevision,
+    ProviderPause,
+    QueueHeartbeat,
+    Stage,
+    Step,
+)
+
+
+class RecordAdmin(ReadOnly, LargeListAdmin):
+    """With the way to the roadmap and the concept that a row is about."""
+
+    @admin.display(description="roadmap")
+    def of_roadmap(self, record: Any) -> str:
+        return _link("roadmap", record.roadmap_id, record.roadmap and record.roadmap.slug)
+
+    @admin.display(description="concept")
+    def of_concept(self, record: Any) -> str:
+        return _link("concept", record.concept_id, record.concept)
+
+
+def _link(model: str, pk: int | None, text: object) -> str:
+    if pk is None:
+        return ""
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:roadmaps_{model}_change", args=[pk]), text)
+
+
+class StepKindFilter(KnownValuesFilter):
+    title, parameter_name = "step", "step_kind"
+    values = tuple(Step.Kind.values)
+
+
+class OutcomeFilter(KnownValuesFilter):
+    title = parameter_name = "outcome"
+    values = ("ok", "invalid", "cut", "refused", "timeout", "rate_limited", "connection", "not_in_library")
+
+
+class PurposeFilter(KnownValuesFilter):
+    title = parameter_name = "purpose"
+    values = ("goal_analysis", "outline", "review", "edit_plan", "edited_outline", "tutorial", "resources", "quiz")
+
+
+class ProviderFilter(KnownValuesFilter):
+    title = parameter_name = "provider"
+    values = ("library", "openai")
+
+
+@admin.register(Stage)
+class StageAdmin(RecordAdmin):
+    list_display = ("name", "of_roadmap", "position")
+    list_select_related = ("roadmap",)
+    search_fields = ("name", "roadmap__slug")
+
+
+@admin.register(Module)
+class ModuleAdmin(RecordAdmin):
+    list_display = ("name", "stage", "position")
+    list_select_related = ("stage",)
+    search_fields = ("name", "stage__roadmap__slug")
+
+
+@admin.register(OutlineRevision)
+class OutlineRevisionAdmin(RecordAdmin):
+    list_display = ("__str__", "of_roadmap", "author", "reason", "created_at")
+    list_filter = ("author",)
+    list_select_related = ("roadmap",)
+    search_fields = ("roadmap__slug", "reason")
+
+
+@admin.register(OutlineReview)
+class OutlineReviewAdmin(RecordAdmin):
+    list_display = ("revision_of", "overall", "passes", "is_reviewed", "created_at")
+    list_filter = ("is_reviewed", "passes")
+    list_select_related = ("revision__roadmap",)
+    search_fields = ("revision__roadmap__slug",)
+
+    @admin.display(description="revision")
+    def revision_of(self, review: OutlineReview) -> str:
+        return f"{review.revision.roadmap}, {review.revision}"
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(RecordAdmin):
+    list_display = ("text", "of_roadmap", "state", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("roadmap",)
+    search_fields = ("roadmap__slug", "text")
+
+
+@admin.register(Step)
+class StepAdmin(RecordAdmin):
+    list_display = (
+        "kind",
+        "state",
+        "of_roadmap",
+        "of_concept",
+        "attempts",
+        "losses",
+        "not_before",
+        "started_at",
+        "last_error",
+    )
+    list_filter = ("state", "kind", "queue")
+    list_select_related = ("roadmap", "concept")
+    search_fields = ("roadmap__slug", "last_error")
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(RecordAdmin):
+    list_display = ("happened_at", "level", "event", "message", "of_roadmap", "of_concept")
+    list_filter = ("level", StepKindFilter)
+    list_select_related = ("roadmap", "concept")
+    search_fields = ("roadmap__slug", "event", "message")
+
+
+@admin.register(ModelCall)
+class ModelCallAdmin(RecordAdmin):
+    list_display = (
+        "created_at",
+        "purpose",
+        "provider",
+        "model",
+        "outcome",
+        "input_tokens",
+        "output_tokens",
+        "cost",
+        "latency",
+        "of_roadmap",
+        "of_concept",
+    )
+    list_filter = (OutcomeFilter, PurposeFilter, ProviderFilter, "created_at")
+    list_select_related = ("roadmap", "concept")
+    search_fields = ("roadmap__slug", "error", "model")
+
+
+@admin.register(ConceptProgress)
+class ConceptProgressAdmin(RecordAdmin):
+    list_display = ("user", "concept", "done_at")
+    list_select_related = ("user", "concept")
+    search_fields = ("user__username", "concept__name")
+
+
+@admin.register(ProviderPause)
+class ProviderPauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Deleting a row ends the pause."""
+
+    list_display = ("provider", "until", "reason")
+
+
+@admin.register(QueueHeartbeat)
+class QueueHeartbeatAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("queue", "picked_up_at", "swept_at")

@@ -1,0 +1,48 @@
+"""How does an editor change one concept of an outline? With a new version of the outline, like everybody else."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from roadmaps import log_lines, outline
+from roadmaps.answers import HAND_LIMITS, OutlineTree
+from roadmaps.deciding import RefusedError
+from roadmaps.models import Concept, OutlineRevision, Roadmap
+
+
+def version_of(roadmap: Roadmap) -> int:
+    """The number of the outline's latest version; 0 where there is none yet."""
+    return roadmap.revisions.order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def amended(roadmap: Roadmap, key: str, *, seen_version: int, **fields: Any) -> OutlineTree:
+    """The latest outline with this concept changed. The caller holds the roadmap's lock.
+
+    Raises RefusedError while the outline is being worked on, where it moved on from the version that the editor saw,
+    and for what no outline may hold.
+    """
+    if roadmap.state == Roadmap.State.DESIGNING:
+        raise RefusedError("The outline is being worked on right now. Please try again when that is over.")
+    latest = version_of(roadmap)
+    if not latest or latest != seen_version:
+        raise RefusedError(f"The outline is at version {latest} now. Nothing was saved; please look at it again first.")
+    try:
+        tree = outline.tree_of(outline.latest(roadmap)).tree()
+        for concept in (c for stage in tree["stages"] for module in stage["modules"] for c in module["concepts"]):
+            if concept["key"] == key:
+                concept.update(fields)
+        return OutlineTree.model_validate(tree, context={"outline": HAND_LIMITS})
+    except ValidationError as error:
+        reasons = [item["msg"].removeprefix("Value error, ") for item in error.errors()[:5]]
+        raise RefusedError("; ".join(reasons)) from error
+
+
+def amend(concept: Concept, tree: OutlineTree, *, by: str) -> None:
+    """Store the amended outline, unless it says what the latest says. The caller holds the roadmap's lock."""
+    roadmap = concept.roadmap
+    if tree == outline.tree_of(outline.latest(roadmap)):
+        return
+    revision = outline.revise(
+        roadmap, tree, author=OutlineRevision.Author.HAND, reason=f"{concept.key} was edited by {by}."
+    )
+    log_lines.line(roadmap.pk, "concept_amended", str(concept), concept_id=concept.pk, version=revision.number, by=by)

@@ -1,0 +1,375 @@
+"""A curated roadmap becomes files of the library, and such files are taken in; hostile ones are refused."""
+
+import io
+import stat
+import tomllib
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from content import publishing, taking_in
+from content.models import Question, Quiz, Tutorial
+from content.subject_rules import SubjectError
+from roadmap_project.library import subjects
+from roadmap_project.library.subjects import FOLDER, SCAFFOLD, Term, bundled_keys, read_concept, read_subject
+from roadmap_project.library.writing import concept_file, subject_file, toml
+from roadmaps import deciding, sharing, starting
+from roadmaps.models import Concept, LibrarySubject, Roadmap
+from roadmaps.steps import draining
+from tests.editors import address, make_editor
+from tests.factories import make_tree, make_user
+
+DETAILS = {
+    "key": "keeping-bees",
+    "title": "Keeping bees",
+    "description": "You can keep bees.",
+    "terms": [Term(term="beekeeping", weight=3)],
+}
+
+
+@pytest.fixture(autouse=True)
+def _bundled_only():
+    """What one test offers is not known to the next."""
+    yield
+    subjects.offer({})
+    sharing._known.clear()
+
+
+@pytest.fixture
+def written(library, transactional_db) -> Roadmap:
+    """A roadmap that the bundled library wrote in full."""
+    roadmap = starting.start(owner=make_user(), goal="Learn SQL", level="beginner", skips_review=True)
+    draining.drain("workflow")
+    draining.drain("content")
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.READY, roadmap.notice
+    return roadmap
+
+
+def packed(files) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return written.getvalue()
+
+
+def bundled(key="sql-databases", **changes) -> dict[str, str]:
+    """A bundled subject's files under a key of its own, some of them changed."""
+    files = {f"keeping-bees/{path.name}": path.read_text() for path in sorted((FOLDER / key).iterdir())}
+    toml_name = "keeping-bees/subject.toml"
+    files[toml_name] = files[toml_name].replace(f'key = "{key}"', 'key = "keeping-bees"')
+    return {**files, **changes}
+
+
+# Files
+
+
+@pytest.mark.parametrize("key", bundled_keys())
+def test_a_written_subject_is_read_as_it_was(key):
+    subject = subjects.subject(key)
+
+    assert read_subject(subject_file(subject)) == subject
+    for concept in subject.concepts():
+        assert read_concept(concept.key, concept_file(concept)) == concept
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]))
+tables = st.recursive(
+    words | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.lists(words),
+    lambda each: st.lists(st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), each), min_size=1),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), tables))
+def test_whatever_is_written_as_toml_is_read_the_same(table):
+    assert tomllib.loads(toml(table)) == table
+
+
+# Out and in again
+
+
+def test_a_published_roadmap_is_taken_in_and_serves_the_next_goal(written):
+    concept = written.concepts.order_by("position").last()
+    Tutorial.objects.filter(concept=concept).update(markdown=f"## Overview\n\nBees! {'Honey. ' * 120}")
+
+    taking_in.take_in(publishing.archive(*publishing.subject_of(written, **DETAILS)), author=make_user())
+    roadmap = starting.start(owner=make_user(), goal="Learn beekeeping", level="beginner", hours_per_week=40)
+    draining.drain("workflow")
+    deciding.approve(roadmap.pk)
+    draining.drain("content")
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.READY, roadmap.notice
+    assert {each.source.partition("/")[0] for each in roadmap.concepts.all()} == {"keeping-bees"}
+    again = roadmap.concepts.get(name=concept.name)
+    assert "Bees! Honey." in Tutorial.objects.get(concept=again).markdown
+    assert Quiz.objects.get(concept=again).questions.count() == Question.objects.filter(quiz__concept=concept).count()
+
+
+def test_links_between_one_roadmaps_concepts_are_not_published(written):
+    assert any("concept:c-" in each.markdown for each in Tutorial.objects.all())
+
+    _, concepts = publishing.subject_of(written, **DETAILS)
+
+    assert not any("concept:c-" in each.markdown or "## Prerequisites" in each.markdown for each in concepts)
+    assert [each.prerequisites for each in concepts if each.prerequisites]
+
+
+def test_what_is_not_written_yet_is_no_subject(db):
+    with pytest.raises(SubjectError, match="has no tutorial"):
+        publishing.subject_of(make_tree(), **DETAILS)
+
+
+def test_a_subject_that_is_taken_in_again_replaces_itself(db):
+    first = taking_in.take_in(packed(bundled()), author=make_user())
+    second = taking_in.take_in(packed(bundled()), author=make_user())
+
+    assert (first.pk, first.version) == (second.pk, 1)
+    assert second.version == 2
+    assert LibrarySubject.objects.count() == 1
+
+
+def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdrawn(db):
+    files = {name.partition("/")[2]: text for name, text in bundled().items()}
+    files["subject.toml"] = files["subject.toml"].replace('"keeping-bees"', '"sql-databases"', 1)
+    files["subject.toml"] = files["subject.toml"].replace('title = "', 'title = "Better: ', 1)
+    row = taking_in.take_in(packed(files), author=make_user())
+
+    sharing.refresh()
+    assert subjects.subject("sql-databases").title.startswith("Better: ")
+    LibrarySubject.objects.filter(pk=row.pk).update(is_offered=False)
+    sharing.refresh()
+    assert not subjects.subject("sql-databases").title.startswith("Better: ")
+
+
+def test_a_withdrawn_subjects_roadmaps_say_so_and_keep_what_they_have(written):
+    row = taking_in.take_in(packed(bundled()), author=make_user())
+    concept = written.concepts.order_by("position")[0]
+    Concept.objects.filter(roadmap=written).update(source=f"keeping-bees/{FIRST}")
+    row.delete()
+
+    deciding.regenerate(concept, "tutorial")
+    draining.drain("content")
+
+    step = concept.steps.get(kind="tutorial")
+    assert step.state == "done"
+    assert "the bundled library has nothing about this" in step.last_error
+    assert Tutorial.objects.get(concept=concept).is_current
+
+
+def test_a_subject_that_nobody_has_is_a_key_error():
+    """Which the provider turns into a failed piece with its reason."""
+    with pytest.raises(KeyError):
+        subjects.subject("withdrawn")
+
+
+def test_nothing_new_costs_one_query(db, django_assert_num_queries):
+    taking_in.take_in(packed(bundled()), author=make_user())
+    sharing.refresh()
+
+    with django_assert_num_queries(1):
+        sharing.refresh()
+
+
+def test_a_row_that_cannot_be_read_leaves_the_others_offered(db):
+    taking_in.take_in(packed(bundled()), author=make_user())
+    LibrarySubject.objects.create(key="broken", title="Broken", subject={"key": "broken"}, concepts={})
+
+    sharing.refresh()
+
+    assert {"keeping-bees", "python-programming"} <= {each.key for each in subjects.subjects()}
+    assert "broken" not in {each.key for each in subjects.subjects()}
+
+
+# Hostile archives
+
+FIRST = subjects.subject("sql-databases").order[0]
+
+
+def link(name) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        member = zipfile.ZipInfo(name)
+        member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(member, "/etc/passwd")
+    return written.getvalue()
+
+
+def lying_about_its_size() -> bytes:
+    """Two megabytes that call themselves ten bytes, in the directory and before the data."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("subject.toml", "x" * 2_000_000)
+    return written.getvalue().replace((2_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+
+
+def twice() -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr("subject.toml", "a = 1")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("subject.toml", "a = 2")
+    return written.getvalue()
+
+
+def encrypted() -> bytes:
+    data = bytearray(packed({"subject.toml": "a = 1"}))
+    data[6] |= 1
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
+HOSTILE = {
+    "no archive": (lambda: b"GIF89a", "not a ZIP archive"),
+    "nothing": (lambda: b"", "not a ZIP archive"),
+    "cut off": (lambda: packed(bundled())[:-2000], "not a ZIP archive"),
+    "too large": (lambda: b"x" * 5_000_001, "more than 5 MB"),
+    "empty": (lambda: packed({}), "no subject.toml"),
+    "a way out": (lambda: packed({"../subject.toml": ""}), "neither subject.toml"),
+    "an absolute path": (lambda: packed({"/etc/subject.toml": ""}), "neither subject.toml"),
+    "a program": (lambda: packed({"bees/run.py": ""}), "neither subject.toml"),
+    "deep folders": (lambda: packed({"a/b/subject.toml": ""}), "neither subject.toml"),
+    "two folders": (lambda: packed({"a/subject.toml": "", "b/one.md": ""}), "not all in the same folder"),
+    "a link": (lambda: link("subject.toml"), "is a link"),
+    "encrypted": (encrypted, "encrypted"),
+    "twice": (twice, "stands twice"),
+    "a bomb": (lambda: packed({"subject.toml": "x" * 200_001}), "more than 200 KB"),
+    "a bomb that lies": (lying_about_its_size, "not a ZIP archive"),
+    "too many files": (lambda: packed({f"a{n}.md": "" for n in range(200)}), "200 files"),
+    "no text": (lambda: packed({"subject.toml": b"\xff\xfe"}), "not UTF-8"),
+    "no TOML": (lambda: packed({"subject.toml": "key = "}), "subject.toml cannot be read"),
+    "nested": (lambda: packed({"subject.toml": "a = " + "[" * 50_000}), "subject.toml cannot be read"),
+    "wrong types": (lambda: packed({"subject.toml": "key = 1"}), "subject.toml, key"),
+    "a missing file": (lambda: packed({"subject.toml": bundled()["keeping-bees/subject.toml"]}), "is missing"),
+    "a needless file": (lambda: packed(bundled(**{"keeping-bees/more.md": ""})), "is no concept"),
+    "no front matter": (lambda: packed(bundled(**{f"keeping-bees/{FIRST}.md": "Only text"})), "cannot be read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_archives_are_refused_and_change_nothing(db, name):
+    make, reason = HOSTILE[name]
+
+    with pytest.raises(SubjectError, match=reason):
+        taking_in.take_in(make(), author=make_user())
+
+    assert not LibrarySubject.objects.exists()
+
+
+def changed(old, new, file=f"{FIRST}.md"):
+    name = f"keeping-bees/{file}"
+    text = bundled()[name]
+    assert old in text
+    return packed(bundled(**{name: text.replace(old, new, 1)}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "file", "reason"),
+    [
+        ('"keeping-bees"', f'"{SCAFFOLD}"', "subject.toml", "the key"),
+        ('"keeping-bees"', '"../bees"', "subject.toml", "the key"),
+        ("weight = 3", "weight = 4", "subject.toml", "weight"),
+        ('language = "en"', 'language = "en"\nextra = 1', "subject.toml", "extra"),
+        ('url = "https', 'url = "javascript', f"{FIRST}.md", "neither http nor https"),
+        ("correct = [", "correct = [99, ", f"{FIRST}.md", "correct"),
+        ("hours = ", "hours = 9", f"{FIRST}.md", "hours"),
+        ("hours = ", "hours = nan # ", f"{FIRST}.md", "hours"),
+        ("prerequisites = [", 'prerequisites = ["nothing", ', f"{FIRST}.md", "does not come before it"),
+        ('summary = "', 'summary = "\\u0000', f"{FIRST}.md", "NUL"),
+        ("+++\n", 'key = "other"\n+++\n', f"{FIRST}.md", "cannot be read"),
+    ],
+)
+def test_subjects_that_the_library_could_not_use_are_refused(db, old, new, file, reason):
+    if reason == "cannot be read":
+        text = bundled()[f"keeping-bees/{file}"].replace("+++\n", '+++\nkey = "other"\n', 1)
+        archive = packed(bundled(**{f"keeping-bees/{file}": text}))
+    else:
+        archive = changed(old, new, file)
+
+    with pytest.raises(SubjectError, match=reason):
+        taking_in.take_in(archive, author=make_user())
+
+
+# In the admin
+
+
+@pytest.fixture
+def editor(client, db):
+    editor = make_editor(username="eve")
+    client.force_login(editor)
+    return editor
+
+
+def upload(client, data):
+    archive = io.BytesIO(data)
+    archive.name = "subject.zip"
+    return client.post(address(LibrarySubject, "add"), {"archive": archive}, follow=True)
+
+
+def test_an_editor_takes_a_subject_in_and_gives_it_out_again(client, editor):
+    upload(client, packed(bundled()))
+    row = LibrarySubject.objects.get()
+    assert (row.key, row.author) == ("keeping-bees", editor)
+
+    given_out = client.post(address(LibrarySubject, "changelist"), {"action": "download", "_selected_action": [row.pk]})
+
+    assert given_out["Content-Disposition"] == 'attachment; filename="keeping-bees.zip"'
+    subject, concepts = taking_in.unpacked(given_out.content)
+    assert (subject, concepts) == taking_in.unpacked(packed(bundled()))
+
+
+def test_what_is_wrong_with_an_upload_is_said(client, editor):
+    page = upload(client, b"GIF89a")
+
+    assert "not a ZIP archive" in page.content.decode()
+    assert not LibrarySubject.objects.exists()
+
+
+def test_the_page_of_a_subject_withdraws_it(client, editor):
+    row = taking_in.take_in(packed(bundled()), author=editor)
+
+    client.post(address(row), {})
+
+    row.refresh_from_db()
+    assert not row.is_offered
+
+
+def test_a_roadmap_is_downloaded_as_a_subject(client, written):
+    client.force_login(make_editor())
+    page = f"{address(written).removesuffix('change/')}subject/"
+    assert "sql" in client.get(page).content.decode().lower()
+
+    given_out = client.post(page, {**DETAILS, "terms": "3 beekeeping\r\n1 honey"})
+
+    subject, concepts = taking_in.unpacked(given_out.content)
+    assert subject.terms == [Term(term="beekeeping", weight=3), Term(term="honey", weight=1)]
+    assert len(concepts) == written.concepts.count()
+    assert written.goal not in subject_file(subject)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"key": "Not a key"}, "valid value"),
+        ({"terms": "beekeeping"}, "not a weight"),
+        ({}, "has no tutorial"),
+    ],
+)
+def test_what_is_no_subject_is_said_with_the_form(client, editor, change, reason):
+    page = f"{address(make_tree()).removesuffix('change/')}subject/"
+
+    answer = client.post(page, {**DETAILS, "terms": "3 beekeeping", **change})
+
+    assert reason in answer.content.decode()
+
+
+def test_publishing_and_taking_in_need_their_permissions(client, db):
+    client.force_login(make_user(is_staff=True))
+
+    assert client.get(f"{address(make_tree()).removesuffix('change/')}subject/").status_code == 403
+    assert upload(client, packed(bundled())).status_code == 403

@@ -1,0 +1,74 @@
+"""A hundred thousand concepts with all that hangs on them: one roadmap by the factories, multiplied by the server."""
+
+from django.apps import apps
+from django.db import connection, models, transaction
+
+from content.models import Resource
+from roadmaps.models import ModelCall, Roadmap, Step
+from tests.factories import (
+    QUESTIONS,
+    make_log_entry,
+    make_quiz,
+    make_resources,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+
+APART = 1_000_000  # between the keys of one copy and those of the next
+# What has to differ between copies, as SQL over n, the copy's number.
+DISTINCT = {
+    (Roadmap, "slug"): "'learn-to-query-' || lpad(n::text, 8, '0')",
+    (Roadmap, "token"): "lpad(n::text, 8, '0')",
+    (Roadmap, "title"): "'Querying, ' || n",
+    (ModelCall, "key"): "gen_random_uuid()",
+}
+
+
+def make_multitude(*, roadmaps: int = 2_000, stages: int = 5, modules: int = 2, concepts: int = 5) -> Roadmap:
+    """The first of the roadmaps, whose pieces failed in places and whose links broke in places."""
+    first = make_written_roadmap(
+        owner=make_user(username="multitude"), stages=stages, modules=modules, concepts=concepts
+    )
+    Roadmap.objects.filter(pk=first.pk).update(slug="learn-to-query-00000000", token="00000000")
+    for concept in first.concepts.all():
+        make_tutorial(concept=concept)
+        make_resources(concept=concept, count=1)
+        make_quiz(concept=concept, questions=QUESTIONS[:1])
+        make_log_entry(roadmap=first, concept=concept)
+        ModelCall.objects.create(
+            roadmap=first, concept=concept, purpose="tutorial", provider="openai", outcome="ok", latency=2, cost="0.01"
+        )
+    Resource.objects.filter(resource_list__concept__key="c-1-1-2").update(status=Resource.Status.BROKEN)
+    steps = Step.objects.filter(concept__key="c-1-1-3", kind="quiz")
+    steps.update(state=Step.State.FAILED, last_error="HTTP 401: no such key")
+    _multiply(roadmaps - 1)
+    first.refresh_from_db()
+    return first
+
+
+def _multiply(copies: int) -> None:
+    tables = [
+        model
+        for label in ("roadmaps", "content")
+        for model in apps.get_app_config(label).get_models(include_auto_created=True)
+        if model._default_manager.exists()
+    ]
+    with connection.cursor() as cursor:
+        with transaction.atomic():  # foreign keys are compared at its end
+            for model in tables:
+                cursor.execute(_copy(model, tables), [copies])
+        cursor.execute("ANALYZE")
+
+
+def _copy(model: type[models.Model], copied: list[type[models.Model]]) -> str:
+    columns = {}
+    for field in model._meta.concrete_fields:
+        name = f'"{field.column}"'
+        moves = field.primary_key or (field.is_relation and field.related_model in copied)
+        columns[name] = DISTINCT.get((model, field.name), f"{name} + n * {APART}" if moves else name)
+    table = model._meta.db_table
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) "
+        f"SELECT {', '.join(columns.values())} FROM {table}, generate_series(1, %s) AS n"
+    )

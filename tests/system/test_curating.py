@@ -1,0 +1,173 @@
+"""An editor's way through the admin, with the keyboard alone, and what axe says of its pages."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import global_settings
+from django.db import connections
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from content.models import Resource, Tutorial
+from roadmaps.models import LibrarySubject, ModelCall, Roadmap, Step
+from tests.editors import address, make_editor
+from tests.factories import (
+    make_log_entry,
+    make_quiz,
+    make_resources,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+from tests.system.test_journey import CHROMIUM, FLAGS, SIZES
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+SERIOUS = ("serious", "critical")
+LONGEST_WAY = 150  # presses of Tab, from the page's top
+
+
+@pytest.fixture
+def roadmap(transactional_db) -> Roadmap:
+    """With everything that the pages can show: broken links, failures, several versions, calls, a log."""
+    roadmap = make_written_roadmap(
+        owner=make_user(username="lena"), state=Roadmap.State.PARTLY_READY, stages=2, modules=2, concepts=3
+    )
+    Step.objects.filter(concept__key="c-1-2-1", kind="quiz").update(
+        state=Step.State.FAILED, last_error="HTTP 401: no such key"
+    )
+    concept = roadmap.concepts.get(key="c-2-2-1")
+    opening = "## Overview\n\nA **query** asks; a *table* answers.\n\n```sql\nSELECT name FROM people;\n```\n"
+    make_tutorial(concept=concept, markdown=opening)
+    make_tutorial(concept=concept, version=2, markdown=f"{opening}\n- One\n- Two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    make_resources(concept=concept)
+    make_resources(concept=concept, version=2, status=Resource.Status.BROKEN, status_detail="HTTP 404")
+    make_quiz(concept=concept)
+    make_log_entry(roadmap=roadmap, concept=concept, event="tutorial_saved", message="Concept 10 (version 2)")
+    make_log_entry(roadmap=roadmap, event="step_failed", level="error", message="HTTP 401: no such key")
+    for outcome in ("invalid", "ok"):
+        ModelCall.objects.create(
+            roadmap=roadmap, concept=concept, purpose="tutorial", provider="openai", model="gpt", outcome=outcome,
+            input_tokens=1200, output_tokens=2400, latency=7.25, cost="0.0016", error="" if outcome == "ok" else "cut",
+        )  # fmt: skip
+    return roadmap
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request) -> Iterator[Page]:
+    """At desktop width; fails the test on a script's error."""
+    if not shutil.which(CHROMIUM):
+        pytest.fail(f"no browser at {CHROMIUM}: .ci/run installs it; CHROMIUM names another")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright keeps an event loop in this thread
+    trouble: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport=SIZES["desktop"], color_scheme=request.param)  # type: ignore[arg-type]
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        yield page
+        connections.close_all()  # under that loop Django opens another one
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    assert trouble == []
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """As a person without a mouse gets there: the focus arrives, and is seen."""
+    for _ in range(LONGEST_WAY):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            expect(target).to_be_in_viewport()
+            return
+    pytest.fail(f"{target} is not reached with the Tab key")
+
+
+def sign_in(page: Page, url: str) -> None:
+    page.goto(f"{url}/admin/")
+    page.keyboard.type("eve")
+    page.keyboard.press("Tab")
+    page.keyboard.type("correct horse battery")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+
+
+@pytest.fixture
+def signed_in(fleet, roadmap, page, settings) -> str:
+    """The admin's address, with an editor before it."""
+    settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS  # those of the web's processes
+    make_editor(username="eve", password="correct horse battery")
+    fleet.start("web")
+    sign_in(page, fleet.url)
+    return fleet.url
+
+
+def test_a_concept_is_found_edited_and_seen_with_the_keyboard_alone(signed_in, roadmap, page):
+    concept = roadmap.concepts.get(key="c-2-2-1")
+    tab_to(page, page.get_by_role("link", name="Concepts", exact=True).last)
+    page.keyboard.press("Enter")
+
+    tab_to(page, page.locator("#searchbar"))
+    page.keyboard.type(concept.public_id)
+    page.keyboard.press("Enter")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    tab_to(page, page.get_by_role("link", name=concept.public_id))
+    page.keyboard.press("Enter")
+
+    expect(page.locator("article.prose")).to_contain_text("A query asks")
+    tab_to(page, page.get_by_role("link", name="Edit the tutorial"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.locator("#id_markdown"))
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\n\nWritten **without** a mouse.")
+    tab_to(page, page.get_by_role("button", name="Save", exact=True))
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("Version 3 is current.")).to_be_visible()
+    expect(page.locator("article.prose strong", has_text="without")).to_be_visible()
+    assert Tutorial.objects.current().get(concept=concept).author.username == "eve"
+
+    tab_to(page, page.get_by_text("3 versions"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("link", name="Version 1", exact=True))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name="Restore this version"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("restored as the current one")).to_be_visible()
+    assert Tutorial.objects.current().get(concept=concept).version == 4
+
+
+def test_axe_finds_nothing_serious(signed_in, roadmap, page):
+    concept = roadmap.concepts.get(key="c-2-2-1")
+    tutorial, earlier = Tutorial.objects.filter(concept=concept).order_by("-version")
+    addresses = [
+        address(Roadmap, "changelist"),
+        address(roadmap),
+        address(type(concept), "changelist"),
+        address(concept),
+        address(Tutorial, "changelist"),
+        address(tutorial),
+        address(earlier),
+        address(Resource.objects.latest("pk").resource_list),
+        address(concept.quiz_versions.get()),
+        f"{address(roadmap).removesuffix('change/')}subject/",
+        address(LibrarySubject, "changelist"),
+        address(LibrarySubject, "add"),
+    ]
+    found = []
+    for each in addresses:
+        page.goto(signed_in + each)
+        found += [
+            f"{each} {item['id']}: {node['html'][:200]}"
+            for item in Axe().run(page).response["violations"]
+            if item["impact"] in SERIOUS
+            for node in item["nodes"]
+        ]
+
+    assert not found, "\n".join(found)
+
+
+def test_pages_fit_their_window(signed_in, roadmap, page):
+    for row in (roadmap, roadmap.concepts.get(key="c-2-2-1")):
+        page.goto(signed_in + address(row))
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -1,0 +1,345 @@
+"""What editors may decide in the admin, once each, and what they may not."""
+
+import pytest
+from django.apps import apps
+from django.contrib.admin.models import LogEntry as Noted
+from django.contrib.auth.models import Permission, User
+from django.db.models.signals import post_delete
+
+from content.models import Quiz, QuizAttempt, Resource, ResourceList, Tutorial
+from roadmaps import deciding
+from roadmaps.models import Concept, ConceptProgress, LogEntry, ModelCall, Roadmap, Step
+from tests.editors import address, make_editor
+from tests.factories import (
+    make_feedback,
+    make_log_entry,
+    make_quiz,
+    make_resources,
+    make_roadmap_in_review,
+    make_step,
+    make_tree,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def editor(client):
+    editor = make_editor(username="eve")
+    client.force_login(editor)
+    return editor
+
+
+@pytest.fixture
+def reader(client):
+    """Staff that may look and not touch."""
+    reader = make_user(is_staff=True)
+    models = ("roadmap", "concept", "tutorial", "resourcelist", "quiz")
+    reader.user_permissions.set(Permission.objects.filter(codename__in=[f"view_{model}" for model in models]))
+    client.force_login(reader)
+    return reader
+
+
+def choose(client, action, *rows, **data):
+    """Carry out a list's action on rows."""
+    data = {"action": action, "_selected_action": [row.pk for row in rows], **data}
+    return client.post(address(type(rows[0]), "changelist"), data, follow=True)
+
+
+def press(client, action, row, **data):
+    """Press a button of a row's own page."""
+    return client.post(address(row), {"action": action, **data}, follow=True)
+
+
+def stopped(state=Step.State.FAILED):
+    return make_written_roadmap(state=Roadmap.State.PARTLY_READY, steps=state, concepts=2)
+
+
+each_door = pytest.mark.parametrize("do", [choose, press])
+
+
+@each_door
+def test_approving_starts_the_writing_once(client, editor, do):
+    roadmap = make_roadmap_in_review(concepts=2)
+
+    do(client, "approve", roadmap)
+    do(client, "approve", roadmap)
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.WRITING
+    assert roadmap.steps.content().count() == 6
+
+
+@each_door
+def test_cancelling_stops_what_is_under_way(client, editor, do):
+    roadmap = make_written_roadmap(state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+
+    do(client, "cancel", roadmap)
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.CANCELLED
+    assert not roadmap.steps.active().exists()
+
+
+@each_door
+def test_retrying_takes_up_what_failed(client, editor, do):
+    roadmap = stopped()
+
+    do(client, "retry", roadmap)
+
+    assert roadmap.steps.waiting().count() == 6
+
+
+@each_door
+def test_a_concepts_failed_pieces_are_taken_up_with_their_wish(client, editor, do):
+    roadmap = stopped()
+    roadmap.steps.filter(kind="quiz").update(wish="Harder")
+    concept = roadmap.concepts.get(key="c-1-1-1")
+
+    do(client, "retry_failed", concept)
+
+    assert roadmap.steps.waiting().count() == 3
+    assert concept.steps.get(kind="quiz").wish == "Harder"
+
+
+@each_door
+@pytest.mark.parametrize("kind", Step.CONTENT_KINDS)
+def test_a_piece_is_written_again_once(client, editor, do, kind):
+    concept = make_written_roadmap().concepts.get(key="c-1-1-1")
+
+    do(client, f"regenerate_{kind}", concept, wish="Shorter")
+    do(client, f"regenerate_{kind}", concept, wish="Longer")
+
+    waiting = Step.objects.waiting().get()
+    assert (waiting.concept, waiting.kind, waiting.wish, waiting.is_rewrite) == (concept, kind, "Shorter", True)
+
+
+@each_door
+@pytest.mark.parametrize("of", ["roadmap", "concept"])
+def test_links_are_checked_now_once(client, editor, do, of, settings):
+    settings.LINK_CHECKS = True
+    roadmap = make_written_roadmap(concepts=2)
+    concept = roadmap.concepts.get(key="c-1-1-1")
+    make_resources(concept=concept)
+    row = roadmap if of == "roadmap" else concept
+
+    do(client, "check_links", row)
+    do(client, "check_links", row)
+
+    assert Step.objects.filter(kind="links").get().concept == concept
+
+
+def test_links_that_cannot_be_checked_are_said(client, editor, settings):
+    concept = make_written_roadmap().concepts.get(key="c-1-1-1")
+
+    settings.LINK_CHECKS = True
+    assert "There are no links to check." in press(client, "check_links", concept).content.decode()
+    settings.LINK_CHECKS = False
+    assert "Link checks are turned off" in press(client, "check_links", concept).content.decode()
+
+
+def test_a_list_of_versions_restores_too(client, editor):
+    concept = make_written_roadmap().concepts.get(key="c-1-1-1")
+    first = make_tutorial(concept=concept)
+    make_tutorial(concept=concept, version=2, markdown="Worse.")
+
+    choose(client, "restore", first)
+
+    assert Tutorial.objects.current().get(concept=concept).version == 3
+
+
+def test_what_is_refused_is_said_and_the_others_go_on(client, editor):
+    done, fresh = make_roadmap_in_review(), make_tree()
+
+    page = choose(client, "approve", fresh, done)
+
+    assert "There is nothing to approve" in page.content.decode()
+    done.refresh_from_db()
+    assert done.state == Roadmap.State.WRITING
+
+
+def test_an_action_takes_a_bounded_number_of_rows(client, editor):
+    roadmap = make_tree(concepts=101)
+
+    page = choose(client, "regenerate_quiz", *roadmap.concepts.all())
+
+    assert "at most 100 at a time" in page.content.decode()
+
+
+def test_a_decision_is_noted_with_who_took_it(client, editor):
+    roadmap = make_roadmap_in_review()
+
+    press(client, "approve", roadmap)
+
+    assert "approved" in client.get(address(roadmap, "history")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"),
+    [
+        (Roadmap.State.IN_REVIEW, {"approve", "cancel", "check_links"}),
+        (Roadmap.State.WRITING, {"cancel", "check_links"}),
+        (Roadmap.State.PARTLY_READY, {"retry", "check_links"}),
+        (Roadmap.State.READY, {"check_links"}),
+        (Roadmap.State.CANCELLED, {"retry", "check_links"}),
+    ],
+)
+def test_a_roadmaps_page_offers_what_its_state_allows(client, editor, state, offered):
+    roadmap = make_written_roadmap(state=state)
+
+    assert {verb["name"] for verb in client.get(address(roadmap)).context["verbs"]} == offered
+
+
+# Permissions
+
+
+ACTIONS = {
+    Roadmap: ("approve", "cancel", "retry", "check_links", "delete_selected"),
+    Concept: ("retry_failed", "regenerate_tutorial", "regenerate_resources", "regenerate_quiz", "check_links"),
+    Tutorial: ("restore",),
+    ResourceList: ("restore",),
+    Quiz: ("restore",),
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "action"), [(model, action) for model, actions in ACTIONS.items() for action in actions]
+)
+def test_each_action_needs_its_permission(client, reader, model, action):
+    concept = make_written_roadmap(state=Roadmap.State.PARTLY_READY, steps=Step.State.FAILED).concepts.all()[0]
+    for make in (make_tutorial, make_resources, make_quiz):
+        make(concept=concept)
+        make(concept=concept, version=2)
+    before = (Step.objects.active().count(), Roadmap.objects.count(), Tutorial.objects.count(), Quiz.objects.count())
+    row = model.objects.order_by("pk")[0]
+
+    choose(client, action, row, post="yes")
+    refused = press(client, action, row)
+
+    assert refused.status_code == 403
+    after = (Step.objects.active().count(), Roadmap.objects.count(), Tutorial.objects.count(), Quiz.objects.count())
+    assert after == before
+
+
+def test_who_may_only_look_is_offered_nothing_to_press(client, reader):
+    concept = make_written_roadmap().concepts.all()[0]
+    tutorial = make_tutorial(concept=concept)
+
+    for row in (concept.roadmap, concept, tutorial):
+        text = client.get(address(row)).content.decode()
+        assert 'name="action"' not in text
+        assert 'name="_save"' not in text
+    assert client.post(address(tutorial), {"title": "Mine"}).status_code == 403
+
+
+def test_editors_do_not_touch_users(client, editor):
+    person = make_user()
+
+    assert client.get(address(User, "changelist")).status_code == 403
+    assert client.get(address(person)).status_code == 403
+    assert client.post(address(person, "delete"), {"post": "yes"}).status_code == 403
+    assert User.objects.filter(pk=person.pk).exists()
+
+
+def test_editors_delete_no_roadmap(client, editor):
+    roadmap = make_written_roadmap()
+
+    assert client.post(address(roadmap, "delete"), {"post": "yes"}).status_code == 403
+    assert "Delete for good" not in client.get(address(roadmap)).content.decode()
+
+
+@pytest.mark.parametrize("model", [Roadmap, Concept, Step, LogEntry, ModelCall, Tutorial, ResourceList, Resource, Quiz])
+def test_editors_see_what_they_curate_by(client, editor, model):
+    assert client.get(address(model, "changelist")).status_code == 200
+
+
+def test_people_who_are_not_staff_see_nothing(client):
+    client.force_login(make_user())
+
+    assert client.get(address(Roadmap, "changelist")).status_code == 302
+
+
+# Deleting for good
+
+
+def make_full_roadmap():
+    roadmap = make_written_roadmap(concepts=2)
+    concept = roadmap.concepts.get(key="c-1-1-1")
+    make_tutorial(concept=concept)
+    make_tutorial(concept=concept, version=2)
+    make_resources(concept=concept)
+    make_quiz(concept=concept).attempts.create(user=roadmap.owner, answers={}, right=0, total=3)
+    make_log_entry(roadmap=roadmap, concept=concept)
+    make_feedback(roadmap=roadmap)
+    make_step(roadmap=roadmap)
+    ConceptProgress.objects.create(user=roadmap.owner, concept=concept)
+    ModelCall.objects.create(
+        roadmap=roadmap, concept=concept, purpose="quiz", provider="openai", outcome="invalid", latency=1, cost="0.5",
+        error="their own words",
+    )  # fmt: skip
+    return roadmap
+
+
+def what_hangs_on_roadmaps():
+    """Every table of both apps with a way to a roadmap."""
+    models = [*apps.get_app_config("roadmaps").get_models(), *apps.get_app_config("content").get_models()]
+    return {model.__name__: model._default_manager.count() for model in models if model is not ModelCall}
+
+
+@each_door
+def test_deleting_for_good_is_complete(admin_client, do):
+    kept = make_full_roadmap()
+    before = what_hangs_on_roadmaps()
+    roadmap = make_full_roadmap()
+    press(admin_client, "retry", roadmap)  # which is noted, with the title
+
+    if do is choose:
+        choose(admin_client, "delete_selected", roadmap, post="yes")
+    else:
+        admin_client.post(address(roadmap, "delete"), {"post": "yes"})
+
+    assert what_hangs_on_roadmaps() == before
+    assert list(Roadmap.objects.all()) == [kept]
+    call = ModelCall.objects.get(roadmap=None)
+    assert (float(call.cost), call.error, call.concept) == (0.5, "", None)
+    assert {each.object_repr for each in Noted.objects.filter(object_id=roadmap.pk)} == {roadmap.token}
+
+
+def test_deleting_for_good_twice_finds_nothing(db):
+    roadmap = make_full_roadmap()
+
+    deciding.delete_for_good(roadmap.pk)
+    deciding.delete_for_good(roadmap.pk)
+
+    assert QuizAttempt.objects.count() == 0
+
+
+def test_a_deletion_that_fails_half_way_deletes_nothing():
+    roadmap = make_full_roadmap()
+    before = what_hangs_on_roadmaps()
+
+    def break_off(**_):
+        raise RuntimeError
+
+    post_delete.connect(break_off, sender=Roadmap)
+    try:
+        with pytest.raises(RuntimeError):
+            deciding.delete_for_good(roadmap.pk)
+    finally:
+        post_delete.disconnect(break_off, sender=Roadmap)
+
+    assert what_hangs_on_roadmaps() == before
+    assert ModelCall.objects.get().error == "their own words"
+
+
+def test_deletion_is_confirmed_by_counts_and_not_by_a_list_of_every_row(admin_client, django_assert_max_num_queries):
+    roadmap = make_full_roadmap()
+
+    with django_assert_max_num_queries(12):
+        text = admin_client.get(address(roadmap, "delete")).content.decode()
+
+    assert roadmap.slug in text
+    assert "Concepts with all that was written, answered and noted: 2" in text

@@ -1,0 +1,370 @@
+"""Editing in the admin makes versions, never a silent overwrite."""
+
+import pytest
+from django_q.models import OrmQ
+
+from content import revising
+from content.models import Question, Quiz, Resource, ResourceList, Tutorial
+from roadmaps import log_lines, outline
+from roadmaps.answers import HAND_LIMITS, OutlineTree
+from roadmaps.models import OutlineRevision, Roadmap
+from tests.editors import address, make_editor
+from tests.factories import (
+    make_quiz,
+    make_resources,
+    make_roadmap,
+    make_tutorial,
+    make_written_roadmap,
+)
+
+pytestmark = pytest.mark.django_db
+
+EDITED = {"title": "Mended", "summary": "Shorter.", "minutes": 5, "markdown": "## Overview\n\nBetter *words*."}
+
+
+@pytest.fixture
+def editor(client):
+    editor = make_editor(username="eve")
+    client.force_login(editor)
+    return editor
+
+
+@pytest.fixture
+def concept():
+    return make_written_roadmap(concepts=3).concepts.get(key="c-1-1-2")
+
+
+def versions(model, concept):
+    return [(each.version, each.is_current) for each in model.objects.filter(concept=concept).order_by("version")]
+
+
+def rows_as_posted(prefix, rows, **changes):
+    """What a browser posts for an inline form, with changed fields of the first row."""
+    data = {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": len(rows)}
+    for place, row in enumerate(rows):
+        fields = {**row, **(changes if place == 0 else {})}
+        data |= {f"{prefix}-{place}-{name}": value for name, value in fields.items()}
+    return data
+
+
+def links_as_posted(resources, **changes):
+    names = ("id", "title", "url", "kind", "language", "relevance", "description")
+    rows = [{name: getattr(link, name) for name in names} for link in resources.resources.all()]
+    return rows_as_posted("resources", rows, **changes) | {"note": resources.note}
+
+
+def questions_as_posted(quiz, **changes):
+    names = ("id", "kind", "text", "explanation", "difficulty")
+    rows = [
+        {name: getattr(each, name) for name in names} | {"ticked": revising.marked_options(each.options, each.correct)}
+        for each in quiz.questions.all()
+    ]
+    return rows_as_posted("questions", rows, **changes)
+
+
+def test_an_edited_tutorial_is_a_version_by_the_editor(client, editor, concept):
+    tutorial = make_tutorial(concept=concept)
+
+    page = client.post(
+        address(tutorial),
+        {**EDITED, "markdown": "## Overview\r\n\r\n<script>alert(1)</script> [x](javascript:alert(1))"},
+        follow=True,
+    )
+
+    assert versions(Tutorial, concept) == [(1, False), (2, True)]
+    edited = Tutorial.objects.get(concept=concept, version=2)
+    assert (edited.author, edited.origin, edited.title) == (editor, "Edited by eve.", "Mended")
+    assert "\r" not in edited.markdown
+    assert "<script" not in edited.html
+    assert 'href="javascript' not in edited.html
+    assert "Version 2 is current." in page.content.decode()
+    tutorial.refresh_from_db()
+    assert tutorial.markdown == "## Overview\n\nRead *this*."
+
+
+def test_saving_twice_makes_one_version(client, editor, concept):
+    tutorial = make_tutorial(concept=concept)
+
+    client.post(address(tutorial), EDITED)
+    second = client.post(address(tutorial), EDITED)
+
+    assert second.status_code == 302
+    assert versions(Tutorial, concept) == [(1, False), (2, True)]
+
+
+def test_saving_what_is_there_already_makes_none(client, editor, concept):
+    tutorial = make_tutorial(concept=concept)
+
+    client.post(address(tutorial), {name: getattr(tutorial, name) for name in EDITED})
+
+    assert versions(Tutorial, concept) == [(1, True)]
+
+
+def test_the_second_of_two_editors_is_told_and_loses_no_words(client, editor, concept):
+    tutorial = make_tutorial(concept=concept)
+    other = make_editor(username="eli")
+    revising.revise(tutorial, revising.Contents({**EDITED, "title": "Eli was first"}), author=other)
+
+    page = client.post(address(tutorial), EDITED)
+
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "version 2 was made by eli" in text
+    assert "Better *words*." in text
+    assert versions(Tutorial, concept) == [(1, False), (2, True)]
+    assert Tutorial.objects.current().get(concept=concept).title == "Eli was first"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"markdown": ""}, "required"),
+        ({"markdown": "```\nopen"}, "a code block is opened and not closed"),
+        ({"markdown": "x" * 60_001}, "characters"),
+        ({"minutes": 0}, "minutes"),
+        ({"minutes": "many"}, "whole number"),
+        ({"title": ""}, "required"),
+    ],
+)
+def test_what_cannot_be_a_tutorial_is_said_and_not_saved(client, editor, concept, change, reason):
+    tutorial = make_tutorial(concept=concept)
+
+    page = client.post(address(tutorial), {**EDITED, **change})
+
+    assert reason in page.content.decode()
+    assert "Shorter." in page.content.decode()
+    assert versions(Tutorial, concept) == [(1, True)]
+
+
+def test_edited_links_are_a_version_and_keep_what_their_check_found(client, editor, concept, settings):
+    settings.LINK_CHECKS = True
+    resources = make_resources(concept=concept, status=Resource.Status.BROKEN)
+
+    client.post(address(resources), links_as_posted(resources, url="https://example.org/moved"))
+
+    assert versions(ResourceList, concept) == [(1, False), (2, True)]
+    links = Resource.objects.filter(resource_list__version=2, resource_list__concept=concept)
+    assert list(links.values_list("url", "status")) == [
+        ("https://example.org/moved", "unchecked"),
+        ("https://example.org/1", "broken"),
+    ]
+    assert concept.steps.filter(kind="links", state="waiting").exists()
+    assert list(resources.resources.values_list("url", flat=True)) == ["https://example.org/0", "https://example.org/1"]
+
+
+def test_a_link_can_be_taken_out(client, editor, concept):
+    resources = make_resources(concept=concept)
+
+    client.post(address(resources), links_as_posted(resources, DELETE="on"))
+
+    assert ResourceList.objects.current().get(concept=concept).resources.get().title == "Link 2"
+    assert resources.resources.count() == 2
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "http://127.0.0.1/", "https://example.org/1"])
+def test_links_that_are_not_offered_to_learners_are_refused(client, editor, concept, url):
+    resources = make_resources(concept=concept)
+
+    page = client.post(address(resources), links_as_posted(resources, url=url))
+
+    assert page.status_code == 200
+    assert versions(ResourceList, concept) == [(1, True)]
+
+
+def test_an_edited_quiz_is_a_version_and_attempts_keep_theirs(client, editor, concept):
+    quiz = make_quiz(concept=concept)
+    quiz.attempts.create(user=editor, answers={"0": [1]}, right=1, total=3)
+
+    client.post(address(quiz), questions_as_posted(quiz, ticked="[x] Red\r\n[ ] Green"))
+
+    assert versions(Quiz, concept) == [(1, False), (2, True)]
+    first = Question.objects.get(quiz__version=2, quiz__concept=concept, position=0)
+    assert (first.options, first.correct) == (["Red", "Green"], [0])
+    assert quiz.questions.get(position=0).options == ["Red", "Green", "Blue"]
+    assert quiz.attempts.count() == 1
+
+
+@pytest.mark.parametrize("ticked", ["Red\nGreen", "[ ] Red\n[ ] Green", "[x] Red", "[x] Red\n[ ] Red"])
+def test_questions_that_cannot_be_answered_are_refused(client, editor, concept, ticked):
+    quiz = make_quiz(concept=concept)
+
+    page = client.post(address(quiz), questions_as_posted(quiz, ticked=ticked))
+
+    assert page.status_code == 200
+    assert versions(Quiz, concept) == [(1, True)]
+
+
+@pytest.mark.parametrize("make", [make_tutorial, make_resources, make_quiz])
+def test_a_restored_version_is_a_new_current_one_once(client, editor, concept, make):
+    first = make(concept=concept)
+    changes = {"markdown": "Worse."} if make is make_tutorial else {"count": 1} if make is make_resources else {}
+    if make is make_quiz:
+        changes = {"questions": [("true_false", "Really?", ["True", "False"], [0], "So it is.")]}
+    make(concept=concept, version=2, **changes)
+
+    client.post(address(first), {"action": "restore"})
+    client.post(address(first), {"action": "restore"})
+
+    model = type(first)
+    assert versions(model, concept) == [(1, False), (2, False), (3, True)]
+    restored = model.objects.current().get(concept=concept)
+    assert revising.contents(restored) == revising.contents(first)
+    assert restored.origin.startswith("Version 1, restored by eve.")
+    assert restored.author == editor
+
+
+def test_an_earlier_version_is_compared_line_by_line_and_escaped(client, editor, concept):
+    first = make_tutorial(concept=concept, markdown="Same.\n\n<b>Old</b> line.")
+    make_tutorial(concept=concept, version=2, markdown="Same.\n\n<b>New</b> line.\n\nAdded.")
+
+    text = client.get(address(first), {"against": "2"}).content.decode()
+
+    assert "<del>&lt;b&gt;Old&lt;/b&gt; line.</del>" in text
+    assert "<ins>&lt;b&gt;New&lt;/b&gt; line.</ins>" in text
+    assert "<ins>Added.</ins>" in text
+    assert "<b>Old" not in text
+    assert 'name="_save"' not in text
+    assert "Restore this version" in text
+
+
+def test_hostile_addresses_of_comparisons_fall_back(client, editor, concept):
+    tutorial = make_tutorial(concept=concept)
+
+    for against in ("99", "-1", "x", "²", "9" * 30):
+        assert client.get(address(tutorial), {"against": against}).status_code == 200
+
+
+def test_a_concepts_page_shows_all_that_was_written_for_it(client, editor, concept):
+    make_tutorial(concept=concept, title="All about it", markdown="## Overview\n\nRead *this* <i>raw</i>.")
+    make_resources(concept=concept, status=Resource.Status.BROKEN, status_detail="HTTP 404")
+    make_quiz(concept=concept)
+    concept.model_calls.create(
+        roadmap=concept.roadmap,
+        purpose="tutorial",
+        provider="openai",
+        model="m",
+        outcome="ok",
+        latency=1.5,
+        cost="0.0123",
+        input_tokens=120,
+        output_tokens=340,
+    )
+
+    text = client.get(address(concept)).content.decode()
+
+    assert "Read <em>this</em>" in text
+    assert "Read *this* &lt;i&gt;raw&lt;/i&gt;." in text
+    assert "Broken" in text
+    assert "HTTP 404" in text
+    assert "Because green-explained." in text
+    assert "120 tokens in, 340 out; $0.0123" in text
+    assert concept.public_id in text
+    assert "c-1-1-1 Concept 1" in text
+
+
+def test_an_editors_version_is_in_the_concepts_log(client, editor, concept):
+    tutorial = make_tutorial(concept=concept)
+    client.post(address(tutorial), EDITED)
+    queued = [task.task for task in OrmQ.objects.filter(key="logs")]
+
+    for task in queued:
+        if task["func"] == "roadmaps.tasks.save_log_lines":
+            log_lines.save(*task["args"])
+
+    assert "tutorial_edited" in client.get(address(concept)).content.decode()
+
+
+# What belongs to the outline
+
+
+@pytest.fixture
+def outlined():
+    """A roadmap whose rows were made from its first version."""
+    concepts = [
+        {
+            "key": f"c-1-1-{number}",
+            "name": f"Concept {number}",
+            "description": "One thing.",
+            "hours": 1,
+            "difficulty": "easy",
+            "keywords": ["a", "b", "c"],
+            "prerequisites": ["c-1-1-1"] if number > 1 else [],
+        }
+        for number in (1, 2, 3)
+    ]
+    module = {"name": "Module", "description": "Together.", "concepts": concepts}
+    tree = OutlineTree.model_validate(
+        {"title": "Title", "stages": [{"name": "Stage", "description": "First.", "modules": [module]}]},
+        context={"outline": HAND_LIMITS},
+    )
+    roadmap = make_roadmap(state=Roadmap.State.READY)
+    outline.revise(roadmap, tree, author=OutlineRevision.Author.DESIGN, reason="")
+    return roadmap
+
+
+def concept_as_posted(concept, **changes):
+    fields = {name: getattr(concept, name) for name in ("name", "description", "hours", "difficulty")}
+    prerequisites = list(concept.prerequisites.values_list("pk", flat=True))
+    seen = concept.roadmap.revisions.count()
+    return {**fields, "keywords": "a, b, c", "prerequisites": prerequisites, "seen_version": seen, **changes}
+
+
+def test_a_changed_concept_is_a_version_of_the_outline(client, editor, outlined):
+    concept = outlined.concepts.get(key="c-1-1-3")
+    second = outlined.concepts.get(key="c-1-1-2")
+
+    client.post(address(concept), concept_as_posted(concept, name="Clearer", prerequisites=[second.pk]))
+
+    concept.refresh_from_db()
+    assert concept.name == "Clearer"
+    assert list(concept.prerequisites.all()) == [second]
+    latest = outline.latest(outlined)
+    assert (latest.number, latest.author, latest.changes["changed"]) == (2, "hand", ["c-1-1-3"])
+    assert "eve" in latest.reason
+
+
+def test_a_concept_saved_unchanged_makes_no_version(client, editor, outlined):
+    concept = outlined.concepts.get(key="c-1-1-3")
+
+    client.post(address(concept), concept_as_posted(concept))
+
+    assert outlined.revisions.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"hours": 7}, "easy means"),
+        ({"keywords": "one"}, "at least 3"),
+        ({"seen_version": 0}, "Nothing was saved"),
+        ({"name": ""}, "required"),
+    ],
+)
+def test_a_concept_that_no_outline_may_hold_is_refused(client, editor, outlined, changes, reason):
+    concept = outlined.concepts.get(key="c-1-1-3")
+
+    page = client.post(address(concept), concept_as_posted(concept, **changes))
+
+    assert reason in page.content.decode()
+    assert outlined.revisions.count() == 1
+
+
+def test_a_concept_cannot_build_on_a_later_one(client, editor, outlined):
+    concept, later = outlined.concepts.get(key="c-1-1-2"), outlined.concepts.get(key="c-1-1-3")
+
+    page = client.post(address(concept), concept_as_posted(concept, prerequisites=[later.pk]))
+
+    form = page.context["adminform"].form
+    assert [each.key for each in form.fields["prerequisites"].queryset] == ["c-1-1-1"]
+    assert "is not one of the available choices" in str(form.errors["prerequisites"])
+    assert outlined.revisions.count() == 1
+
+
+def test_an_outline_that_is_being_worked_on_is_left_alone(client, editor, outlined):
+    Roadmap.objects.filter(pk=outlined.pk).update(state=Roadmap.State.DESIGNING)
+    concept = outlined.concepts.get(key="c-1-1-3")
+
+    page = client.post(address(concept), concept_as_posted(concept, name="Clearer"))
+
+    assert "being worked on right now" in page.content.decode()
+    assert outlined.revisions.count() == 1

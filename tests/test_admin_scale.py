@@ -1,0 +1,166 @@
+"""With a hundred thousand concepts every list and page of the admin needs few queries, and less than a second."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from content.models import Quiz, Resource, ResourceList, Tutorial
+from roadmaps.models import Concept, LogEntry, ModelCall, Roadmap, Step
+from tests.editors import address, make_editor
+from tests.factories import make_quiz, make_resources, make_tutorial, make_written_roadmap
+from tests.multitude import make_multitude
+from tests.test_admin import MODELS
+
+pytestmark = pytest.mark.django_db
+
+MOST_QUERIES = 50
+REGISTERED = [model for model in MODELS if admin.site.is_registered(model)]
+
+
+@pytest.fixture(scope="module")
+def multitude(django_db_setup, django_db_blocker) -> Iterator[Roadmap]:
+    """Made once for the module; every test's own changes are rolled back."""
+    with django_db_blocker.unblock():
+        first = make_multitude()
+        yield first
+        with connection.cursor() as cursor:
+            tables = ", ".join(model._meta.db_table for model in (Roadmap, ModelCall, LogEntry))
+            cursor.execute(f"TRUNCATE {tables} CASCADE")
+        first.owner.delete()
+
+
+@pytest.fixture
+def see(client, multitude):
+    """Opens an address; counts its queries, and takes the better of two times: the first fills caches."""
+    client.force_login(make_editor(is_superuser=True))
+
+    def see(url: str, **data: str) -> str:
+        seconds = []
+        for _ in range(2):
+            started = time.perf_counter()
+            with CaptureQueriesContext(connection) as queries:
+                page = client.get(url, data)
+            seconds.append(time.perf_counter() - started)
+            assert page.status_code == 200
+            assert len(queries) < MOST_QUERIES, [query["sql"][:200] for query in queries]
+        assert min(seconds) < 1, seconds
+        return page.content.decode()
+
+    return see
+
+
+def test_there_are_a_hundred_thousand(multitude):
+    assert Concept.objects.count() == 100_000
+    assert Step.objects.count() == 300_000
+
+
+@pytest.mark.parametrize("model", REGISTERED)
+def test_every_list_opens(see, model):
+    see(address(model, "changelist"))
+
+
+@pytest.mark.parametrize("model", REGISTERED)
+def test_every_row_opens(see, multitude, model):
+    row = model._default_manager.order_by("pk").first()
+    if row is not None:
+        see(address(row))
+
+
+def test_a_long_list_says_that_it_was_not_counted_to_its_end(see):
+    text = see(address(Concept, "changelist"))
+
+    assert "more than 5,000 concepts" in text
+    assert "100000" not in text
+
+
+def test_pages_behind_the_first_open(see):
+    see(address(Concept, "changelist"), p="100")
+    see(address(Step, "changelist"), p="50")
+
+
+@pytest.mark.parametrize(
+    ("model", "filters", "found"),
+    [
+        (Roadmap, {"broken": "yes"}, 2_000),
+        (Roadmap, {"state": "ready"}, 2_000),
+        (Roadmap, {"origin": "model"}, 0),
+        (Concept, {"broken": "yes"}, 2_000),
+        (Concept, {"difficulty": "easy"}, 5_001),
+        (Concept, {"origin": "model"}, 5_001),
+        (Concept, {"origin": "editor"}, 0),
+        (Concept, {"roadmap__state": "ready"}, 5_001),
+        (ResourceList, {"broken": "yes"}, 2_000),
+        (Resource, {"status": "broken"}, 2_000),
+        (Tutorial, {"origin": "library"}, 0),
+        (Quiz, {"is_current__exact": "1"}, 5_001),
+        (ModelCall, {"outcome": "ok"}, 5_001),
+        (Step, {"state": "failed"}, 2_000),
+        (LogEntry, {"level": "error"}, 0),
+    ],
+)
+def test_filters_find_what_they_say(see, client, model, filters, found):
+    see(address(model, "changelist"), **filters)
+
+    page = client.get(address(model, "changelist"), filters)
+    assert page.context["cl"].result_count == found
+
+
+@pytest.mark.parametrize(
+    ("model", "search", "found"),
+    [
+        (Roadmap, "learn-to-query-00000123:c-2-1-1", 1),
+        (Roadmap, "learn-to-query-00000123", 1),
+        (Roadmap, "multitude", 2_000),
+        (Roadmap, "'no such key'", 2_000),
+        (Roadmap, "Querying 1234", 1),
+        (Roadmap, "nothing-like-this", 0),
+        (Concept, "learn-to-query-00000123:c-2-1-1", 1),
+        (Concept, "older-words-00000123:c-2-1-1", 1),
+        (Concept, "learn-to-query-00000123", 50),
+        (Concept, "multitude", 5_001),
+        (Concept, "'no such key'", 2_000),
+        (Concept, "learn-to-query-00000123 c-2-1-1", 1),
+        (Concept, "nothing-like-this", 0),
+        (Step, "'HTTP 401'", 2_000),
+        (LogEntry, "nothing-like-this", 0),
+        (ModelCall, "nothing-like-this", 0),
+        (Tutorial, "nothing-like-this", 0),
+        (Resource, "nothing-like-this", 0),
+        (Quiz, "learn-to-query-00000123", 50),
+    ],
+)
+def test_searches_find_what_they_name(see, client, model, search, found):
+    see(address(model, "changelist"), q=search)
+
+    page = client.get(address(model, "changelist"), {"q": search})
+    assert page.context["cl"].result_count == found
+
+
+@pytest.mark.parametrize("search", ["\x00", "'", '"', "'x", ":", "::", "a:b:c", "%", "\\", "ü" * 300])
+def test_odd_searches_find_nothing_and_break_nothing(client, multitude, search):
+    client.force_login(make_editor())
+    for model in (Roadmap, Concept):
+        assert client.get(address(model, "changelist"), {"q": search}).status_code == 200
+
+
+@pytest.mark.parametrize("concepts", [3, 12])
+def test_pages_of_few_concepts_or_many_need_the_same_number_of_queries(client, django_assert_num_queries, concepts):
+    client.force_login(make_editor())
+    roadmap = make_written_roadmap(concepts=concepts)
+    for concept in roadmap.concepts.all():
+        for version in range(1, concepts + 1):
+            make_tutorial(concept=concept, version=version)
+        make_resources(concept=concept, count=concepts)
+        make_quiz(concept=concept)
+    concept = roadmap.concepts.order_by("position").last()
+    for row in (roadmap, concept):  # what is cached is
+        client.get(address(row))
+
+    with django_assert_num_queries(17):
+        client.get(address(roadmap))
+    with django_assert_num_queries(22):
+        client.get(address(concept))
