@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.db.models import DateTimeField, F, Func, Max, Value
 from django.utils import timezone
 
-from roadmap_project import counting
+from roadmap_project import counting, purging
 from roadmap_project.models import ConnectionSample
+
+log = structlog.get_logger(__name__)
 
 SAMPLE_EVERY = timedelta(minutes=1)  # as the schedule says; a missing sample or two is no gap
 
@@ -79,7 +82,10 @@ def take() -> None:
 
 def purge(*, days: int) -> int:
     """Delete what is older; returns the number of rows."""
-    return ConnectionSample.objects.filter(sampled_at__lt=timezone.now() - timedelta(days=days)).delete()[0]
+    before = timezone.now() - timedelta(days=days)
+    deleted = purging.purge(ConnectionSample.objects.filter(sampled_at__lt=before).order_by("sampled_at"))
+    log.info("connection_samples_purged", count=deleted)
+    return deleted
 
 
 def series(*, hours: int, until: datetime | None = None) -> Series:

@@ -203,7 +203,15 @@ CSRF_COOKIE_SECURE = not DEBUG
 # Counted for people
 
 METRICS_TOKEN = env.text("METRICS_TOKEN")
+
+# How long records are kept, in days
+
 SAMPLE_RETENTION_DAYS = env.whole("SAMPLE_RETENTION_DAYS", 7, least=1, most=3650)
+TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 3, least=1, most=3650)
+TASK_FAILURE_RETENTION_DAYS = env.whole("TASK_FAILURE_RETENTION_DAYS", 30, least=1, most=3650)
+LOG_RETENTION_DAYS = env.whole("LOG_RETENTION_DAYS", 90, least=1, most=3650)
+MODEL_CALL_RETENTION_DAYS = env.whole("MODEL_CALL_RETENTION_DAYS", 365, least=1, most=3650)
+DELETED_ROADMAP_RETENTION_DAYS = env.whole("DELETED_ROADMAP_RETENTION_DAYS", 30, least=1, most=3650)
 
 # Logs and errors
 

@@ -1,8 +1,11 @@
 """The functions that Django-Q runs for the shared ground."""
 
-from django.conf import settings
+from datetime import timedelta
 
-from roadmap_project import sampling
+from django.conf import settings
+from django.utils import timezone
+
+from roadmap_project import purging, sampling
 
 
 def sample_connections() -> None:
@@ -11,3 +14,11 @@ def sample_connections() -> None:
 
 def purge_connection_samples() -> None:
     sampling.purge(days=settings.SAMPLE_RETENTION_DAYS)
+
+
+def purge_task_results() -> None:
+    now = timezone.now()
+    purging.purge_task_results(
+        before=now - timedelta(days=settings.TASK_RETENTION_DAYS),
+        failures_before=now - timedelta(days=settings.TASK_FAILURE_RETENTION_DAYS),
+    )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from roadmap_project.llm.asking import storable
 from roadmaps import log_lines
 from roadmaps.models import Concept, Feedback, Roadmap, Step
-from roadmaps.models.step import rank_of
+from roadmaps.models.step import FIRST_TUTORIAL, rank_of
 from roadmaps.steps.waking import wake
 
 MOST_REQUESTED_ROUNDS = 10
@@ -53,7 +53,13 @@ def approve(roadmap_id: int) -> Roadmap:
 def _write(roadmap: Roadmap) -> None:
     concepts = roadmap.concepts.order_by("position")
     Step.objects.bulk_create(
-        Step(roadmap=roadmap, concept=concept, kind=kind, queue=Step.QUEUES[kind], rank=rank_of(concept.position))
+        Step(
+            roadmap=roadmap,
+            concept=concept,
+            kind=kind,
+            queue=Step.QUEUES[kind],
+            rank=rank_of(FIRST_TUTORIAL if (concept.position, kind) == (0, Step.Kind.TUTORIAL) else concept.position),
+        )
         for concept in concepts
         for kind in Step.CONTENT_KINDS
     )
@@ -168,18 +174,6 @@ def delete(roadmap_id: int) -> None:
         if not roadmap.is_final:
             roadmap.move(Roadmap.State.CANCELLED)
         Roadmap.objects.filter(pk=roadmap.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
-
-
-def delete_for_good(roadmap_id: int) -> None:
-    """The roadmap and all that hangs on it, attempts, log and progress included, in one transaction.
-
-    A second call finds nothing. Of its model calls only what they cost is kept, without what they were about.
-    """
-    with transaction.atomic():
-        roadmap = Roadmap.objects.select_for_update().filter(pk=roadmap_id).first()  # nobody may add to it meanwhile
-        if roadmap is not None:
-            roadmap.model_calls.update(error="")
-            roadmap.delete()
 
 
 def retry_concept(concept: Concept) -> list[Step]:

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
-from roadmaps import outline, prompts, sharing
+from roadmaps import added_subjects, outline, prompts
 from roadmaps.answers import LIBRARY_LIMITS, MODEL_LIMITS, GoalAnalysis, Outline, OutlineLimits
 from roadmaps.models import OutlineRevision, Roadmap, Step
 from roadmaps.models.step import rank_of
@@ -18,7 +18,7 @@ from roadmaps.steps.waking import wake
 
 def facts_of(roadmap: Roadmap) -> dict[str, Any]:
     """What the library provider decides by; with its subjects as they are now."""
-    sharing.refresh()
+    added_subjects.refresh()
     weeks = max(1, (roadmap.deadline - timezone.localdate()).days // 7) if roadmap.deadline else None
     return {
         "goal": roadmap.goal,

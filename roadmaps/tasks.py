@@ -1,8 +1,12 @@
 """The functions that Django-Q runs."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from roadmaps import log_lines
+from django.conf import settings
+from django.utils import timezone
+
+from roadmaps import erasing, log_lines
 from roadmaps.steps import draining, sweeping
 
 
@@ -16,3 +20,17 @@ def sweep(queue: str) -> None:
 
 def save_log_lines(lines: list[dict[str, Any]]) -> None:
     log_lines.save(lines)
+
+
+def purge_records() -> None:
+    erasing.purge_records(
+        log_before=_days_ago(settings.LOG_RETENTION_DAYS), calls_before=_days_ago(settings.MODEL_CALL_RETENTION_DAYS)
+    )
+
+
+def purge_deleted_roadmaps() -> None:
+    erasing.purge_deleted_roadmaps(deleted_before=_days_ago(settings.DELETED_ROADMAP_RETENTION_DAYS))
+
+
+def _days_ago(days: int) -> datetime:
+    return timezone.now() - timedelta(days=days)

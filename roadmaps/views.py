@@ -23,7 +23,7 @@ from django_htmx.http import HttpResponseClientRefresh, replace_url
 from django_htmx.middleware import HtmxDetails
 
 from roadmap_project.library.subjects import subjects
-from roadmaps import deciding, reading, sharing, starting
+from roadmaps import added_subjects, deciding, reading, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import FeedbackForm, GoalForm
 from roadmaps.models import Roadmap
@@ -95,7 +95,7 @@ def list_roadmaps(request: SignedInRequest) -> HttpResponse:
 
 def _provider() -> dict[str, Any]:
     """Who answers, for people to know before they start."""
-    sharing.refresh()
+    added_subjects.refresh()
     return {"provider": settings.LLM_PROVIDER, "model": settings.OPENAI_MODEL, "subjects": subjects()}
 
 

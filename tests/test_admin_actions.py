@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.db.models.signals import post_delete
 
 from content.models import Quiz, QuizAttempt, Resource, ResourceList, Tutorial
-from roadmaps import deciding
+from roadmaps import erasing
 from roadmaps.models import Concept, ConceptProgress, LogEntry, ModelCall, Roadmap, Step
 from tests.editors import address, make_editor
 from tests.factories import (
@@ -311,8 +311,8 @@ def test_deleting_for_good_is_complete(admin_client, do):
 def test_deleting_for_good_twice_finds_nothing(db):
     roadmap = make_full_roadmap()
 
-    deciding.delete_for_good(roadmap.pk)
-    deciding.delete_for_good(roadmap.pk)
+    erasing.erase(roadmap.pk)
+    erasing.erase(roadmap.pk)
 
     assert QuizAttempt.objects.count() == 0
 
@@ -327,7 +327,7 @@ def test_a_deletion_that_fails_half_way_deletes_nothing():
     post_delete.connect(break_off, sender=Roadmap)
     try:
         with pytest.raises(RuntimeError):
-            deciding.delete_for_good(roadmap.pk)
+            erasing.erase(roadmap.pk)
     finally:
         post_delete.disconnect(break_off, sender=Roadmap)
 

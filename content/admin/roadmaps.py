@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from content import curating, links, publishing
 from content.admin.subjects import SubjectForm, as_download
 from content.subject_rules import SubjectError
-from roadmaps import deciding
+from roadmaps import deciding, erasing
 from roadmaps.admin.base import LargeListAdmin, NotAddable, OriginFilter, SearchedBySubqueries, WithVerbs
 from roadmaps.models import Concept, Roadmap
 
@@ -176,4 +176,4 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
         for roadmap in list(queryset):
             noted = LogEntry.objects.filter(content_type=get_content_type_for_model(roadmap), object_id=roadmap.pk)
             noted.update(object_repr=roadmap.token)
-            deciding.delete_for_good(roadmap.pk)
+            erasing.erase(roadmap.pk)

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+RATE_LIMITED = "rate_limited"  # the outcome of a call that the provider takes later
+
 
 @dataclass(frozen=True)
 class ModelRequest:

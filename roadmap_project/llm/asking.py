@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from pydantic import BaseModel, ValidationError
 
-from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Provider, Turn
+from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Provider, Turn
 
 # Waiting longer than this is the queue's job, not a call's: a waiting call keeps a slot.
 LONGEST_WAIT_IN_CALL = 5.0
@@ -55,6 +55,11 @@ class AskingFailedError(Exception):
         self.permanent = permanent
         self.calls = calls
         self.retry_after = retry_after
+
+    @property
+    def is_limit(self) -> bool:
+        """The provider is well and takes no more at present: nothing is wrong with what was asked."""
+        return not self.permanent and bool(self.calls) and self.calls[-1].outcome == RATE_LIMITED
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 from django.conf import settings
 
-from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn
+from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Turn
 
 LONGEST_RETRY_AFTER = 3600.0
 MOST_TOKENS = 1_000_000_000
@@ -140,7 +140,7 @@ def _translated(error: openai.OpenAIError) -> LanguageModelError:
             f"the provider is limiting us: {error}",
             permanent=is_out_of_credit,
             retry_after=_retry_after(error.response.headers.get("retry-after")),
-            outcome="rate_limited",
+            outcome=RATE_LIMITED,
         )
     if isinstance(error, openai.APITimeoutError):
         return LanguageModelError("the provider did not answer in time", permanent=False, outcome="timeout")

@@ -23,7 +23,10 @@ class LogEntry(models.Model):
     happened_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(name="log_by_roadmap", fields=["roadmap", "-happened_at"])]
+        indexes = [
+            models.Index(name="log_by_roadmap", fields=["roadmap", "-happened_at"]),
+            models.Index(name="log_by_moment", fields=["happened_at"]),
+        ]
         ordering = ["-happened_at", "-pk"]
         verbose_name_plural = "log entries"
 

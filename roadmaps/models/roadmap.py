@@ -91,7 +91,10 @@ class Roadmap(models.Model):
                 name="roadmap_once_per_request", fields=["owner", "request_key"], condition=Q(request_key__isnull=False)
             ),
         ]
-        indexes = [models.Index(name="roadmap_by_owner", fields=["owner", "-created_at"])]
+        indexes = [
+            models.Index(name="roadmap_by_owner", fields=["owner", "-created_at"]),
+            models.Index(name="roadmap_writing", fields=["id"], condition=Q(state="writing")),
+        ]
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

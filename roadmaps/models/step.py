@@ -9,6 +9,7 @@ from django.utils import timezone
 
 RANK_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 SECONDS_PER_PLACE = 300
+FIRST_TUTORIAL = -288  # its place is a day ahead: somebody is about to read it, whatever else has been waiting
 
 
 def rank_of(position: int) -> float:
@@ -55,6 +56,7 @@ class StepQuerySet(models.QuerySet["Step"]):
             rank=rank_of(0),
             attempts=0,
             losses=0,
+            limited_for=timedelta(),
             last_error="",
             not_before=None,
             lease_token=None,
@@ -93,9 +95,11 @@ class Step(models.Model):
         Kind.LINKS: "logs",
     }
 
-    # `attempts` counts a provider's answers and errors, `losses` leases that ran out (a step that kills its worker).
+    # `attempts` counts a provider's answers and errors, `losses` leases that ran out (a step that kills its worker);
+    # a provider that merely limits us costs time.
     MOST_ATTEMPTS = 4
     MOST_LOSSES = 5
+    MOST_LIMITED = timedelta(days=1)
 
     kind = models.CharField(max_length=12, choices=Kind)
     queue = models.CharField(max_length=12, editable=False)
@@ -113,6 +117,9 @@ class Step(models.Model):
     rank = models.FloatField(help_text="Lower first; fixed at creation.")
     attempts = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)
+    limited_for = models.DurationField(
+        default=timedelta, db_default=timedelta(), help_text="How long a limiting provider has made it wait so far."
+    )
     worker = models.CharField(max_length=100, blank=True, help_text="Who claimed it last: host and process id.")
     lease_token = models.UUIDField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -142,8 +149,17 @@ class Step(models.Model):
         ]
         indexes = [
             # Claims read only this: its size is the backlog, its cost is the number of rows taken.
-            models.Index(name="step_claim", fields=["queue", "rank", "id"], condition=Q(state="waiting")),
-            models.Index(name="step_lease", fields=["lease_expires_at"], condition=Q(state="running")),
+            models.Index(
+                name="step_ready",
+                fields=["queue", "rank", "id"],
+                condition=Q(state="waiting", not_before__isnull=True),
+            ),
+            models.Index(
+                name="step_deferred",
+                fields=["queue", "not_before"],
+                condition=Q(state="waiting", not_before__isnull=False),
+            ),
+            models.Index(name="step_running", fields=["queue", "lease_expires_at"], condition=Q(state="running")),
             models.Index(name="step_by_roadmap", fields=["roadmap", "kind", "state"]),
         ]
 
@@ -172,6 +188,7 @@ class QueueHeartbeat(models.Model):
     queue = models.CharField(max_length=12, primary_key=True)
     picked_up_at = models.DateTimeField(null=True)
     swept_at = models.DateTimeField(null=True)
+    settled_to = models.BigIntegerField(default=0, db_default=0)  # the last roadmap looked at for being finished
     takes_leases_from = models.DateTimeField(null=True)  # not before: workers may hold answers from before an outage
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ from roadmaps.steps.recording import StepLog
 log = structlog.get_logger(__name__)
 
 BACK_OFF_SECONDS = (15, 60, 240)  # before the second, third and fourth attempt
+LIMIT_SECONDS = (15, 300)  # the shortest and longest wait of our own for a provider that limits us
 Result = TypeVar("Result")
 
 
@@ -89,7 +90,6 @@ def _store_one(step: Step, finished: Finished) -> StepLog:
             if step.lease_token is None or step.lease_token != finished.step.lease_token:
                 log.warning("result_refused", step=step.pk, reason="the step was cancelled or claimed again")
             elif finished.answer is None:
-                step.attempts += 1
                 _store_failure(step, finished.error, lines)
             else:
                 step.attempts += 1
@@ -107,17 +107,40 @@ def _store_one(step: Step, finished: Finished) -> StepLog:
 
 
 def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
+    reason = storable(str(error)) or type(error).__name__
+    if isinstance(error, AskingFailedError) and error.is_limit:
+        _store_limit(step, error.retry_after, reason, lines)
+        return
+    step.attempts += 1
     permanent = error.permanent if isinstance(error, AskingFailedError) else True
     retry_after = error.retry_after if isinstance(error, AskingFailedError) else None
-    reason = storable(str(error)) or type(error).__name__
     if retry_after is not None:
         _pause(retry_after, reason)
     if permanent or step.attempts >= Step.MOST_ATTEMPTS:
         fail(step, reason, lines)
     else:
-        # Apart, so that they do not all come back in the same instant.
-        wait = max(retry_after or 0.0, BACK_OFF_SECONDS[step.attempts - 1]) * random.uniform(1, 1.25)
+        put_back(step, reason, _apart(max(retry_after or 0.0, BACK_OFF_SECONDS[step.attempts - 1])), lines)
+
+
+def _store_limit(step: Step, retry_after: float | None, reason: str, lines: StepLog) -> None:
+    """Every claim waits as the provider asks, or a little where it does not say; the step costs itself no attempt.
+
+    Each time it waits longer, so that a day of limiting is a few hundred calls and not thousands.
+    """
+    shortest, longest = LIMIT_SECONDS
+    _pause(shortest if retry_after is None else retry_after, reason)
+    if step.limited_for >= Step.MOST_LIMITED:
+        fail(step, f"limited for {step.limited_for.total_seconds() / 3600:.0f} hours: {reason}", lines)
+    else:
+        own = min(max(shortest, step.limited_for.total_seconds() / 2), longest)
+        wait = _apart(max(retry_after or 0.0, own))
+        step.limited_for += timedelta(seconds=wait)
         put_back(step, reason, wait, lines)
+
+
+def _apart(seconds: float) -> float:
+    """A little longer, so that those of one bad moment do not all come back in the same instant."""
+    return seconds * random.uniform(1, 1.25)
 
 
 def _pause(seconds: float, reason: str) -> None:
@@ -134,7 +157,17 @@ def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:
     step.state, step.last_error = Step.State.WAITING, reason
     step.lease_token, step.lease_expires_at = None, None
     step.not_before = timezone.now() + timedelta(seconds=seconds)
-    step.save(update_fields=["state", "last_error", "lease_token", "lease_expires_at", "not_before", "attempts"])
+    step.save(
+        update_fields=[
+            "state",
+            "last_error",
+            "lease_token",
+            "lease_expires_at",
+            "not_before",
+            "attempts",
+            "limited_for",
+        ]
+    )
     lines.line(
         "step_put_back",
         reason,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 
 from roadmaps import finishing
@@ -57,7 +57,8 @@ def sweep_when_due(queue: str) -> None:
 
 def _release_expired(queue: str) -> None:
     """Back to waiting with the token kept: the old worker's answer still counts until somebody claims the step anew."""
-    expired = list(Step.objects.expired().filter(queue=queue).values_list("roadmap_id", "pk")[:MOST_AT_ONCE])
+    oldest_first = Step.objects.expired().filter(queue=queue).order_by("lease_expires_at")
+    expired = list(oldest_first.values_list("roadmap_id", "pk")[:MOST_AT_ONCE])
     for roadmap_id in sorted({roadmap_id for roadmap_id, _ in expired}):
         with transaction.atomic():
             roadmap = Roadmap.objects.locked(roadmap_id)
@@ -81,8 +82,20 @@ def _lose(step: Step, roadmap: Roadmap) -> StepLog:
 
 
 def _settle() -> None:
-    active = Step.objects.active().content().filter(roadmap=OuterRef("pk"))
-    unfinished = Roadmap.objects.filter(~Exists(active), state=Roadmap.State.WRITING).order_by("pk")
-    for pk in unfinished.values_list(F("pk"), flat=True)[:MOST_AT_ONCE]:
+    # A scalar subquery is asked roadmap by roadmap; an EXISTS may become a join with every waiting step.
+    active = Step.objects.active().content().filter(roadmap=OuterRef("pk")).values("pk")[:1]
+    looked_at = Roadmap.objects.filter(pk__in=_next_to_settle()).annotate(active_step=Subquery(active))
+    for pk in looked_at.filter(active_step__isnull=True).order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
             finishing.settle(Roadmap.objects.locked(pk))
+
+
+def _next_to_settle() -> list[int]:
+    """Some of the roadmaps that are being written; sweep after sweep, each has its turn."""
+    with transaction.atomic():
+        beat = QueueHeartbeat.objects.select_for_update().get(queue="content")
+        writing = Roadmap.objects.filter(state=Roadmap.State.WRITING, pk__gt=beat.settled_to).order_by("pk")
+        found = list(writing.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        beat.settled_to = found[-1] if len(found) == MOST_AT_ONCE else 0
+        beat.save(update_fields=["settled_to"])
+    return found

@@ -24,5 +24,6 @@ def wake_another(queue: str) -> None:
 
 
 def _enqueue(queue: str, *, most_waiting: int) -> None:
-    if OrmQ.objects.filter(key=queue, lock__lte=timezone.now()).count() < most_waiting:
+    waiting = OrmQ.objects.filter(key=queue, lock__lte=timezone.now()).order_by("lock")
+    if waiting[:most_waiting].count() < most_waiting:
         async_task("roadmaps.tasks.drain", queue, cluster=queue, task_name=f"drain {queue}")

@@ -15,7 +15,7 @@ from content.subject_rules import SubjectError
 from roadmap_project.library import subjects
 from roadmap_project.library.subjects import FOLDER, SCAFFOLD, Term, bundled_keys, read_concept, read_subject
 from roadmap_project.library.writing import concept_file, subject_file, toml
-from roadmaps import deciding, sharing, starting
+from roadmaps import added_subjects, deciding, starting
 from roadmaps.models import Concept, LibrarySubject, Roadmap
 from roadmaps.steps import draining
 from tests.editors import address, make_editor
@@ -34,7 +34,7 @@ def _bundled_only():
     """What one test offers is not known to the next."""
     yield
     subjects.offer({})
-    sharing._known.clear()
+    added_subjects._known.clear()
 
 
 @pytest.fixture
@@ -140,10 +140,10 @@ def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdraw
     files["subject.toml"] = files["subject.toml"].replace('title = "', 'title = "Better: ', 1)
     row = taking_in.take_in(packed(files), author=make_user())
 
-    sharing.refresh()
+    added_subjects.refresh()
     assert subjects.subject("sql-databases").title.startswith("Better: ")
     LibrarySubject.objects.filter(pk=row.pk).update(is_offered=False)
-    sharing.refresh()
+    added_subjects.refresh()
     assert not subjects.subject("sql-databases").title.startswith("Better: ")
 
 
@@ -170,17 +170,17 @@ def test_a_subject_that_nobody_has_is_a_key_error():
 
 def test_nothing_new_costs_one_query(db, django_assert_num_queries):
     taking_in.take_in(packed(bundled()), author=make_user())
-    sharing.refresh()
+    added_subjects.refresh()
 
     with django_assert_num_queries(1):
-        sharing.refresh()
+        added_subjects.refresh()
 
 
 def test_a_row_that_cannot_be_read_leaves_the_others_offered(db):
     taking_in.take_in(packed(bundled()), author=make_user())
     LibrarySubject.objects.create(key="broken", title="Broken", subject={"key": "broken"}, concepts={})
 
-    sharing.refresh()
+    added_subjects.refresh()
 
     assert {"keeping-bees", "python-programming"} <= {each.key for each in subjects.subjects()}
     assert "broken" not in {each.key for each in subjects.subjects()}

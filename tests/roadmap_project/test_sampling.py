@@ -166,7 +166,7 @@ def test_the_logs_cluster_is_told_to_sample_and_to_purge():
     for _ in range(2):  # as after a test that emptied the table, and on top of itself
         migration.add(apps, None)
 
-    schedules = {each.name: each for each in Schedule.objects.filter(func__startswith="roadmap_project.")}
+    schedules = {each.name: each for each in Schedule.objects.filter(name__in=migration.SCHEDULES)}
 
     assert {name: each.schedule_type for name, each in schedules.items()} == {
         "sample connections": Schedule.MINUTES,
@@ -179,7 +179,7 @@ def test_the_logs_cluster_is_told_to_sample_and_to_purge():
         assert each.repeats == -1
 
     migration.remove(apps, None)
-    assert not Schedule.objects.filter(func__startswith="roadmap_project.").exists()
+    assert not Schedule.objects.filter(name__in=migration.SCHEDULES).exists()
 
 
 def test_the_plot_shows_the_largest_count_of_each_step(django_assert_num_queries):

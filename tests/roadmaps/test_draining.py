@@ -111,7 +111,10 @@ def test_old_work_overtakes_new(writing, person):
     old = Step.objects.filter(concept__position=3).first()
     Step.objects.filter(pk=old.pk).update(rank=rank_of(3) - 4)
 
-    assert claiming.claim("content", 1)[0].pk == old.pk
+    first, second = claiming.claim("content", 2)
+
+    assert (first.kind, first.concept.position) == ("tutorial", 0)  # somebody is about to read it
+    assert second.pk == old.pk
 
 
 def test_a_claim_reads_no_more_than_it_takes(writing):
@@ -126,7 +129,7 @@ def test_a_claim_reads_no_more_than_it_takes(writing):
         cursor.execute("EXPLAIN " + claiming.CLAIM, parameters)
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
-    assert "step_claim" in plan
+    assert "step_ready" in plan
     assert "Seq Scan on roadmaps_step" not in plan
 
 

@@ -1,0 +1,164 @@
+"""manage.py roadmap: start, follow and steer roadmaps without a browser."""
+
+import shutil
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
+
+from roadmap_project.connections import connection_released
+from roadmaps import deciding, log_lines, operating, reading, starting
+from roadmaps.deciding import RefusedError
+from roadmaps.models import Roadmap
+
+BAR = 24  # characters
+DECISIONS: dict[str, Callable[[int], Roadmap]] = {
+    "approve": deciding.approve,
+    "retry": deciding.retry,
+    "cancel": deciding.cancel,
+}
+READY, NOT_READY, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Command(BaseCommand):
+    help = "Start, follow and steer roadmaps. Exit status: 0 done (follow: ready), 1 refused or not ready, 2 usage."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        create = verbs.add_parser("create", help="start a roadmap from a goal")
+        create.add_argument("goal")
+        create.add_argument("--owner", required=True, metavar="USERNAME")
+        create.add_argument("--level", choices=Roadmap.Level.values, default=Roadmap.Level.BEGINNER)
+        create.add_argument("--hours", type=int, default=6, metavar="A_WEEK")
+        create.add_argument("--skip-review", action="store_true", help="write without waiting for an approval")
+        create.add_argument("--follow", action="store_true")
+        follow = verbs.add_parser("follow", help="show the progress until nothing happens by itself any more")
+        follow.add_argument("slug")
+        for each in (create, follow):
+            each.add_argument("--every", type=_seconds, default=2.0, metavar="SECONDS", help="between two looks")
+        verbs.add_parser("show", help="the outline with the state of every piece").add_argument("slug")
+        for verb in DECISIONS:
+            verbs.add_parser(verb, help=f"{verb} a roadmap").add_argument("slug")
+        several = verbs.add_parser("list", help="all roadmaps, the newest first")
+        several.add_argument("--failing", action="store_true", help="only those with failures, and why")
+
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        try:
+            status = self._decide(verb, **options) if verb in DECISIONS else getattr(self, f"_{verb}")(**options)
+        except RefusedError as error:
+            raise CommandError(str(error), returncode=NOT_READY) from error
+        except OperationalError as error:
+            raise CommandError(f"The database cannot be asked: {str(error).strip()}", returncode=NOT_READY) from error
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        finally:
+            log_lines.flush()
+        if status:
+            sys.exit(status)
+
+    def _create(self, *, goal: str, owner: str, level: str, hours: int, skip_review: bool, **options: Any) -> int:
+        user = get_user_model().objects.filter(username=owner).first()
+        if user is None:
+            raise CommandError(f"There is no user “{owner}”.", returncode=USAGE)
+        wishes: dict[str, Any] = {"level": level, "hours_per_week": hours, "skips_review": skip_review}
+        try:
+            Roadmap(**wishes).clean_fields(exclude={"slug", "token", "owner", "goal"})
+        except ValidationError as error:
+            raise CommandError("--hours: " + " ".join(error.messages), returncode=USAGE) from error
+        roadmap = starting.start(owner=user, goal=goal, **wishes)
+        self.stdout.write(roadmap.slug)
+        return self._follow(slug=roadmap.slug, every=options["every"]) if options["follow"] else 0
+
+    def _follow(self, *, slug: str, every: float, **_: Any) -> int:
+        """One look is two short queries; no connection is held between two looks."""
+        roadmap, shown = _found(slug), ""
+        while True:
+            line = _progress(roadmap)
+            if line != shown:
+                self._rewrite(line)
+                shown = line
+            if not roadmap.is_changing:
+                break
+            with connection_released():
+                time.sleep(every)
+            roadmap = _found(slug)
+        return self._end(roadmap)
+
+    def _rewrite(self, line: str) -> None:
+        """In place on a terminal, else a line for every change."""
+        if self.stdout.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            self.stdout.write("\r" + line[:width].ljust(width), ending="")
+            self.stdout.flush()
+        else:
+            self.stdout.write(line)
+
+    def _end(self, roadmap: Roadmap) -> int:
+        if self.stdout.isatty():
+            self.stdout.write("")
+        self.stdout.write(f"{roadmap}: {roadmap.get_state_display()}")
+        if roadmap.notice:
+            self.stdout.write(roadmap.notice)
+        if roadmap.state == Roadmap.State.IN_REVIEW:
+            self.stdout.write(f"Look at it with “roadmap show {roadmap.slug}”, then “roadmap approve {roadmap.slug}”.")
+        return READY if roadmap.state == Roadmap.State.READY else NOT_READY
+
+    def _show(self, *, slug: str, **_: Any) -> int:
+        page = reading.page(_found(slug))
+        self.stdout.write(f"{page.roadmap}: {page.roadmap.get_state_display()}")
+        for stage in page.stages:
+            self.stdout.write(f"\n{stage.name}")
+            for module in stage.modules:
+                self.stdout.write(f"  {module.name}")
+                for line in module.concepts:
+                    pieces = ", ".join(f"{each.get_kind_display()}: {each.get_state_display()}" for each in line.pieces)
+                    self.stdout.write(f"    {line.concept}" + (f" ({pieces})" if pieces else ""))
+        return 0
+
+    def _decide(self, verb: str, *, slug: str, **_: Any) -> int:
+        roadmap = DECISIONS[verb](_found(slug).pk)
+        self.stdout.write(f"{roadmap.slug}: {roadmap.get_state_display()}")
+        return 0
+
+    def _list(self, *, failing: bool, **_: Any) -> int:
+        if not failing:
+            for roadmap in Roadmap.objects.kept().select_related("owner").iterator():
+                self.stdout.write(_line(roadmap))
+            return 0
+        for roadmap, reasons in operating.failing():
+            self.stdout.write(_line(roadmap))
+            for reason, count in reasons:
+                self.stdout.write(f"    {count} × {reason}")
+        return 0
+
+
+def _seconds(text: str) -> float:
+    if text.replace(".", "", 1).isdecimal() and 0.5 <= float(text) <= 3600:
+        return float(text)
+    raise ArgumentTypeError(f"{text} is not a number from 0.5 to 3600")
+
+
+def _line(roadmap: Roadmap) -> str:
+    return f"{roadmap.slug}  {roadmap.owner}  {roadmap.get_state_display()}"
+
+
+def _found(slug: str) -> Roadmap:
+    roadmap = operating.found(slug)
+    if roadmap is None:
+        raise CommandError(f"There is no roadmap “{slug}”.", returncode=USAGE)
+    return roadmap
+
+
+def _progress(roadmap: Roadmap) -> str:
+    pieces = operating.count_pieces(roadmap)
+    if not pieces.all:
+        return roadmap.get_state_display()
+    bar = ("#" * (BAR * pieces.done // pieces.all)).ljust(BAR, ".")
+    failed = f", {pieces.failed} failed" if pieces.failed else ""
+    return f"[{bar}] {pieces.done} of {pieces.all} pieces{failed}  {roadmap.get_state_display()}"

@@ -1,0 +1,198 @@
+"""manage.py roadmap: what it shows, what it changes, and its exit statuses."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from django.core.management import CommandError, call_command
+from django_q.models import OrmQ
+
+from roadmap_project.fleet import ROOT
+from roadmap_project.postgresql.base import open_connections
+from roadmaps import deciding
+from roadmaps.models import Roadmap, Step
+from roadmaps.steps import draining
+from tests.factories import make_roadmap, make_roadmap_in_review, make_user, make_written_roadmap
+from tests.system.conftest import database_url
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words: str) -> str:
+    out = io.StringIO()
+    call_command("roadmap", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_create_starts_a_roadmap_with_the_wishes(person):
+    slug = run("create", "Learn SQL", "--owner", "ada", "--level", "advanced", "--hours", "9", "--skip-review").strip()
+
+    roadmap = Roadmap.objects.get(slug=slug)
+    assert (roadmap.owner, roadmap.goal, roadmap.level) == (person, "Learn SQL", "advanced")
+    assert (roadmap.hours_per_week, roadmap.skips_review) == (9, True)
+    assert roadmap.steps.waiting().count() == 1
+    assert OrmQ.objects.filter(key="logs").exists()  # its log line was handed over before the end
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "status"),
+    [
+        (("create", "Learn SQL", "--owner", "nobody"), "no user “nobody”", 2),
+        (("create", "Learn SQL", "--owner", "ada", "--hours", "0"), "--hours: .*greater than or equal to 1", 2),
+        (("create", " ", "--owner", "ada"), "Say what you want to learn", 1),
+        (("follow", "x", "--every", "-1"), "--every: -1 is not a number", 1),
+        (("show", "no-such-roadmap"), "no roadmap “no-such-roadmap”", 2),
+        (("follow", "no-such-roadmap"), "no roadmap", 2),
+        (("cancel", "no-such-roadmap"), "no roadmap", 2),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_is_made(person, words, says, status):
+    with pytest.raises(CommandError, match=says) as caught:
+        run(*words)
+
+    assert caught.value.returncode == status
+    assert not Roadmap.objects.exists()
+
+
+def test_a_deleted_roadmap_is_unknown(person):
+    roadmap = make_roadmap(owner=person)
+    deciding.delete(roadmap.pk)
+
+    with pytest.raises(CommandError, match="no roadmap"):
+        run("retry", roadmap.slug)
+
+
+def test_approve_cancel_and_retry_decide_as_the_pages_do():
+    roadmap = make_roadmap_in_review()
+
+    assert "Writing" in run("approve", roadmap.slug)
+    assert "Cancelled" in run("cancel", roadmap.slug)
+    assert "Writing" in run("retry", roadmap.slug)
+
+    assert set(roadmap.steps.content().values_list("state", flat=True)) == {Step.State.WAITING}
+
+
+def test_a_refused_decision_is_status_1():
+    roadmap = make_roadmap()
+
+    with pytest.raises(CommandError, match="nothing to approve") as caught:
+        run("approve", roadmap.slug)
+
+    assert caught.value.returncode == 1
+
+
+def test_show_prints_the_outline_with_the_state_of_every_piece():
+    roadmap = make_written_roadmap(concepts=2)
+    roadmap.steps.filter(concept__key="c-1-1-2", kind="quiz").update(state=Step.State.FAILED)
+
+    shown = run("show", roadmap.slug)
+
+    assert f"{roadmap}: Ready" in shown
+    assert "    c-1-1-1 Concept 1 (Tutorial: Done, Resources: Done, Quiz: Done)\n" in shown
+    assert "    c-1-1-2 Concept 2 (Tutorial: Done, Resources: Done, Quiz: Failed)\n" in shown
+
+
+def test_list_shows_all_and_failing_shows_why(django_assert_num_queries):
+    ready = make_written_roadmap()
+    undesigned = make_roadmap(state=Roadmap.State.FAILED, notice="The goal was not understood.")
+    partly = make_written_roadmap(state=Roadmap.State.PARTLY_READY)
+    partly.steps.filter(kind="quiz").update(state=Step.State.FAILED, last_error="no answer")
+    deleted = make_written_roadmap(owner=make_user(), steps=Step.State.FAILED)
+    deciding.delete(deleted.pk)
+
+    everything = run("list")
+    with django_assert_num_queries(2):
+        failing = run("list", "--failing")
+
+    assert [line.split()[0] for line in everything.splitlines()] == [partly.slug, undesigned.slug, ready.slug]
+    assert failing.splitlines() == [
+        f"{partly.slug}  {partly.owner}  Partly ready",
+        "    3 × no answer",
+        f"{undesigned.slug}  {undesigned.owner}  Failed",
+        "    1 × The goal was not understood.",
+    ]
+
+
+@pytest.mark.parametrize("state", [Roadmap.State.PARTLY_READY, Roadmap.State.FAILED, Roadmap.State.CANCELLED])
+def test_follow_ends_with_1_where_the_roadmap_did_not_become_ready(state):
+    roadmap = make_written_roadmap(state=state)
+
+    with pytest.raises(SystemExit) as caught:
+        run("follow", roadmap.slug)
+
+    assert caught.value.code == 1
+
+
+def test_follow_ends_where_a_person_has_to_decide(capsys):
+    roadmap = make_roadmap_in_review()
+
+    with pytest.raises(SystemExit) as caught:
+        call_command("roadmap", "follow", roadmap.slug)
+
+    assert caught.value.code == 1
+    assert f"roadmap approve {roadmap.slug}" in capsys.readouterr().out
+
+
+class Finishing(io.StringIO):
+    """An output whose reader finishes the roadmap at the first line, as a worker would while the command waits."""
+
+    def write(self, text: str) -> int:
+        Roadmap.objects.filter(state=Roadmap.State.WRITING).update(state=Roadmap.State.READY)
+        return super().write(text)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_follow_holds_no_connection_while_it_waits(monkeypatch):
+    roadmap = make_written_roadmap(state=Roadmap.State.WRITING)
+    held = []
+    monkeypatch.setattr("time.sleep", lambda seconds: held.append((seconds, open_connections())))
+    out = Finishing()
+
+    call_command("roadmap", "follow", roadmap.slug, "--every", "0.5", stdout=out)
+
+    assert held == [(0.5, 0)]
+    assert out.getvalue().splitlines() == [
+        "[########################] 9 of 9 pieces  Writing",
+        "[########################] 9 of 9 pieces  Ready",
+        f"{roadmap}: Ready",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_create_and_follow_end_with_0_when_the_workers_are_through(person, library):
+    command = subprocess.Popen(
+        [
+            sys.executable,
+            "manage.py",
+            "roadmap",
+            "create",
+            "Learn SQL",
+            "--owner",
+            "ada",
+            "--skip-review",
+            "--follow",
+            "--every",
+            "0.5",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DEBUG": "1", "DATABASE_URL": database_url(), "LLM_PROVIDER": "library"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert command.stdout
+        slug = command.stdout.readline().strip()
+        for queue in ("workflow", "content"):
+            draining.drain(queue)
+        out, errors = command.communicate(timeout=60)
+    finally:
+        command.kill()
+        command.wait()
+
+    roadmap = Roadmap.objects.get(slug__endswith=slug[-8:])
+    assert (command.returncode, roadmap.state) == (0, Roadmap.State.READY), errors
+    assert out.splitlines()[-1] == f"{roadmap}: Ready"
+    assert "Traceback" not in errors
