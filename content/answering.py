@@ -35,21 +35,24 @@ class MarkedQuestion:
 
 
 def answer(quiz: Quiz, *, user: User, submitted: Mapping[int, Iterable[str]]) -> QuizAttempt:
-    """Mark and keep an attempt at this version. `submitted` holds raw values by question position.
-
-    What names no option counts as not chosen, and a question without a choice as wrong.
-    """
-    marked = [
-        MarkedQuestion(question, choices(question, submitted.get(question.position, ())))
-        for question in quiz.questions.all()
-    ]
+    """Mark and keep an attempt at this version. `submitted` holds raw values by the position of each question asked."""
+    found = mark(quiz, submitted)
     return QuizAttempt.objects.create(
         quiz=quiz,
         user=user,
-        answers={str(each.question.position): each.chosen for each in marked},
-        right=sum(each.is_right for each in marked),
-        total=len(marked),
+        answers={str(each.question.position): each.chosen for each in found},
+        right=sum(each.is_right for each in found),
+        total=len(found),
     )
+
+
+def mark(quiz: Quiz, submitted: Mapping[int, Iterable[str]]) -> list[MarkedQuestion]:
+    """The questions that were asked. What names no option counts as not chosen, and nothing chosen as wrong."""
+    return [
+        MarkedQuestion(question, choices(question, submitted[question.position]))
+        for question in quiz.questions.all()
+        if question.position in submitted
+    ]
 
 
 def choices(question: Question, values: Iterable[str]) -> list[int]:
@@ -61,6 +64,19 @@ def choices(question: Question, values: Iterable[str]) -> list[int]:
 def marked(attempt: QuizAttempt) -> list[MarkedQuestion]:
     """An attempt's questions, as its own version of the quiz asked them."""
     return [
-        MarkedQuestion(question, attempt.answers.get(str(question.position), []))
+        MarkedQuestion(question, attempt.answers[str(question.position)])
         for question in attempt.quiz.questions.all()
+        if str(question.position) in attempt.answers
     ]
+
+
+def missed(questions: Iterable[Question], attempts: Iterable[QuizAttempt]) -> set[int]:
+    """Positions of the questions whose last answer was wrong; the attempts are at their quiz, the latest first."""
+    last: dict[str, list[int]] = {}
+    for attempt in attempts:
+        last = {**attempt.answers, **last}
+    return {
+        question.position
+        for question in questions
+        if (chosen := last.get(str(question.position))) is not None and not question.is_right(chosen)
+    }

@@ -89,6 +89,22 @@ def check_now(roadmap_id: int, concepts: QuerySet[Concept]) -> None:
         raise RefusedError("There are no links to check.")
 
 
+def report(concept: Concept, resource_pk: int) -> Resource | None:
+    """A reader says that a link is broken: have it looked at now. Until then, saying it again changes nothing.
+
+    None where the concept's current list has no such link.
+    """
+    with transaction.atomic():
+        Roadmap.objects.locked(concept.roadmap_id)
+        current = Resource.objects.filter(resource_list__concept=concept, resource_list__is_current=True)
+        found = current.filter(pk=resource_pk).first()
+        if found and not found.waits_for_a_look:
+            found.reported_at = timezone.now()
+            found.save(update_fields=["reported_at"])
+            check_soon(concept)
+    return found
+
+
 def check_again(*, most: int = 200) -> int:
     """Have links checked that are not checked yet or whose last check is a month old; for a schedule."""
     due = Resource.objects.filter(

@@ -1,6 +1,7 @@
 """What is said to a model when a concept's tutorial, resources and quiz are written."""
 
 from roadmaps.models import Concept, Roadmap
+from roadmaps.prompts import fenced
 
 SYSTEM = (
     "You write learning material for adults: precise, concrete, honest about traps, without filler or hype. What stands "
@@ -19,7 +20,7 @@ def place(concept: Concept, prerequisites: list[Concept], wish: str) -> str:
     roadmap = concept.roadmap
     known = "\n".join(f"- {each.name} (concept:{each.key}): {each.description}" for each in prerequisites) or "- none"
     asked = f"\nThe learner's wish for this piece: {wish}" if wish else ""
-    text = f"""Goal: {roadmap.goal}
+    return fenced(f"""Goal: {roadmap.goal}
 Level: {roadmap.get_level_display()}
 Roadmap: {roadmap.title}
 Stage: {concept.module.stage.name}; module: {concept.module.name}
@@ -27,8 +28,7 @@ Concept: {concept.name}
 What it is: {concept.description}
 Difficulty: {concept.difficulty}; planned hours: {concept.hours:g}; keywords: {", ".join(concept.keywords)}
 Prerequisites:
-{known}{asked}"""
-    return f"<learner>\n{text.replace('</learner>', '')}\n</learner>"
+{known}{asked}""")
 
 
 def tutorial(concept: Concept, prerequisites: list[Concept], wish: str) -> str:

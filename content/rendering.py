@@ -63,15 +63,25 @@ HIGHLIGHTED = {
 }
 
 
+# As `concept_urls` and `to_html` write it.
+STORED_CONCEPT_LINK = re.compile(r'href="/roadmaps/[-\w]+/(c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3})/"')
+
+
+def relinked(html: str, concept_url: ConceptUrl) -> str:
+    """Stored HTML whose links to concepts lead somewhere else: to a shared link's pages."""
+    return STORED_CONCEPT_LINK.sub(lambda found: f'href="{escape(concept_url(found[1]) or "#")}"', html)
+
+
 def concept_urls(roadmap: Roadmap) -> ConceptUrl:
     """Turns a concept's key into its page's address; None for a key that the roadmap does not have."""
     keys = set(roadmap.concepts.values_list("key", flat=True))
     return lambda key: reverse("content:concept", args=[roadmap.slug, key]) if key in keys else None
 
 
-def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None) -> str:
+def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, highlights: bool = True) -> str:
     """Safe HTML: raw HTML is shown as text, and links other than http(s), mailto and concept: lose their address."""
-    parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlighted}).enable(["table", "strikethrough"])
+    options = {"html": False, "highlight": _highlighted if highlights else None}
+    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     parser.validateLink = _is_link  # type: ignore[method-assign]
     tokens = parser.parse(markdown)
     _resolve_concepts(tokens, concept_url)

@@ -1,9 +1,9 @@
-"""Addresses of the pages about what was written for a concept."""
+"""Addresses of the pages about what was written for a concept, about taking it away and sharing it."""
 
 from django.urls import path, register_converter
-from django.urls.converters import StringConverter
+from django.urls.converters import IntConverter, StringConverter
 
-from content import views
+from content.views import concepts, quizzes, shared, taking_away, versions
 
 
 class ConceptKeyConverter(StringConverter):
@@ -12,14 +12,40 @@ class ConceptKeyConverter(StringConverter):
     regex = r"c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}"
 
 
+class ShareTokenConverter(StringConverter):
+    regex = r"[-_A-Za-z0-9]{43}"
+
+
+class RowConverter(IntConverter):
+    """A primary key that the database can hold."""
+
+    regex = r"[0-9]{1,18}"
+
+
 register_converter(ConceptKeyConverter, "concept_key")
+register_converter(ShareTokenConverter, "share_token")
+register_converter(RowConverter, "row")
 
 app_name = "content"
 
 urlpatterns = [
-    path("roadmaps/<slug:slug>/<concept_key:key>/", views.concept, name="concept"),
-    path("roadmaps/<slug:slug>/<concept_key:key>/quiz/", views.quiz, name="quiz"),
-    path("roadmaps/<slug:slug>/<concept_key:key>/done/", views.done, name="done"),
-    path("roadmaps/<slug:slug>/<concept_key:key>/regenerate/<slug:kind>/", views.regenerate, name="regenerate"),
-    path("roadmaps/<slug:slug>/<concept_key:key>/pieces/", views.pieces, name="pieces"),
+    path("bring-in/", taking_away.bring_in, name="bring_in"),
+    path("roadmap.schema.json", taking_away.schema, name="schema"),
+    path("roadmaps/<slug:slug>/take-away/", taking_away.take_away, name="take_away"),
+    path("roadmaps/<slug:slug>/take-away/<slug:file_format>/", taking_away.download, name="download"),
+    path("roadmaps/<slug:slug>/share/", taking_away.share, name="share"),
+    path("roadmaps/<slug:slug>/unshare/", taking_away.unshare, name="unshare"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/", concepts.concept, name="concept"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/quiz/", quizzes.quiz, name="quiz"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/done/", concepts.done, name="done"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/note/", concepts.note, name="note"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/report/<row:resource>/", concepts.report, name="report"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/regenerate/<slug:kind>/", concepts.regenerate, name="regenerate"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/versions/<slug:kind>/", versions.versions, name="versions"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/restore/<slug:kind>/", versions.restore, name="restore"),
+    path("roadmaps/<slug:slug>/<concept_key:key>/pieces/", concepts.pieces, name="pieces"),
+    path("shared/<share_token:token>/", shared.outline, name="shared"),
+    path("shared/<share_token:token>/copy/", shared.copy, name="copy"),
+    path("shared/<share_token:token>/<concept_key:key>/", shared.concept, name="shared_concept"),
+    path("shared/<share_token:token>/<concept_key:key>/quiz/", shared.quiz, name="shared_quiz"),
 ]

@@ -1,11 +1,12 @@
 """How are a concept's tutorial, resource list and quiz written? Three kinds of one piece of work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
-from django.db.models import Max
+from django.db import transaction
+from django.db.models import Max, Model
 from pydantic import BaseModel
 
 from content import links, prompts, rendering
@@ -18,17 +19,19 @@ from content.answers import (
     ResourcesAnswer,
     TutorialAnswer,
 )
-from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
+from content.models import MODELS, PARTS, Piece, Question, Quiz, Resource, ResourceList, Tutorial
 from roadmap_project.library.subjects import SCAFFOLD
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
+from roadmaps import log_lines
 from roadmaps.designing import facts_of
-from roadmaps.models import Concept, Step
+from roadmaps.models import Concept, Roadmap, Step
 from roadmaps.steps.kinds import StepKind
 from roadmaps.steps.recording import StepLog
 
 PieceType = TypeVar("PieceType", bound=Piece)
 
+VERSIONS_OWN = ("id", "concept_id", "version", "is_current", "created_at")
 NO_LINKS = (
     "No links are offered here: no curated subject covers this goal, and invented links would not help you. "
     "The concepts about finding and judging sources show how to look."
@@ -96,6 +99,29 @@ def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fiel
     number = (versions.aggregate(last=Max("version"))["last"] or 0) + 1
     versions.filter(is_current=True).update(is_current=False)
     return cast(PieceType, model._default_manager.create(concept=concept, version=number, origin=origin, **fields))
+
+
+def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
+    """An earlier version becomes the next one; the current one stays as it is. None where there is no such version."""
+    model = MODELS[kind]
+    with transaction.atomic():
+        Roadmap.objects.locked(concept.roadmap_id)
+        earlier = model.objects.filter(concept=concept, version=version).first()
+        if earlier is None or earlier.is_current:
+            return earlier
+        names = [field.attname for field in model._meta.concrete_fields if field.attname not in VERSIONS_OWN]
+        restored = new_version(model, concept, **{name: getattr(earlier, name) for name in names})
+        for parts in PARTS[kind]:
+            _copy(getattr(earlier, parts).all(), getattr(restored, parts))
+    log_lines.line(concept.roadmap_id, "version_restored", f"{concept.key} {kind.label}", version=version)
+    return restored
+
+
+def _copy(rows: Iterable[Model], manager: Any) -> None:
+    copies = list(rows)
+    for copy in copies:
+        copy.pk, copy._state.adding = None, True
+    manager.add(*copies, bulk=False)
 
 
 def _save_tutorial(step: Step, answer: Answer) -> Tutorial:

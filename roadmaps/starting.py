@@ -27,9 +27,7 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
     if len(goal) > Roadmap.GOAL_LENGTH:
         raise RefusedError(f"Please say it in at most {Roadmap.GOAL_LENGTH:,} characters; these are {len(goal):,}.")
     with transaction.atomic():
-        # The owner's row is the lock under which their roadmaps are counted.
-        get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if request_key and (existing := Roadmap.objects.filter(owner=owner, request_key=request_key).first()):
+        if existing := made_before(owner=owner, request_key=request_key):
             return existing
         if Roadmap.objects.being_made().filter(owner=owner).count() >= settings.MAX_ACTIVE_ROADMAPS:
             raise RefusedError(
@@ -47,3 +45,12 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
         add_step(roadmap, Step.Kind.ANALYSE)
     log_lines.line(roadmap.pk, "roadmap_started", goal)
     return roadmap
+
+
+def made_before(*, owner: Any, request_key: uuid.UUID | None) -> Roadmap | None:
+    """The roadmap that an earlier request with this key made.
+
+    Locks the owner's row until the transaction ends: their roadmaps begin one after the other, and can be counted.
+    """
+    get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
+    return Roadmap.objects.filter(owner=owner, request_key=request_key).first() if request_key else None

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from content import curating, revising
 from content.admin.roadmaps import BrokenLinksFilter
-from content.models import Piece, Question, Quiz, QuizAttempt, Resource, ResourceList, Tutorial
+from content.models import Note, Piece, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from content.revising import Contents
 from roadmaps.admin.base import LargeListAdmin, NotAddable, OriginFilter, ReadOnly, WithVerbs
 
@@ -236,3 +236,23 @@ class QuizAttemptAdmin(ReadOnly, LargeListAdmin):
     list_display = ("user", "quiz", "right", "total", "created_at")
     list_select_related = ("user", "quiz__concept")
     search_fields = ("user__username", "quiz__concept__name")
+
+
+@admin.register(Note)
+class NoteAdmin(ReadOnly, LargeListAdmin):
+    """That there is one: its words are for nobody but their writer."""
+
+    list_display = ("user", "concept", "saved_at")
+    list_select_related = ("user", "concept")
+    search_fields = ("user__username", "concept__name")
+    exclude = ("text",)
+
+
+@admin.register(Share)
+class ShareAdmin(ReadOnly, LargeListAdmin):
+    """Which roadmaps can be read by a link; the link itself is their owners'."""
+
+    list_display = ("roadmap", "created_at")
+    list_select_related = ("roadmap",)
+    search_fields = ("roadmap__slug",)
+    exclude = ("token",)

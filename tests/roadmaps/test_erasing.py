@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection, models
 from django.utils import timezone
 
-from content.models import QuizAttempt
+from content.models import Note, QuizAttempt, Share
 from roadmaps import deciding, erasing, tasks
 from roadmaps.models import ConceptProgress, LogEntry, ModelCall, Roadmap
 from tests.factories import (
@@ -31,6 +31,8 @@ def make_full_roadmap(*, owner) -> Roadmap:
     make_tutorial(concept=concept)
     make_resources(concept=concept)
     QuizAttempt.objects.create(quiz=make_quiz(concept=concept), user=owner, answers={}, right=1, total=2)
+    Note.objects.create(concept=concept, user=owner, text="mine", saved_at=timezone.now())
+    Share.objects.create(roadmap=roadmap)
     ConceptProgress.objects.create(user=owner, concept=concept, done_at=timezone.now())
     make_review(revision=roadmap.revisions.get())
     make_feedback(roadmap=roadmap)
@@ -66,7 +68,7 @@ def test_nothing_of_an_erased_roadmap_is_left_in_any_table_but_its_costs(person)
         for model in apps.get_models(include_auto_created=True)
         if model._meta.app_label in ("roadmaps", "content")
     }
-    of_nobody = {"roadmaps_providerpause", "roadmaps_queueheartbeat"}
+    of_nobody = {"roadmaps_providerpause", "roadmaps_queueheartbeat", "roadmaps_librarysubject"}
     assert set(before) == ours - of_nobody
 
     assert erasing.erase(erased.pk)

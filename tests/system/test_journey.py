@@ -70,7 +70,7 @@ def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
     expect(page.get_by_text("Say in a few words what should change.")).to_be_visible()
 
     page.get_by_role("button", name=re.compile("Approve")).click()
-    first = page.locator("a[href*='/c-1-1-1/']").first
+    first = page.locator("a[id='c-1-1-1']")
     expect(first).to_be_visible(timeout=30_000)  # readable while others are still being written
     first.click()
     expect(page.locator("article.prose h2").first).to_be_visible()
@@ -81,7 +81,7 @@ def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
 
     page.get_by_role("button", name=re.compile("again|retry|take it up", re.IGNORECASE)).first.click()
     expect(page.get_by_text("Ready", exact=True).first).to_be_visible(timeout=30_000)
-    page.locator("a[href*='/c-1-1-1/']").first.click()
+    page.locator("a[id='c-1-1-1']").click()
     page.get_by_role("link", name="Take the quiz").click()
     assert "explanation" not in page.content().lower()
     for question in page.locator("fieldset").all():

@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from roadmaps.models import Step
+
 
 class PieceQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def current(self) -> "PieceQuerySet":
@@ -40,6 +42,11 @@ class Piece(models.Model):
 
     def __str__(self) -> str:
         return f"{self.concept} (version {self.version})"
+
+    @property
+    def public_origin(self) -> str:
+        """The origin for people to whom an editor's name is none of their business."""
+        return "Edited by hand." if self.author_id else self.origin
 
 
 class Tutorial(Piece):
@@ -86,6 +93,7 @@ class Resource(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.UNCHECKED)
     status_detail = models.CharField(max_length=200, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    reported_at = models.DateTimeField(null=True, blank=True, help_text="When the reader said that it is broken.")
 
     class Meta:
         constraints = [models.UniqueConstraint(name="resource_position_once", fields=["resource_list", "position"])]
@@ -93,6 +101,11 @@ class Resource(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def waits_for_a_look(self) -> bool:
+        """Reported as broken, and not looked at since."""
+        return self.reported_at is not None and (self.checked_at is None or self.checked_at < self.reported_at)
 
 
 class Quiz(Piece):
@@ -130,18 +143,14 @@ class Question(models.Model):
         return sorted(set(chosen)) == sorted(self.correct)
 
 
-class QuizAttempt(models.Model):
-    """A person's answers to one version of a quiz."""
-
-    quiz = models.ForeignKey(Quiz, on_delete=models.CASCADE, related_name="attempts")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="quiz_attempts")
-    answers = models.JSONField(help_text="Question position to chosen indices.")
-    right = models.PositiveSmallIntegerField()
-    total = models.PositiveSmallIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"{self.right} of {self.total}"
+MODELS: dict[Step.Kind, type[Piece]] = {
+    Step.Kind.TUTORIAL: Tutorial,
+    Step.Kind.RESOURCES: ResourceList,
+    Step.Kind.QUIZ: Quiz,
+}
+# The rows that belong to a piece, by their name on it.
+PARTS: dict[Step.Kind, tuple[str, ...]] = {
+    Step.Kind.TUTORIAL: (),
+    Step.Kind.RESOURCES: ("resources",),
+    Step.Kind.QUIZ: ("questions",),
+}

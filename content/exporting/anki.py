@@ -1,0 +1,74 @@
+"""A roadmap as cards for Anki: one for each concept's definition and one for each quiz question.
+
+The rules of Anki's text import: lines with `#key:value` first; then one note a line, its fields separated by tabs and
+quoted with doubled quotes inside. All fields are quoted, so that none of them is taken for a comment or cut.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from html import escape
+
+from django.utils.text import slugify
+
+from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
+
+Card = tuple[str, str]  # front and back, as HTML
+
+
+def write(document: RoadmapDocument) -> bytes:
+    buffer = io.StringIO()
+    buffer.write(
+        "#separator:tab\n#html:true\n#notetype:Basic\n"
+        f"#deck:{_line(document.title).replace('::', ':')}\n"
+        "#guid column:1\n#tags column:4\n"
+    )
+    writer = csv.writer(buffer, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for stage in document.stages:
+        for module in stage.modules:
+            tags = f"{_tag(document.title)}::{_tag(stage.name)}::{_tag(module.name)}"
+            for concept in module.concepts:
+                for front, back in _cards(concept):
+                    writer.writerow(
+                        [_guid(document.id, concept.key, front), front, back, f"{tags} {concept.difficulty}"]
+                    )
+    return buffer.getvalue().encode()
+
+
+def _cards(concept: ConceptDocument) -> Iterator[Card]:
+    if concept.description:
+        yield _html(concept.name), _html(concept.description)
+    for question in concept.quiz.questions if concept.quiz else ():
+        yield _front(question), _back(question)
+
+
+def _front(question: QuestionDocument) -> str:
+    return f"{_html(question.question)}{_list(question.options)}"
+
+
+def _back(question: QuestionDocument) -> str:
+    right = [question.options[place] for place in question.correct if place < len(question.options)]
+    return f"{_list(right)}{_html(question.explanation)}"
+
+
+def _list(items: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_html(item)}</li>' for item in items)}</ul>"
+
+
+def _html(text: str) -> str:
+    """Text as a field of HTML; brackets are written out because Anki looks for [sound:…] and [latex] in fields."""
+    return escape(text).replace("[", "&#91;").replace("\r\n", "\n").replace("\n", "<br>").replace("\t", " ")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _tag(text: str) -> str:
+    return slugify(text, allow_unicode=True) or "roadmap"
+
+
+def _guid(*parts: str) -> str:
+    """The same for the same card, so that importing again changes cards and adds no second ones."""
+    return hashlib.sha256("\t".join(parts).encode()).hexdigest()[:20]

@@ -1,0 +1,181 @@
+"""A roadmap as a book: EPUB 3.3, https://www.w3.org/TR/epub-33/."""
+
+import io
+import re
+import uuid
+import zipfile
+from datetime import UTC, datetime
+
+from django.conf.locale import LANG_INFO
+
+from content import rendering
+from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
+from content.exporting.markdown import file_names
+from content.exporting.xhtml import attribute, fragment, link, text
+
+TITLE, NAV, ANSWERS = "title.xhtml", "nav.xhtml", "answers.xhtml"
+LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
+
+CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
+<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
+  <rootfiles><rootfile full-path="EPUB/package.opf" media-type="application/oebps-package+xml"/></rootfiles>
+</container>
+"""
+STYLE = """body { line-height: 1.5; }
+pre { white-space: pre-wrap; font-size: .85em; }
+table { border-collapse: collapse; }
+th, td { border: 1px solid; padding: .2em .5em; vertical-align: top; }
+.origin { font-size: .85em; }
+"""
+
+
+def write(document: RoadmapDocument) -> bytes:
+    """A title page, a chapter for each concept, and the quizzes' answers at the end."""
+    names = file_names(document, "xhtml")
+    pages = {TITLE: _title_page(document)}
+    pages |= {names[concept.key]: _chapter(document, concept, names) for concept in document.parts()}
+    pages[ANSWERS] = _answers(document)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/epub+zip", compress_type=zipfile.ZIP_STORED)
+        archive.writestr("META-INF/container.xml", CONTAINER)
+        archive.writestr("EPUB/package.opf", _package(document, list(pages)))
+        archive.writestr("EPUB/style.css", STYLE)
+        archive.writestr(f"EPUB/{NAV}", _nav(document, names))
+        for name, page in pages.items():
+            archive.writestr(f"EPUB/{name}", page)
+    return buffer.getvalue()
+
+
+def language_tag(language: str) -> str:
+    """What people type (`French`, `de`) as a tag; `und`, undetermined, for what is neither a tag nor a known name."""
+    by_name = {
+        name.lower(): code
+        for code, known in LANG_INFO.items()
+        for name in (known.get("name", ""), known.get("name_local", ""))
+    }
+    wanted = language.strip().lower()
+    return by_name.get(wanted) or (wanted if LANGUAGE_TAG.fullmatch(wanted) else "und")
+
+
+def _package(document: RoadmapDocument, pages: list[str]) -> str:
+    modified = (document.exported_at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    items = "\n".join(
+        f'    <item id="p{place}" href="{name}" media-type="application/xhtml+xml"/>'
+        for place, name in enumerate(pages)
+    )
+    spine = "".join(f'<itemref idref="p{place}"/>' for place in range(len(pages)))
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" xml:lang={_language(document)}>
+  <metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
+    <dc:identifier id="id">{uuid.uuid5(uuid.NAMESPACE_URL, f"roadmap:{document.id}").urn}</dc:identifier>
+    <dc:title>{text(document.title)}</dc:title>
+    <dc:language>{text(language_tag(document.language))}</dc:language>
+    <meta property="dcterms:modified">{modified}</meta>
+  </metadata>
+  <manifest>
+    <item id="nav" href="{NAV}" media-type="application/xhtml+xml" properties="nav"/>
+    <item id="style" href="style.css" media-type="text/css"/>
+{items}
+  </manifest>
+  <spine>{spine}</spine>
+</package>
+"""
+
+
+def _nav(document: RoadmapDocument, names: dict[str, str]) -> str:
+    stages = "".join(
+        f"<li><span>{text(stage.name)}</span><ol>"
+        + "".join(
+            f"<li><span>{text(module.name)}</span><ol>"
+            + "".join(f"<li>{_page_link(names[each.key], each.name)}</li>" for each in module.concepts)
+            + "</ol></li>"
+            for module in stage.modules
+        )
+        + "</ol></li>"
+        for stage in document.stages
+    )
+    ends = f"<li>{_page_link(TITLE, document.title)}</li>{stages}<li>{_page_link(ANSWERS, 'Answers')}</li>"
+    return _page(document, "Contents", f'<nav epub:type="toc"><h1>Contents</h1><ol>{ends}</ol></nav>')
+
+
+def _title_page(document: RoadmapDocument) -> str:
+    missing = "".join(
+        f"<li>{text(concept.name)}: {text(', '.join(kinds))}</li>" for concept, kinds in document.missing()
+    )
+    return _page(
+        document,
+        document.title,
+        f"<h1>{text(document.title)}</h1>"
+        + _paragraphs(document.goal)
+        + f"<p>{document.hours:g} hours, {len(document.parts())} concepts.</p>"
+        + _paragraphs(document.rationale)
+        + _paragraphs(document.origin, css_class="origin")
+        + (f"<h2>Not written</h2><ul>{missing}</ul>" if missing else ""),
+    )
+
+
+def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str]) -> str:
+    parts = [f"<h1>{text(concept.name)}</h1>", _paragraphs(concept.description)]
+    if needed := document.prerequisites_of(concept):
+        parts += [f"<p>Builds on {', '.join(_page_link(names[each.key], each.name) for each in needed)}</p>"]
+    if concept.tutorial:
+        html = rendering.to_html(concept.tutorial.markdown, concept_url=names.get, highlights=False)
+        parts += [fragment(html, files=set(names.values())), _paragraphs(concept.tutorial.origin, css_class="origin")]
+    if concept.resources:
+        links = "".join(
+            f"<li>{link(each.url, each.title)} ({text(each.kind)}). {text(each.description)}</li>"
+            for each in concept.resources.resources
+        )
+        parts += ["<h2>Resources</h2>", _paragraphs(concept.resources.note), f"<ul>{links}</ul>" if links else ""]
+    if concept.quiz:
+        parts += ["<h2>Quiz</h2>", *(_question(number, each) for number, each in enumerate(concept.quiz.questions, 1))]
+    if missing := concept.missing():
+        parts += [_paragraphs(f"Not written: {', '.join(missing)}.")]
+    return _page(document, concept.name, "".join(parts))
+
+
+def _answers(document: RoadmapDocument) -> str:
+    parts = ["<h1>Answers</h1>"]
+    for concept in document.parts():
+        if concept.quiz:
+            parts += [f"<h2>{text(concept.name)}</h2>"]
+            parts += [_answer(number, each) for number, each in enumerate(concept.quiz.questions, 1)]
+    return _page(document, "Answers", "".join(parts))
+
+
+def _question(number: int, question: QuestionDocument) -> str:
+    return f"<p>{number}. {text(question.question)}</p>{_list(question.options)}"
+
+
+def _answer(number: int, question: QuestionDocument) -> str:
+    right = [question.options[place] for place in question.correct if place < len(question.options)]
+    return f"<p>{number}. {text(question.question)}</p>{_list(right)}{_paragraphs(question.explanation)}"
+
+
+def _list(items: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{text(item)}</li>' for item in items)}</ul>" if items else ""
+
+
+def _paragraphs(value: str, *, css_class: str = "") -> str:
+    start = f"<p class={attribute(css_class)}>" if css_class else "<p>"
+    return "".join(f"{start}{text(each)}</p>" for each in value.split("\n") if each.strip())
+
+
+def _page_link(name: str, label: str) -> str:
+    return f"<a href={attribute(name)}>{text(label)}</a>"
+
+
+def _language(document: RoadmapDocument) -> str:
+    return attribute(language_tag(document.language))
+
+
+def _page(document: RoadmapDocument, title: str, body: str) -> str:
+    language = f"lang={_language(document)} xml:lang={_language(document)}"
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE html>
+<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" {language}>
+<head><title>{text(title)}</title><link rel="stylesheet" href="style.css"/></head>
+<body>{body}</body>
+</html>
+"""

@@ -1,0 +1,134 @@
+"""A roadmap as Markdown files in a zip."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable
+
+from django.utils.text import slugify
+
+from content.exporting.documents import (
+    ConceptDocument,
+    QuestionDocument,
+    QuizDocument,
+    ResourcesDocument,
+    RoadmapDocument,
+    TutorialDocument,
+)
+from roadmap_project.library.subjects import escaped
+
+README = "README.md"
+ANSWERS = "answers.md"
+CONCEPT_LINK = re.compile(r"(\]\(\s*<?|\]:\s*<?)concept:(c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3})")
+
+
+def write(document: RoadmapDocument) -> bytes:
+    """README with the outline, a file for each concept, and the quizzes' answers in a file of their own."""
+    names = file_names(document, "md")
+    files = {README: _readme(document, names), ANSWERS: _answers(document)}
+    files |= {names[concept.key]: _concept(document, concept, names) for concept in document.parts()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def file_names(document: RoadmapDocument, suffix: str) -> dict[str, str]:
+    """A file for each concept's key: numbered, in letters that every system takes."""
+    return {
+        concept.key: f"{number:03}-{slugify(concept.name)[:60].strip('-_') or concept.key}.{suffix}"
+        for number, concept in document.numbered()
+    }
+
+
+def text_of(piece: TutorialDocument | ResourcesDocument | QuizDocument) -> str:
+    """A piece alone; a quiz without its answers."""
+    if isinstance(piece, TutorialDocument):
+        return piece.markdown
+    return _joined(_links(piece) if isinstance(piece, ResourcesDocument) else _questions(piece))
+
+
+def _readme(document: RoadmapDocument, names: dict[str, str]) -> str:
+    lines = [f"# {escaped(document.title)}", f"Goal: {escaped(document.goal)}", _plain(document.rationale)]
+    lines += [f"{document.hours:g} hours, {len(document.parts())} concepts. {escaped(document.origin)}"]
+    if missing := document.missing():
+        lines += ["## Not written", _bullets(f"{escaped(each.name)}: {', '.join(kinds)}" for each, kinds in missing)]
+    for stage in document.stages:
+        lines += [f"## {escaped(stage.name)}", _plain(stage.description)]
+        for module in stage.modules:
+            lines += [f"### {escaped(module.name)}", _plain(module.description)]
+            lines += [_bullets(f"{_file_link(each, names)}, {each.hours:g} hours" for each in module.concepts)]
+    return _joined([*lines, f"What is right in the quizzes, and why: [{ANSWERS}]({ANSWERS})"])
+
+
+def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str]) -> str:
+    lines = [f"# {escaped(concept.name)}", _plain(concept.description)]
+    if needed := document.prerequisites_of(concept):
+        lines += [f"Builds on {', '.join(_file_link(each, names) for each in needed)}."]
+    if concept.tutorial:
+        lines += [_with_file_links(concept.tutorial.markdown, names), f"*{escaped(concept.tutorial.origin)}*"]
+    if concept.resources:
+        lines += ["## Resources", *_links(concept.resources)]
+    if concept.quiz:
+        lines += ["## Quiz", *_questions(concept.quiz), f"[Answers]({ANSWERS})"]
+    if missing := concept.missing():
+        lines += [f"Not written: {', '.join(missing)}."]
+    if concept.note:
+        lines += ["## My notes", _plain(concept.note)]
+    return _joined(lines)
+
+
+def _answers(document: RoadmapDocument) -> str:
+    lines = ["# Answers"]
+    for number, concept in document.numbered():
+        if concept.quiz:
+            lines += [f"## {number}. {escaped(concept.name)}"]
+            lines += [_answer(place, each) for place, each in enumerate(concept.quiz.questions, start=1)]
+    return _joined(lines)
+
+
+def _links(resources: ResourcesDocument) -> list[str]:
+    found = [
+        f"[{escaped(each.title)}](<{_address(each.url)}>) ({each.kind}, {escaped(each.language)}). "
+        + escaped(each.description)
+        for each in resources.resources
+    ]
+    return [_plain(resources.note), _bullets(found)]
+
+
+def _questions(quiz: QuizDocument) -> list[str]:
+    return [
+        _joined([f"**{number}.** {escaped(each.question)}", _bullets(f"[ ] {escaped(o)}" for o in each.options)])
+        for number, each in enumerate(quiz.questions, start=1)
+    ]
+
+
+def _answer(number: int, question: QuestionDocument) -> str:
+    right = _bullets(f"**{escaped(question.options[place])}**" for place in question.correct)
+    return _joined([f"**{number}.** {escaped(question.question)}", right, _plain(question.explanation)])
+
+
+def _file_link(concept: ConceptDocument, names: dict[str, str]) -> str:
+    return f"[{escaped(concept.name)}]({names[concept.key]})"
+
+
+def _with_file_links(markdown: str, names: dict[str, str]) -> str:
+    return CONCEPT_LINK.sub(lambda found: found[1] + names.get(found[2], "#"), markdown)
+
+
+def _address(url: str) -> str:
+    return url.replace("<", "%3C").replace(">", "%3E")
+
+
+def _plain(text: str) -> str:
+    """Text whose lines stay lines and whose signs stay signs."""
+    return "\n\n".join("\\\n".join(escaped(line) for line in each.splitlines()) for each in re.split(r"\n\s*\n", text))
+
+
+def _bullets(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _joined(blocks: Iterable[str]) -> str:
+    return "\n\n".join(block.strip() for block in blocks if block.strip()) + "\n"

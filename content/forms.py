@@ -1,0 +1,80 @@
+"""What may a reader type about a concept, and bring in?"""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from content import importing
+from content.models import Note
+
+
+class WordsField(forms.CharField):
+    """Text whose line ends count as one character, as the browser counted them."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
+class WishForm(forms.Form):
+    wish = WordsField(required=False, max_length=1000)
+
+
+class NoteForm(forms.Form):
+    text = WordsField(
+        label="Your notes",
+        required=False,
+        strip=False,
+        max_length=Note.LENGTH,
+        help_text="Only you see them.",
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+
+class CopyForm(forms.Form):
+    request_key = forms.UUIDField(required=False, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["request_key"].initial = uuid.uuid4
+
+    def key(self) -> uuid.UUID | None:
+        """The key that was sent; None for none, and for junk."""
+        found: uuid.UUID | None = self.cleaned_data.get("request_key") if self.is_valid() else None
+        return found
+
+
+class ImportForm(CopyForm):
+    """A roadmap's JSON, as a file or as text. The domain judges what it holds."""
+
+    file = forms.FileField(
+        label="A file",
+        required=False,
+        help_text=f"What “Everything (JSON)” gave you, at most {importing.MOST_BYTES // 1024 // 1024} MB.",
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+    )
+    text = forms.CharField(
+        label="Or its text",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+    )
+
+    def clean_file(self) -> "UploadedFile[Any] | None":
+        file: UploadedFile[Any] | None = self.cleaned_data["file"]
+        if file and (file.size or 0) > importing.MOST_BYTES:
+            raise forms.ValidationError(f"The file has {file.size:,} bytes; {importing.MOST_BYTES:,} are allowed.")
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and not cleaned.get("file") and not cleaned.get("text", "").strip():
+            raise forms.ValidationError("Choose a file, or paste its text.")
+        return cleaned
+
+    def content(self) -> bytes:
+        file = self.cleaned_data["file"]
+        return bytes(file.read()) if file else self.cleaned_data["text"].encode("utf-8", "surrogatepass")

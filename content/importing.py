@@ -1,0 +1,207 @@
+"""How does a document become a new roadmap? From a file that nobody vouches for, or copied from a shared link."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from content import rendering
+from content.exporting.documents import LIMITS, ConceptDocument, RoadmapDocument
+from content.models import Note, Question, Quiz, Resource, ResourceList, Tutorial
+from roadmap_project.library.subjects import by_source
+from roadmap_project.llm.asking import storable
+from roadmaps import log_lines, outline, starting
+from roadmaps.deciding import RefusedError
+from roadmaps.models import Concept, OutlineReview, OutlineRevision, Roadmap, Step
+from roadmaps.models.step import rank_of
+from roadmaps.slugs import new_token, slug_from
+
+MOST_BYTES = 4 * 1024 * 1024
+DEEPEST = 12  # the schema has nine levels
+MOST_KEYS = 40  # of one object; the schema's largest has 18
+MOST_PROBLEMS = 8  # that a person is told about at once
+
+FROM_A_FILE = "Brought in from a file."
+FROM_A_LINK = "Copied from a shared roadmap."
+
+
+def parse(data: bytes) -> RoadmapDocument:
+    """A roadmap's JSON, judged before anything is stored. Raises RefusedError with what is wrong and where."""
+    if len(data) > MOST_BYTES:
+        raise RefusedError(f"The file has {len(data):,} bytes; {MOST_BYTES:,} are allowed.")
+    try:
+        document = RoadmapDocument.model_validate(_plain(from_json(data), DEEPEST), context=LIMITS)
+    except ValidationError as error:
+        raise RefusedError(_in_words(error)) from error
+    except ValueError as error:
+        raise RefusedError(f"This is not JSON: {error}.") from error
+    for concept in document.parts():
+        concept.source = _known(concept.source)
+    return document
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """The value as the database takes it; what is nested or spread out beyond any roadmap is not looked at further."""
+    if depth < 0:
+        raise RefusedError(f"The file is nested more than {DEEPEST} levels deep.")
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_plain(each, depth - 1) for each in value]
+    if isinstance(value, dict):
+        if len(value) > MOST_KEYS:
+            raise RefusedError(f"An object has {len(value):,} keys; {MOST_KEYS} are allowed.")
+        return {key: _plain(each, depth - 1) for key, each in value.items()}
+    return value
+
+
+def _in_words(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [f"{_place(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in problems[:MOST_PROBLEMS]]
+    rest = len(problems) - len(told)
+    return "\n".join([*told, *([f"… and {rest:,} more."] if rest else [])])
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Like `stages[0].modules[2].name`."""
+    path = "".join(f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in location)
+    return path.lstrip(".") or "the whole file"
+
+
+def _known(source: str) -> str:
+    """A place in the bundled library, or nothing: a file may name any."""
+    try:
+        return source if source and by_source(source) else ""
+    except KeyError:
+        return ""
+
+
+def create(document: RoadmapDocument, *, owner: User, origin: str, request_key: uuid.UUID | None = None) -> Roadmap:
+    """A new roadmap with everything that the document has; what it lacks is bought only when the owner asks for it.
+
+    Called twice with the same `request_key`, both calls return the same roadmap.
+    """
+    token = new_token()
+    slug = slug_from(slugify(document.title).split("-")[:6], token)
+    html = _rendered(document, slug)  # before the transaction: it is the slow part
+    with transaction.atomic():
+        if existing := starting.made_before(owner=owner, request_key=request_key):
+            return existing
+        roadmap = Roadmap.objects.create(
+            owner=owner,
+            token=token,
+            slug=slug,
+            request_key=request_key,
+            origin=origin,
+            **{name: getattr(document, name) for name in SAME},
+        )
+        revision = outline.revise(roadmap, document.outline(), author=OutlineRevision.Author.DESIGN, reason=origin)
+        concepts = {concept.key: concept for concept in roadmap.concepts.all()}
+        placed = [(concepts[each.key], each) for each in document.parts()]
+        _add_tutorials(placed, html)
+        _add_resources(placed)
+        _add_quizzes(placed)
+        _add_notes(placed, owner)
+        _settle(roadmap, revision, placed)
+    log_lines.line(roadmap.pk, "roadmap_brought_in", origin)
+    return roadmap
+
+
+SAME = (
+    "goal",
+    "level",
+    "hours_per_week",
+    "motivation",
+    "background",
+    "preference",
+    "language",
+    "second_language",
+    "deadline",
+    "rationale",
+)
+Placed = list[tuple[Concept, ConceptDocument]]
+
+
+def _rendered(document: RoadmapDocument, slug: str) -> dict[str, str]:
+    """The tutorials' HTML by concept key, made here from Markdown: a file's own HTML is never taken."""
+    addresses = {each.key: reverse("content:concept", args=[slug, each.key]) for each in document.parts()}
+    return {
+        each.key: rendering.to_html(each.tutorial.markdown, concept_url=addresses.get)
+        for each in document.parts()
+        if each.tutorial
+    }
+
+
+def _add_tutorials(placed: Placed, html: dict[str, str]) -> None:
+    Tutorial.objects.bulk_create(
+        Tutorial(concept=concept, version=1, html=html[each.key], **each.tutorial.model_dump())
+        for concept, each in placed
+        if each.tutorial
+    )
+
+
+def _add_resources(placed: Placed) -> None:
+    """Not checked yet: the daily check of links looks at them."""
+    found = [(concept, each.resources) for concept, each in placed if each.resources]
+    lists = ResourceList.objects.bulk_create(
+        ResourceList(concept=concept, version=1, origin=resources.origin, note=resources.note)
+        for concept, resources in found
+    )
+    Resource.objects.bulk_create(
+        Resource(resource_list=row, position=position, **resource.model_dump())
+        for row, (_, resources) in zip(lists, found, strict=True)
+        for position, resource in enumerate(resources.resources)
+    )
+
+
+def _add_quizzes(placed: Placed) -> None:
+    found = [(concept, each.quiz) for concept, each in placed if each.quiz]
+    rows = Quiz.objects.bulk_create(Quiz(concept=concept, version=1, origin=quiz.origin) for concept, quiz in found)
+    Question.objects.bulk_create(
+        Question(quiz=row, position=position, text=question.question, **question.model_dump(exclude={"question"}))
+        for row, (_, quiz) in zip(rows, found, strict=True)
+        for position, question in enumerate(quiz.questions)
+    )
+
+
+def _add_notes(placed: Placed, owner: User) -> None:
+    Note.objects.bulk_create(
+        Note(concept=concept, user=owner, text=each.note, saved_at=timezone.now())
+        for concept, each in placed
+        if each.note
+    )
+
+
+def _settle(roadmap: Roadmap, revision: OutlineRevision, placed: Placed) -> None:
+    """Ready where everything is there; an outline alone waits for the person as a designed one does."""
+    missing = {(concept.pk, kind) for concept, each in placed for kind in Step.CONTENT_KINDS if not getattr(each, kind)}
+    pieces = len(placed) * len(Step.CONTENT_KINDS)
+    if len(missing) == pieces:
+        OutlineReview.objects.create(revision=revision, is_reviewed=False, failure=revision.reason)
+        roadmap.move(Roadmap.State.IN_REVIEW)
+        return
+    now = timezone.now()
+    Step.objects.bulk_create(
+        Step(
+            roadmap=roadmap,
+            concept=concept,
+            kind=kind,
+            queue=Step.QUEUES[kind],
+            rank=rank_of(concept.position),
+            state=Step.State.CANCELLED if (concept.pk, kind) in missing else Step.State.DONE,
+            finished_at=now,
+        )
+        for concept, _ in placed
+        for kind in Step.CONTENT_KINDS
+    )
+    if missing:
+        notice = f"{len(missing)} of {pieces} pieces were not there to be taken over. You can have them written."
+        roadmap.move(Roadmap.State.PARTLY_READY, notice=notice)
+    else:
+        roadmap.move(Roadmap.State.READY)

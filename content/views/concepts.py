@@ -1,0 +1,104 @@
+"""A concept's page, and what a reader does there."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from content import links, reading
+from content.forms import NoteForm, WishForm
+from content.models import Note
+from content.views.lookup import address, number, own_concept
+from roadmaps import deciding
+from roadmaps.deciding import RefusedError
+from roadmaps.models import Concept, ConceptProgress, Step
+from roadmaps.views import SignedInRequest, conditional, decision, fragment
+
+
+@require_safe
+@login_required
+def concept(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
+    found = own_concept(request, slug, key)
+    if slug != found.roadmap.slug:
+        return redirect(address(found))
+    return _page(request, found)
+
+
+def _page(request: SignedInRequest, found: Concept, form: NoteForm | None = None) -> HttpResponse:
+    context = reading.concept_page(found, request.user)
+    form = form or NoteForm(initial={"text": context["note"].text if context["note"] else ""})
+    return render(request, "content/concept.html", {**context, "note_form": form})
+
+
+@require_safe
+@fragment
+def pieces(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
+    """The three pieces' states; what came since the reader loaded the page is offered, never forced on them."""
+    found = own_concept(request, slug, key)
+    context = reading.pieces(found, {kind: number(request.GET.get(kind, "")) for kind in Step.CONTENT_KINDS})
+    return conditional(request, context["tag"], lambda: render(request, "content/_pieces.html", context))
+
+
+@decision
+def done(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
+    """Learned, or with `learned=no` not any more; a second click changes nothing."""
+    found = own_concept(request, slug, key)
+    done_at = None if request.POST.get("learned") == "no" else timezone.now()
+    ConceptProgress.objects.update_or_create(concept=found, user=request.user, defaults={"done_at": done_at})
+    messages.success(request, f"“{found.name}” is marked as {'learned' if done_at else 'not learned yet'}.")
+    return redirect(address(found))
+
+
+@decision
+def regenerate(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpResponse:
+    found = own_concept(request, slug, key)
+    if kind not in Step.CONTENT_KINDS:
+        raise Http404
+    form = WishForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(map(str, form.errors["wish"])))
+        return redirect(address(found))
+    try:
+        step = deciding.regenerate(found, kind, wish=form.cleaned_data["wish"])
+    except RefusedError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{step.get_kind_display()}: being written.")
+    return redirect(address(found))
+
+
+@require_POST
+def note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
+    """Keep the reader's words; the later of two saves wins. A script's request is answered with the state alone.
+
+    Nothing typed is lost: what is refused comes back in the form, and a script leaves the form as it is.
+    """
+    if request.htmx and not request.user.is_authenticated:
+        return render(request, "content/_note_state.html", {"is_signed_out": True})
+    return _save_note(request, slug=slug, key=key)
+
+
+@decision
+def _save_note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
+    found = own_concept(request, slug, key)
+    form = NoteForm(request.POST)
+    saved = None
+    if form.is_valid():
+        saved, _ = Note.objects.update_or_create(
+            concept=found,
+            user=request.user,
+            defaults={"text": form.cleaned_data["text"], "saved_at": timezone.now()},
+        )
+    if request.htmx:
+        return render(request, "content/_note_state.html", {"note": saved, "note_form": form})
+    return redirect(f"{address(found)}#note") if saved else _page(request, found, form)
+
+
+@decision
+def report(request: SignedInRequest, slug: str, key: str, resource: int) -> HttpResponse:
+    found = own_concept(request, slug, key)
+    if links.report(found, resource) is None:
+        raise Http404
+    return redirect(f"{address(found)}#resources")

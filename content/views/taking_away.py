@@ -1,0 +1,95 @@
+"""Taking a roadmap away, bringing one in, and its link for others."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from content import importing, reading, sharing
+from content.exporting import reading as exported
+from content.exporting.documents import RoadmapDocument
+from content.exporting.formats import FORMATS
+from content.forms import ImportForm
+from content.models import Share
+from content.views.lookup import own_roadmap
+from roadmaps.deciding import RefusedError
+from roadmaps.views import SignedInRequest, decision
+
+
+@require_safe
+@login_required
+def take_away(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = own_roadmap(request, slug)
+    share = Share.objects.filter(roadmap=found).first()
+    context = {
+        "roadmap": found,
+        "formats": FORMATS.values(),
+        "missing": reading.missing(found),
+        "has_outline": found.concepts.exists(),
+        "share": share,
+        "link": request.build_absolute_uri(reverse("content:shared", args=[share.token])) if share else "",
+    }
+    return render(request, "content/take_away.html", context)
+
+
+@require_safe
+@login_required
+def download(request: SignedInRequest, slug: str, file_format: str) -> HttpResponse:
+    """The whole file is made before the first byte is sent."""
+    found = own_roadmap(request, slug)
+    if file_format not in FORMATS or not found.concepts.exists():
+        raise Http404
+    chosen = FORMATS[file_format]
+    return HttpResponse(
+        chosen.write(exported.for_owner(found)),
+        content_type=chosen.content_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{found.slug}.{chosen.suffix}"',
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+@decision
+def share(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = own_roadmap(request, slug)
+    try:
+        sharing.share(found)
+    except RefusedError as error:
+        messages.error(request, str(error))
+    return redirect(f"{reverse('content:take_away', args=[found.slug])}#share")
+
+
+@decision
+def unshare(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = own_roadmap(request, slug)
+    sharing.revoke(found)
+    messages.success(request, "Nobody can read it by a link any more.")
+    return redirect("content:take_away", found.slug)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache  # or Back would show a form whose request key is used up
+@login_required
+def bring_in(request: SignedInRequest) -> HttpResponse:
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
+    if form.is_valid():
+        try:
+            document = importing.parse(form.content())
+        except RefusedError as error:
+            form.add_error(None, str(error).split("\n"))
+        else:
+            made = importing.create(
+                document, owner=request.user, origin=importing.FROM_A_FILE, request_key=form.cleaned_data["request_key"]
+            )
+            return redirect(made)
+    return render(request, "content/bring_in.html", {"form": form})
+
+
+@require_safe
+def schema(request: HttpRequest) -> HttpResponse:
+    """What the JSON holds, as JSON Schema."""
+    return JsonResponse(RoadmapDocument.model_json_schema(), json_dumps_params={"indent": 1})

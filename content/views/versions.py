@@ -1,0 +1,39 @@
+"""A piece's versions: read, compared, and taken back."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from content import reading, writing
+from content.views.lookup import address, number, own_concept
+from roadmaps.models import Step
+from roadmaps.views import SignedInRequest, decision
+
+
+@require_safe
+@login_required
+def versions(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpResponse:
+    found = own_concept(request, slug, key)
+    context = reading.versions_page(found, _kind(kind), number(request.GET.get("version", "0")))
+    if context is None:
+        raise Http404
+    return render(request, "content/versions.html", context)
+
+
+@decision
+def restore(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpResponse:
+    """Make an earlier version the current one; of the one that is current already nothing new is made."""
+    found = own_concept(request, slug, key)
+    restored = writing.restore(found, _kind(kind), number(request.POST.get("version", "")))
+    if restored is None:
+        raise Http404
+    messages.success(request, f"{_kind(kind).label}: version {restored.version} is the current one.")
+    return redirect(f"{address(found)}#{kind}")
+
+
+def _kind(kind: str) -> Step.Kind:
+    if kind not in Step.CONTENT_KINDS:
+        raise Http404
+    return Step.Kind(kind)

@@ -1,0 +1,420 @@
+"""Each exported format, opened by something that reads it."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from django.urls import reverse
+from markdown_it import MarkdownIt
+
+from content.exporting import epub, reading
+from content.exporting.documents import RoadmapDocument
+from content.exporting.formats import FORMATS
+from content.exporting.xhtml import fragment
+from content.models import Note, Quiz, Tutorial
+from roadmaps.models import Roadmap
+from tests.factories import (
+    make_quiz,
+    make_resources,
+    make_roadmap,
+    make_roadmap_in_review,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+from tests.roadmaps.test_pages import queries_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = '<script>alert(1)</script> "onerror=x [x](javascript:alert(1)) ]]> \x0b & #tag\ttab [sound:a.mp3]'
+TUTORIAL = """## Overview
+
+Builds on [the first](concept:c-1-1-1), not on [nothing](concept:c-9-9-9) or [here](#nowhere) or [there](/elsewhere).
+Read [this](https://example.org/a?b=%zz&c=ü). ![picture](https://example.org/x.png) <b>raw</b> ~~gone~~
+
+3. three
+4. four
+
+| a | b |
+|:-:|---|
+| 1 | 2 |
+
+```python
+print("<&>")
+```
+
+---
+"""
+X = "{http://www.w3.org/1999/xhtml}"
+OPF = "{http://www.idpf.org/2007/opf}"
+DC = "{http://purl.org/dc/elements/1.1/}"
+CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
+
+
+@pytest.fixture
+def visitor(client, person):
+    client.force_login(person)
+    return client
+
+
+def write_all(roadmap: Roadmap, **tutorial: str) -> None:
+    for concept in roadmap.concepts.all():
+        make_tutorial(concept=concept, **{"markdown": TUTORIAL, **tutorial})
+        make_resources(concept=concept)
+        make_quiz(concept=concept)
+
+
+@pytest.fixture
+def roadmap(person):
+    """Two stages with two concepts each; of the last one only the tutorial is written."""
+    roadmap = make_written_roadmap(owner=person, stages=2, concepts=2, state=Roadmap.State.PARTLY_READY)
+    write_all(roadmap)
+    last = roadmap.concepts.last()
+    last.quiz_versions.all().delete()
+    last.resourcelist_versions.all().delete()
+    Note.objects.create(concept=last, user=person, text="Mine alone.\n1. *so*", saved_at="2026-01-02T03:04:05Z")
+    return roadmap
+
+
+@pytest.fixture
+def hostile(person):
+    roadmap = make_written_roadmap(owner=person, concepts=2)
+    Roadmap.objects.filter(pk=roadmap.pk).update(title=HOSTILE, goal=HOSTILE, rationale=HOSTILE, language='x"y')
+    roadmap.concepts.update(name=HOSTILE, description=HOSTILE)
+    for concept in roadmap.concepts.all():
+        make_tutorial(concept=concept, title=HOSTILE, origin=HOSTILE, markdown=f"{HOSTILE}\n\n{TUTORIAL}")
+        make_resources(
+            concept=concept, title=HOSTILE, description=HOSTILE, url='https://example.org/?a="<>|{}&b=%zz#c#d'
+        )
+        make_quiz(concept=concept, questions=[("single_choice", HOSTILE, [HOSTILE, "b\nc"], [0], HOSTILE)])
+    roadmap.refresh_from_db()
+    return roadmap
+
+
+def file_of(roadmap: Roadmap, name: str) -> bytes:
+    return FORMATS[name].write(reading.for_owner(roadmap))
+
+
+def unzipped(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+# Markdown
+
+
+class Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag != "script"
+        self.found += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+def links_of(markdown: str) -> list[str]:
+    links = Links()
+    links.feed(MarkdownIt("commonmark").enable("table").render(markdown))
+    return links.found
+
+
+def headings_of(markdown: str) -> list[tuple[str, str]]:
+    tokens = MarkdownIt("commonmark").parse(markdown)
+    return [
+        (token.tag, tokens[place + 1].content) for place, token in enumerate(tokens) if token.type == "heading_open"
+    ]
+
+
+def test_markdown_has_a_file_for_each_concept_in_order_and_a_readme_that_links_them(roadmap):
+    files = {name: data.decode() for name, data in unzipped(file_of(roadmap, "markdown")).items()}
+    names = [f"{number:03}-concept-{number}.md" for number in range(1, 5)]
+
+    assert set(files) == {"README.md", "answers.md", *names}
+    assert links_of(files["README.md"]) == [*names, "answers.md"]
+    assert [text for tag, text in headings_of(files["README.md"]) if tag == "h2"] == [
+        "Not written",
+        "Stage 1",
+        "Stage 2",
+    ]
+    assert "Concept 4: Resources, Quiz" in files["README.md"]
+    for name, text in files.items():
+        assert set(links_of(text)) <= {*files, "https://example.org/0", "https://example.org/1"} | set(
+            links_of(TUTORIAL.replace("concept:c-1-1-1", names[0]).replace("concept:c-9-9-9", "#"))
+        ), name
+
+
+def test_a_concepts_markdown_holds_its_tutorial_resources_and_questions_and_not_the_answers(roadmap):
+    files = unzipped(file_of(roadmap, "markdown"))
+    second, last, answers = (files[name].decode() for name in ("002-concept-2.md", "004-concept-4.md", "answers.md"))
+
+    assert [text for _, text in headings_of(second)] == ["Concept 2", "Overview", "Resources", "Quiz"]
+    assert "[the first](001-concept-1.md)" in second
+    assert "Builds on [Concept 1](001-concept-1.md)." in second
+    assert "Which ones?" in second
+    assert "explained" not in second
+    assert "explained" in answers
+    assert "**Green**" in answers
+    assert "**Red**" not in answers
+    assert "Not written: Resources, Quiz." in last
+    assert "My notes\n\nMine alone.\\\n1. \\*so\\*" in last
+
+
+def test_markdown_shows_hostile_words_as_words(hostile):
+    tutorial = hostile.concepts.first().tutorial_versions.get().markdown.partition("## Overview")[0].strip()
+
+    for name, data in unzipped(file_of(hostile, "markdown")).items():
+        text = data.decode().replace(tutorial, "")
+        assert re.fullmatch(r"[A-Za-z0-9_.-]{1,80}", name)
+        tokens = MarkdownIt("commonmark").parse(text)
+        assert not [link for link in links_of(text) if link.lower().startswith("javascript")]
+        assert len([tag for tag, _ in headings_of(text) if tag == "h1"]) == 1
+        if name != "answers.md":
+            title = "".join(child.content for child in tokens[1].children)
+            assert title == " ".join(HOSTILE.split())
+        written = {each.content for token in tokens for each in [token, *(token.children or [])] if "html" in each.type}
+        assert written <= {"<b>", "</b>"}  # the tutorial's own
+
+
+# EPUB
+
+
+def book(data: bytes) -> tuple[dict[str, bytes], ElementTree.Element]:
+    files = unzipped(data)
+    container = ElementTree.fromstring(files["META-INF/container.xml"])
+    package = container.find(f"{CONTAINER}rootfiles/{CONTAINER}rootfile").get("full-path")
+    return files, ElementTree.fromstring(files[package])
+
+
+def pages_of(files: dict[str, bytes]) -> dict[str, ElementTree.Element]:
+    return {name: ElementTree.fromstring(data) for name, data in files.items() if name.endswith(".xhtml")}
+
+
+def test_a_book_begins_with_its_type_stored_as_it_is(roadmap):
+    data = file_of(roadmap, "epub")
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        first = archive.infolist()[0]
+        assert (first.filename, first.compress_type, first.extra) == ("mimetype", zipfile.ZIP_STORED, b"")
+    assert data[30:58] == b"mimetypeapplication/epub+zip"
+
+
+@pytest.mark.parametrize("fixture", ["roadmap", "hostile"])
+def test_a_books_manifest_spine_and_contents_agree(request, fixture):
+    files, package = book(file_of(request.getfixturevalue(fixture), "epub"))
+    items = {item.get("id"): item for item in package.iter(f"{OPF}item")}
+    hrefs = [f"EPUB/{item.get('href')}" for item in items.values()]
+    spine = [items[ref.get("idref")].get("href") for ref in package.iter(f"{OPF}itemref")]
+    pages = pages_of(files)
+    contents = [link.get("href") for link in pages["EPUB/nav.xhtml"].iter(f"{X}a")]
+
+    assert sorted(hrefs) == sorted(set(files) - {"mimetype", "META-INF/container.xml", "EPUB/package.opf"})
+    assert [item.get("href") for item in items.values() if item.get("properties") == "nav"] == ["nav.xhtml"]
+    assert contents == spine  # in reading order
+    assert len(spine) == len(set(spine)) == len(pages) - 1
+    for name, page in pages.items():
+        assert page.find(f"{X}head/{X}title").text.strip(), name
+        assert page.get("{http://www.w3.org/XML/1998/namespace}lang") == page.get("lang")
+        for link in page.iter(f"{X}a"):
+            href = link.get("href")
+            assert href in spine or re.match(r"https?://[\w.-]+/|mailto:", href), (name, href)
+            assert re.fullmatch(r"(?:[^%\s\"<>{}|^`\\#]|%[0-9A-F]{2})*(?:#(?:[^%\s#]|%[0-9A-F]{2})*)?", href), href
+    for entry in pages["EPUB/nav.xhtml"].iter(f"{X}ol"):
+        assert len(entry) > 0
+
+
+def test_a_book_has_an_identifier_that_stays_and_a_language(roadmap):
+    _, first = book(file_of(roadmap, "epub"))
+    Roadmap.objects.filter(pk=roadmap.pk).update(title="Another title", language="French")
+    _, second = book(file_of(Roadmap.objects.get(pk=roadmap.pk), "epub"))
+
+    identifiers = [package.find(f"{OPF}metadata/{DC}identifier").text for package in (first, second)]
+    assert identifiers[0] == identifiers[1]
+    assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", identifiers[0])
+    assert [package.find(f"{OPF}metadata/{DC}language").text for package in (first, second)] == ["en", "fr"]
+    assert second.find(f"{OPF}metadata/{DC}title").text == "Another title"
+    modified = first.find(f"{OPF}metadata/{OPF}meta[@property='dcterms:modified']").text
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", modified)
+
+
+@pytest.mark.parametrize(
+    ("typed", "tag"),
+    [
+        ("en", "en"),
+        ("French", "fr"),
+        ("Deutsch", "de"),
+        ("zh-Hans", "zh-hans"),
+        ("简体中文", "zh-hans"),
+        ('x"y', "und"),
+    ],
+)
+def test_a_language_becomes_a_tag(typed, tag):
+    assert epub.language_tag(typed) == tag
+
+
+def test_a_chapter_holds_the_tutorial_the_links_and_the_questions_and_the_answers_come_last(roadmap):
+    files, _ = book(file_of(roadmap, "epub"))
+    pages = {name: " ".join("".join(page.itertext()).split()) for name, page in pages_of(files).items()}
+
+    chapter = pages["EPUB/002-concept-2.xhtml"]
+    for part in (
+        "Concept 2",
+        "Builds on Concept 1",
+        "the first",
+        'print("<&>")',
+        "Link 1",
+        "Which ones?",
+        "<b>raw</b>",
+    ):
+        assert part in chapter
+    assert "explained" not in chapter
+    assert "Because green-explained." in pages["EPUB/answers.xhtml"]
+    assert "Concept 4: Resources, Quiz" in pages["EPUB/title.xhtml"]
+    assert "Mine alone" not in "".join(pages.values())
+
+
+def test_safe_html_becomes_xml_with_the_same_words():
+    html = '<p>a<br>b &nbsp; <a href="#x" rel="nofollow">c</a> <a href="other.xhtml">d</a></p><hr><ul><li>e</ul>'
+
+    made = fragment(html, files={"other.xhtml"})
+
+    assert ElementTree.fromstring(f"<body>{made}</body>") is not None
+    assert made == ('<p>a<br/>b \xa0 <span>c</span> <a href="other.xhtml">d</a></p><hr/><ul><li>e</li></ul>')
+
+
+# Anki
+
+
+def notes_of(data: bytes) -> tuple[dict[str, str], list[list[str]]]:
+    """As Anki reads a text file: lines with # first, then rows whose fields stand between quotes."""
+    lines = data.decode().splitlines(keepends=True)
+    heads = [line for line in lines if line.startswith("#")]
+    assert lines[: len(heads)] == heads
+    rows = list(csv.reader(io.StringIO("".join(lines[len(heads) :])), delimiter="\t", strict=True))
+    return dict(line[1:].strip().split(":", 1) for line in heads), rows
+
+
+def test_anki_gets_a_card_for_each_concept_and_each_question(roadmap):
+    head, rows = notes_of(file_of(roadmap, "anki"))
+
+    assert head == {
+        "separator": "tab",
+        "html": "true",
+        "notetype": "Basic",
+        "deck": "Querying a database",
+        "guid column": "1",
+        "tags column": "4",
+    }
+    assert {len(row) for row in rows} == {4}
+    assert len(rows) == len({row[0] for row in rows}) == 4 + 3 * 3
+    assert rows[0][1:] == ["Concept 1", "One thing to learn.", "querying-a-database::stage-1::module-11 easy"]
+    question = rows[1]
+    assert question[1] == "Which one?<ul><li>Red</li><li>Green</li><li>Blue</li></ul>"
+    assert question[2] == "<ul><li>Green</li></ul>Because green-explained."
+
+
+def test_anki_takes_hostile_words_for_words(hostile):
+    head, rows = notes_of(file_of(hostile, "anki"))
+
+    assert "\t" not in head["deck"]
+    assert len(rows) == 4
+    for row in rows:
+        assert len(row) == 4
+        assert not re.search(r"<(?!/?(ul|li)>|br>)", row[1] + row[2])
+        assert "[sound:" not in row[1] + row[2]
+    assert "<li>b<br>c</li>" in rows[1][1]
+
+
+def test_a_card_keeps_its_identifier_when_it_is_taken_away_again(roadmap):
+    assert notes_of(file_of(roadmap, "anki")) == notes_of(file_of(roadmap, "anki"))
+
+
+# JSON
+
+
+def test_json_keeps_its_schema_and_has_the_owners_words(roadmap):
+    data = json.loads(file_of(roadmap, "json"))
+
+    assert (data["format"], data["version"], data["id"]) == ("roadmap", 1, roadmap.token)
+    concepts = [each for stage in data["stages"] for module in stage["modules"] for each in module["concepts"]]
+    assert [each["name"] for each in concepts] == [f"Concept {number}" for number in range(1, 5)]
+    assert concepts[3]["quiz"] is None
+    assert concepts[3]["note"] == "Mine alone.\n1. *so*"
+    assert set(data) == set(RoadmapDocument.model_json_schema()["properties"])
+
+
+def test_what_others_get_has_no_word_of_the_owners(roadmap):
+    words = {name: f"private-{name}" for name in ("goal", "motivation", "background", "rationale")}
+    Roadmap.objects.filter(pk=roadmap.pk).update(**words)
+    Tutorial.objects.update(author=make_user(username="eve"), origin="Edited by eve", wish="private-wish")
+    Quiz.objects.update(wish="private-wish")
+
+    made = reading.for_others(Roadmap.objects.get(pk=roadmap.pk)).model_dump_json()
+
+    assert "private" not in made
+    assert "Mine alone" not in made
+    assert "eve" not in made.replace("level", "")
+    assert roadmap.token not in made
+
+
+# The pages
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_download_has_a_safe_name_and_its_type(visitor, roadmap, name):
+    response = visitor.get(reverse("content:download", args=[roadmap.slug, name]))
+
+    assert response.status_code == 200
+    assert not response.streaming
+    assert response.headers["Content-Type"] == FORMATS[name].content_type
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{roadmap.slug}.{FORMATS[name].suffix}"'
+    assert response.headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("name", [*FORMATS, ""])
+def test_taking_away_costs_the_same_queries_whatever_the_size(visitor, person, roadmap, name):
+    large = make_written_roadmap(owner=person, stages=3, modules=2, concepts=5)
+    write_all(large, markdown="Short.")
+
+    def path(which: Roadmap) -> str:
+        return reverse(
+            "content:download" if name else "content:take_away", args=[which.slug, *([name] if name else [])]
+        )
+
+    assert queries_of(visitor, path(large)) == queries_of(visitor, path(roadmap)) <= 16
+
+
+def test_the_page_says_what_is_missing(visitor, roadmap):
+    shown = text_of(visitor.get(reverse("content:take_away", args=[roadmap.slug])))
+
+    assert "1 concept lacks something" in shown
+    assert "Concept 4: Resources, Quiz" in shown
+
+
+def test_an_outline_alone_can_be_taken_away(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    for name in FORMATS:
+        assert visitor.get(reverse("content:download", args=[roadmap.slug, name])).status_code == 200
+
+
+def test_without_an_outline_there_is_nothing_to_take_away(visitor, person):
+    roadmap = make_roadmap(owner=person)
+
+    assert "nothing to take away yet" in text_of(visitor.get(reverse("content:take_away", args=[roadmap.slug])))
+    assert visitor.get(reverse("content:download", args=[roadmap.slug, "json"])).status_code == 404
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_G1_another_persons_roadmap_is_not_taken_away(visitor, name):
+    assert visitor.get(reverse("content:download", args=[make_written_roadmap().slug, name])).status_code == 404
+
+
+def test_an_unknown_format_is_not_found(visitor, roadmap):
+    assert visitor.get(reverse("content:download", args=[roadmap.slug, "docx"])).status_code == 404

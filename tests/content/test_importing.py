@@ -1,0 +1,369 @@
+"""A roadmap's JSON, brought in again: equal where it is sound, refused with the reason where it is not."""
+
+import copy
+import json
+import re
+import uuid
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from content import importing
+from content.exporting import reading
+from content.exporting.formats import FORMATS
+from content.models import Note, Question, Resource, Tutorial
+from roadmaps import deciding, outline
+from roadmaps.deciding import RefusedError
+from roadmaps.models import Concept, OutlineRevision, Roadmap, Step
+from roadmaps.steps import draining
+from tests.factories import (
+    make_quiz,
+    make_resources,
+    make_roadmap_in_review,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+from tests.roadmaps.test_pages import queries_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/bring-in/"
+
+
+@pytest.fixture
+def visitor(client, person):
+    client.force_login(person)
+    return client
+
+
+def complete(roadmap: Roadmap) -> Roadmap:
+    """With everything that an outline's rules ask for, and all pieces."""
+    for stage in roadmap.stages.all():
+        stage.modules.update(description="What it is for.")
+    for concept in roadmap.concepts.all():
+        make_tutorial(concept=concept, markdown="## Overview\n\nSee [the first](concept:c-1-1-1).")
+        make_resources(concept=concept)
+        make_quiz(concept=concept)
+    return roadmap
+
+
+@pytest.fixture
+def roadmap(person):
+    roadmap = complete(make_written_roadmap(owner=person, stages=2, concepts=2))
+    Note.objects.create(concept=roadmap.concepts.first(), user=person, text="Mine\n", saved_at="2026-01-02T03:04:05Z")
+    return roadmap
+
+
+@pytest.fixture
+def data(roadmap):
+    return json.loads(exported(roadmap))
+
+
+def exported(roadmap: Roadmap) -> bytes:
+    return FORMATS["json"].write(reading.for_owner(roadmap))
+
+
+def contents(roadmap: Roadmap) -> dict:
+    """All but what says which roadmap it is and when it was taken away."""
+    kept = json.loads(exported(roadmap))
+    for name in ("id", "exported_at", "origin"):
+        del kept[name]
+    return kept
+
+
+def bring_in(data, owner) -> Roadmap:
+    return importing.create(importing.parse(json.dumps(data).encode()), owner=owner, origin=importing.FROM_A_FILE)
+
+
+def refusal(data) -> str:
+    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+    with pytest.raises(RefusedError) as refused:
+        importing.parse(raw)
+    return str(refused.value)
+
+
+def first_concept(data):
+    return data["stages"][0]["modules"][0]["concepts"][0]
+
+
+# There and back
+
+
+def test_what_is_taken_away_comes_back_equal_as_a_new_roadmap(person, roadmap, data):
+    made = bring_in(data, person)
+
+    assert made.pk != roadmap.pk
+    assert contents(made) == contents(roadmap)
+    assert made.state == Roadmap.State.READY
+    assert (made.hours, made.weeks) == (6, 1)
+    assert made.origin == "Brought in from a file."
+    assert set(made.steps.values_list("state", flat=True)) == {Step.State.DONE}
+    assert made.steps.count() == 3 * 4
+
+
+def test_html_is_made_anew_and_links_lead_into_the_new_roadmap(person, data):
+    made = bring_in(data, person)
+
+    html = Tutorial.objects.filter(concept__roadmap=made).first().html
+    assert f'href="/roadmaps/{made.slug}/c-1-1-1/"' in html
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_roadmap_comes_back_equal(person, library):
+    from roadmaps import starting
+
+    roadmap = starting.start(owner=person, goal="Learn Python programming", hours_per_week=5)
+    draining.drain("workflow")
+    deciding.approve(roadmap.pk)
+    draining.drain("content")
+    roadmap.refresh_from_db()
+
+    made = bring_in(json.loads(exported(roadmap)), person)
+
+    assert roadmap.state == made.state == Roadmap.State.READY
+    assert contents(made) == contents(roadmap)
+    assert all(made.concepts.values_list("source", flat=True))
+
+
+def test_what_is_missing_is_bought_only_when_it_is_asked_for(person, data):
+    first_concept(data)["quiz"] = None
+
+    made = bring_in(data, person)
+
+    assert made.state == Roadmap.State.PARTLY_READY
+    assert "1 of 12 pieces" in made.notice
+    assert not made.steps.active().exists()
+    deciding.retry(made.pk)
+    assert list(made.steps.active().values_list("concept__key", "kind")) == [("c-1-1-1", "quiz")]
+
+
+def test_an_outline_alone_waits_for_its_reader_and_can_be_approved(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    roadmap.stages.get().modules.update(description="What it is for.")
+
+    made = bring_in(json.loads(exported(roadmap)), person)
+
+    assert made.state == Roadmap.State.IN_REVIEW
+    assert outline.tree_of(outline.latest(made)).title == roadmap.title
+    assert "Not reviewed" in text_of(visitor.get(made.get_absolute_url()))
+    deciding.approve(made.pk)
+    assert made.steps.active().count() == 9
+
+
+def test_what_came_in_can_be_edited_like_any_other(person, data):
+    made = bring_in(data, person)
+    tree = outline.tree_of(outline.latest(made))
+    tree.stages[0].name = "Renamed"
+
+    outline.revise(made, tree, author=OutlineRevision.Author.HAND, reason="")
+
+    assert Tutorial.objects.filter(concept__roadmap=made).count() == 4
+
+
+def test_bringing_in_costs_the_same_statements_per_part_whatever_is_written(
+    person, data, django_assert_max_num_queries
+):
+    document = importing.parse(json.dumps(data).encode())
+
+    with django_assert_max_num_queries(40):
+        importing.create(document, owner=person, origin="")
+
+
+def test_B4_the_same_request_makes_one_roadmap(person, data):
+    key = uuid.uuid4()
+    document = importing.parse(json.dumps(data).encode())
+
+    made = [importing.create(document, owner=person, origin="", request_key=key) for _ in "ab"]
+
+    assert made[0] == made[1]
+    assert Tutorial.objects.filter(concept__roadmap=made[0]).count() == 4
+
+
+# What nobody vouches for
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda data: data.pop("title"), "title: Field required"),
+        (lambda data: data.update(title=7), "title: Input should be a valid string"),
+        (lambda data: data.update(surprise=1), "surprise: Extra inputs are not permitted"),
+        (lambda data: data.update(version=2), "version: Input should be 1"),
+        (lambda data: data.update(format="diary"), "format: Input should be 'roadmap'"),
+        (lambda data: data.update(goal=""), "goal: String should have at least 1 character"),
+        (lambda data: data.update(hours_per_week=0), "hours_per_week: Input should be greater than or equal to 1"),
+        (lambda data: data.update(stages=[]), "has 0 stages"),
+        (lambda data: data.update(stages="many"), "stages: Input should be a valid list"),
+        (lambda data: data.update(stages=data["stages"] * 7), "at most 12 items"),
+        (lambda data: data["stages"][1].pop("name"), "stages[1].name: Field required"),
+        (lambda data: first_concept(data).update(prerequisites=["c-1-1-2"]), "does not come before it"),
+        (lambda data: first_concept(data).update(prerequisites=["c-1-1-1"]), "does not come before it"),
+        (lambda data: first_concept(data).update(prerequisites=["c-7-7-7"]), "unknown prerequisite c-7-7-7"),
+        (lambda data: first_concept(data).update(key="c-1-1-2"), "the key c-1-1-2 stands twice"),
+        (lambda data: first_concept(data).update(key="../../etc"), "concepts[0].key: String should match"),
+        (lambda data: first_concept(data).update(hours=float("nan")), "hours: Input should be"),
+        (lambda data: first_concept(data)["tutorial"].update(html="<script>"), "tutorial.html: Extra inputs"),
+        (lambda data: first_concept(data)["tutorial"].update(markdown="x" * 200_001), "200001 characters"),
+        (lambda data: first_concept(data)["quiz"].update(questions=[]), "0 questions"),
+        (
+            lambda data: first_concept(data)["quiz"]["questions"][0].update(correct=[9]),
+            "does not name distinct options",
+        ),
+        (
+            lambda data: first_concept(data)["resources"]["resources"][0].update(url="javascript:alert(1)"),
+            "is neither http nor https",
+        ),
+        (
+            lambda data: first_concept(data)["resources"]["resources"][0].update(url="http://127.1/"),
+            "is a private address",
+        ),
+        (lambda data: first_concept(data).update(note="x" * 20_001), "note: String should have at most 20000"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_its_place_and_reason(data, change, reason):
+    change(data)
+
+    assert reason in refusal(data)
+    assert Roadmap.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "This is not JSON"),
+        (b"PK\x03\x04", "This is not JSON"),
+        (b"\xff\xfe{", "This is not JSON"),
+        (b'{"title": "\\ud800"}', "This is not JSON"),
+        (b"[" * 100_000, "This is not JSON"),
+        (b"[" * 50 + b"]" * 50, "nested more than 12 levels deep"),
+        (b"[]", "the whole file: Input should be a valid dictionary"),
+        (b"null", "the whole file"),
+        (b"{%s}" % b",".join(b'"k%d":1' % number for number in range(100_000)), "100,000 keys"),
+        (b" " * (4 * 1024 * 1024 + 1), "4,194,304 are allowed"),
+    ],
+    ids=["empty", "zip", "bytes", "half a pair", "deep", "nested", "list", "null", "keys", "large"],
+)
+def test_what_is_no_roadmap_at_all_is_refused(raw, reason):
+    assert reason in refusal(raw)
+
+
+def test_a_flood_of_mistakes_is_told_in_a_few_lines(data):
+    words = refusal({**data, "stages": [{}] * 12})
+
+    assert len(words.splitlines()) == 9
+    assert "more." in words
+
+
+def test_nul_characters_are_left_out(person, data):
+    data["title"] = "a\x00b"
+    first_concept(data)["note"] = "c\x00d \\u0000"
+
+    made = bring_in(data, person)
+
+    assert made.title == "ab"
+    assert made.concepts.first().notes.get().text == "cd \\u0000"
+
+
+def test_G2_hostile_words_are_shown_as_words(visitor, person, data):
+    hostile = '<script>alert(1)</script><img src=x onerror="alert(1)">'
+    data["title"] = data["goal"] = data["rationale"] = hostile
+    concept = first_concept(data)
+    concept["name"] = concept["note"] = hostile
+    concept["tutorial"] |= {"title": hostile, "markdown": f"{hostile} [x](javascript:alert(1))", "origin": hostile}
+    concept["resources"]["note"] = concept["quiz"]["questions"][0]["question"] = hostile
+
+    made = bring_in(data, person)
+
+    key = made.concepts.first().key
+    paths = [
+        made.get_absolute_url(),
+        *(reverse(f"content:{name}", args=[made.slug, key]) for name in ("concept", "quiz")),
+    ]
+    for path in paths:
+        page = visitor.get(path).content.decode()
+        assert "<script>alert" not in page
+        assert "<img" not in page
+        assert 'href="javascript' not in page
+
+
+@pytest.mark.parametrize("source", ["../../etc/passwd", "python-programming/nothing", "nothing/at-all", "x"])
+def test_a_place_in_the_library_that_is_not_there_is_left_out(person, data, source):
+    first_concept(data)["source"] = source
+
+    assert bring_in(data, person).concepts.first().source == ""
+
+
+# The page
+
+
+def test_a_file_is_brought_in_by_upload(visitor, roadmap):
+    file = SimpleUploadedFile("mine.json", exported(roadmap), content_type="application/json")
+
+    response = visitor.post(ADDRESS, {"file": file})
+
+    assert contents(Roadmap.objects.get(slug=response.url.split("/")[2])) == contents(roadmap)
+
+
+def test_a_text_is_brought_in_by_pasting_and_a_double_click_makes_one(visitor, roadmap):
+    key = re.search(r'name="request_key" value="([^"]+)"', visitor.get(ADDRESS).content.decode())[1]
+
+    urls = {visitor.post(ADDRESS, {"text": exported(roadmap).decode(), "request_key": key}).url for _ in "ab"}
+
+    assert len(urls) == 1
+    assert Roadmap.objects.count() == 2
+
+
+def test_a_refused_text_stays_in_the_form_with_its_reasons(visitor, data):
+    del data["title"]
+    first_concept(data)["surprise"] = "<b>"
+
+    response = visitor.post(ADDRESS, {"text": json.dumps(data)})
+
+    assert "title: Field required" in text_of(response)
+    assert "concepts[0].surprise: Extra inputs are not permitted" in text_of(response)
+    assert "&quot;format&quot;: &quot;roadmap&quot;" in response.content.decode()
+
+
+@pytest.mark.parametrize("sent", [{}, {"text": "  "}, {"file": SimpleUploadedFile("a.json", b"")}])
+def test_nothing_is_not_brought_in(visitor, sent):
+    response = visitor.post(ADDRESS, sent)
+
+    assert response.status_code == 200
+    assert "errorlist" in response.content.decode()
+
+
+def test_a_large_file_is_refused_before_it_is_read(visitor):
+    response = visitor.post(ADDRESS, {"file": SimpleUploadedFile("a.json", b" " * (importing.MOST_BYTES + 1))})
+
+    assert "4,194,304 are allowed" in text_of(response)
+
+
+def test_nobody_brings_anything_in_without_signing_in(client):
+    assert "/sign-in/" in client.post(ADDRESS, {"text": "{}"}).url
+
+
+def test_the_format_is_published_as_a_schema(client):
+    schema = client.get("/roadmap.schema.json").json()
+
+    assert schema["properties"]["version"]["const"] == 1
+    assert schema["additionalProperties"] is False
+
+
+def test_the_page_of_what_came_in_costs_what_others_cost(visitor, person, roadmap, data):
+    made = bring_in(copy.deepcopy(data), person)
+
+    assert queries_of(visitor, made.get_absolute_url()) == queries_of(visitor, roadmap.get_absolute_url())
+
+
+def test_rows_are_numbered_as_they_stood(person, data):
+    made = bring_in(data, person)
+
+    for concept in Concept.objects.filter(roadmap=made):
+        questions = Question.objects.filter(quiz__concept=concept)
+        assert list(questions.values_list("text", flat=True)) == ["Which one?", "Which ones?", "Is it so?"]
+    assert set(Resource.objects.filter(resource_list__concept__roadmap=made).values_list("status", flat=True)) == {
+        "unchecked"
+    }
+    assert make_user().roadmaps.count() == 0

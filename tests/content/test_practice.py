@@ -1,0 +1,225 @@
+"""What a reader adds to a concept: notes, reports of broken links, and practice of what was missed."""
+
+import re
+
+import pytest
+from django.utils import timezone
+
+from content.models import Note, QuizAttempt, Resource
+from roadmaps.models import Step
+from tests.content.test_pages import address
+from tests.factories import make_quiz, make_resources, make_step, make_tutorial, make_user, make_written_roadmap
+from tests.roadmaps.test_pages import queries_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def visitor(client, person):
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def concept(person):
+    """The second of three, with a tutorial, links and a quiz."""
+    concept = make_written_roadmap(owner=person).concepts.get(key="c-1-1-2")
+    make_tutorial(concept=concept)
+    make_resources(concept=concept)
+    make_quiz(concept=concept)
+    return concept
+
+
+# Notes
+
+
+def test_a_note_is_kept_and_shown_with_the_time(visitor, person, concept):
+    response = visitor.post(address("note", concept), {"text": "Mine\r\nalone"}, follow=True)
+
+    note = Note.objects.get(user=person, concept=concept)
+    assert note.text == "Mine\nalone"
+    assert f"Saved at {note.saved_at:%H:%M:%S}" in text_of(response)
+    assert "Mine\nalone</textarea>" in response.content.decode()
+
+
+def test_the_later_of_two_saves_wins(visitor, person, concept):
+    for text in ("first", "second", ""):
+        visitor.post(address("note", concept), {"text": text})
+
+    assert [note.text for note in Note.objects.filter(user=person)] == [""]
+
+
+def test_a_script_saves_without_loading_the_page_again(visitor, concept):
+    response = visitor.post(address("note", concept), {"text": "typing"}, headers={"HX-Request": "true"})
+
+    assert response.status_code == 200
+    assert text_of(response).startswith("Saved at")
+    assert "<textarea" not in response.content.decode()
+
+
+@pytest.mark.parametrize("text", ["x" * 20_001, "a\x00b"])
+def test_a_note_that_is_refused_is_not_lost(visitor, concept, text):
+    visitor.post(address("note", concept), {"text": "before"})
+
+    page = visitor.post(address("note", concept), {"text": text})
+    fragment = visitor.post(address("note", concept), {"text": text}, headers={"HX-Request": "true"})
+
+    assert text in page.content.decode()
+    assert "Not saved: " in text_of(page)
+    assert "Not saved: " in text_of(fragment)
+    assert Note.objects.get().text == "before"
+
+
+def test_line_ends_count_once_as_in_the_browser(visitor, concept):
+    visitor.post(address("note", concept), {"text": "a\r\n" * 10_000})
+
+    assert len(Note.objects.get().text) == 20_000
+
+
+def test_a_script_is_told_that_the_session_ended_and_the_text_stays_in_the_form(client, concept):
+    response = client.post(address("note", concept), {"text": "typing"}, headers={"HX-Request": "true"})
+
+    assert "Not saved: you are signed out" in text_of(response)
+    assert "HX-Refresh" not in response.headers
+    assert not Note.objects.exists()
+
+
+def test_G1_a_note_is_its_writers_alone(client, visitor, concept):
+    foreign = make_user()
+    Note.objects.create(concept=concept, user=foreign, text="not yours", saved_at=timezone.now())
+
+    assert "not yours" not in visitor.get(address("concept", concept)).content.decode()
+    client.force_login(foreign)
+    assert client.post(address("note", concept), {"text": "x"}).status_code == 404
+
+
+# Broken links
+
+
+@pytest.fixture
+def _link_checks(settings):
+    settings.LINK_CHECKS = True
+
+
+@pytest.mark.usefixtures("_link_checks")
+def test_a_link_reported_as_broken_is_looked_at_at_once_however_often_it_is_clicked(visitor, concept):
+    link = Resource.objects.first()
+    page = text_of(visitor.get(address("concept", concept)))
+    assert page.count("Report as broken") == 2
+
+    for _ in range(2):
+        response = visitor.post(address("report", concept, link.pk), follow=True)
+
+    assert "You reported it as broken; it is looked at again." in text_of(response)
+    assert text_of(response).count("Report as broken") == 1
+    check = Step.objects.get(concept=concept, kind="links")
+    assert (check.state, check.queue) == (Step.State.WAITING, "logs")
+
+
+@pytest.mark.usefixtures("_link_checks")
+def test_a_report_starts_a_finished_check_over_and_ends_with_the_next_one(visitor, concept):
+    link = Resource.objects.first()
+    make_step(roadmap=concept.roadmap, concept=concept, kind="links", state="done")
+    visitor.post(address("report", concept, link.pk))
+    assert Step.objects.get(concept=concept, kind="links").state == Step.State.WAITING
+
+    reported = Resource.objects.get(pk=link.pk).reported_at
+    visitor.post(address("report", concept, link.pk))
+    assert Resource.objects.get(pk=link.pk).reported_at == reported
+    Resource.objects.update(checked_at=timezone.now(), status=Resource.Status.BROKEN)
+
+    shown = text_of(visitor.get(address("concept", concept)))
+    assert "Broken, checked" in shown
+    assert "You reported" not in shown
+
+
+def test_only_the_current_lists_links_of_this_concept_can_be_reported(visitor, person, concept):
+    earlier = Resource.objects.first()
+    make_resources(concept=concept, version=2)
+    other = make_resources(concept=concept.roadmap.concepts.get(key="c-1-1-1")).resources.first()
+    foreign = make_resources(concept=make_written_roadmap().concepts.first()).resources.first()
+
+    for link in (earlier, other, foreign):
+        assert visitor.post(address("report", concept, link.pk)).status_code == 404
+        link.refresh_from_db()
+        assert link.reported_at is None
+
+
+def test_G1_nobody_reports_a_link_in_another_persons_roadmap(visitor):
+    concept = make_written_roadmap().concepts.first()
+    link = make_resources(concept=concept).resources.first()
+
+    assert visitor.post(address("report", concept, link.pk)).status_code == 404
+    link.refresh_from_db()
+    assert link.reported_at is None
+
+
+# Weak questions
+
+
+RIGHT = {"question-0": "1", "question-1": ["0", "2"], "question-2": "1"}
+
+
+def order_of(response) -> list[int]:
+    return [int(each) for each in re.findall(r'name="asked" value="(\d+)"', response.content.decode())]
+
+
+def take(visitor, concept, **answers):
+    return visitor.post(address("quiz", concept), {"version": "1", **RIGHT, **answers}, follow=True)
+
+
+def test_what_was_answered_wrong_comes_first_next_time(visitor, concept):
+    assert order_of(visitor.get(address("quiz", concept))) == [0, 1, 2]
+    take(visitor, concept, **{"question-2": "0"})
+
+    response = visitor.get(address("quiz", concept))
+
+    assert order_of(response) == [2, 0, 1]
+    assert text_of(response).count("· missed last time") == 1
+    assert "1 to practise" in text_of(visitor.get(address("concept", concept)))
+
+
+def test_what_was_missed_is_practised_alone_and_marked_alone(visitor, person, concept):
+    response = take(visitor, concept, **{"question-1": "0", "question-2": "0"})
+    assert "Practise what you missed" in text_of(response)
+    practice = visitor.get(address("quiz", concept) + "?missed")
+    assert order_of(practice) == [1, 2]
+
+    response = take(visitor, concept, asked=["1", "2"], **{"question-2": "0"})
+
+    assert "1 of 2 right" in text_of(response)
+    assert "Which one?" not in text_of(response)
+    assert QuizAttempt.objects.filter(user=person).first().answers == {"1": [0, 2], "2": [0]}
+    assert order_of(visitor.get(address("quiz", concept) + "?missed")) == [2]
+
+
+def test_the_last_answer_to_a_question_decides(visitor, concept):
+    take(visitor, concept, **{"question-0": "0"})
+    take(visitor, concept)
+
+    assert order_of(visitor.get(address("quiz", concept) + "?missed")) == [0, 1, 2]
+    assert "to practise" not in text_of(visitor.get(address("concept", concept)))
+
+
+def test_what_is_missed_at_another_version_or_by_others_does_not_count(visitor, concept):
+    take(visitor, concept, **{"question-0": "0"})
+    quiz = make_quiz(concept=concept, version=2)
+    QuizAttempt.objects.create(quiz=quiz, user=make_user(), answers={"0": [0]}, right=0, total=1)
+
+    assert order_of(visitor.get(address("quiz", concept))) == [0, 1, 2]
+    assert "to practise" not in text_of(visitor.get(address("concept", concept)))
+
+
+@pytest.mark.parametrize("asked", [["9"], ["x", "²"], [""]])
+def test_junk_for_what_was_asked_means_all_questions(visitor, concept, asked):
+    assert "3 of 3 right" in text_of(take(visitor, concept, asked=asked))
+
+
+def test_many_attempts_cost_no_more_queries(visitor, person, concept):
+    paths = [address("quiz", concept), address("concept", concept)]
+    take(visitor, concept, **{"question-0": "0"})
+    few = [queries_of(visitor, path) for path in paths]
+    for _ in range(5):
+        take(visitor, concept, **{"question-0": "0"})
+
+    assert [queries_of(visitor, path) for path in paths] == few

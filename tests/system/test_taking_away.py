@@ -1,0 +1,124 @@
+"""Notes, files, a link for others and a copy, in a real browser; with script and without."""
+
+import io
+import re
+import zipfile
+
+import pytest
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from content.models import Note, Share
+from roadmaps.models import Roadmap
+from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
+from tests.system.test_journey import fits, page
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+__all__ = ["page"]  # a fixture
+
+
+@pytest.fixture(autouse=True)
+def _own_connection(page):
+    """Beside the browser's event loop Django opens a connection of its own for this thread."""
+    yield
+    connection.close()
+
+
+def written(owner) -> Roadmap:
+    roadmap = make_written_roadmap(owner=owner, concepts=2)
+    for concept in roadmap.concepts.all():
+        make_tutorial(concept=concept)
+        make_tutorial(concept=concept, version=2, markdown="## Overview\n\nRead *that*.")
+        make_resources(concept=concept)
+        make_quiz(concept=concept)
+    return roadmap
+
+
+def sign_in(page: Page, url: str, user) -> None:
+    client = Client()
+    client.force_login(user)
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
+
+
+def test_a_reader_keeps_notes_takes_files_away_shares_and_copies(fleet, page):
+    owner, reader = make_user(username="owner"), make_user(username="reader")
+    roadmap = written(owner)
+    fleet.start("web")
+    sign_in(page, fleet.url, owner)
+    page.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
+
+    page.get_by_label("Only you see them").fill("typed, not sent")
+    expect(page.locator("#note-state")).to_contain_text("Saved at")  # by itself
+    expect(page.get_by_label("Only you see them")).to_have_value("typed, not sent")
+    assert Note.objects.get().text == "typed, not sent"
+    page.get_by_role("button", name="Report as broken Link 1").press("Enter")
+    expect(page.get_by_text("You reported it as broken")).to_be_visible()
+    assert fits(page)
+
+    page.get_by_role("link", name="Earlier versions").first.click()
+    expect(page.locator(".difference del")).to_have_text("*this*.")
+    assert fits(page)
+    page.get_by_role("button", name="Take version 1 back").click()
+    expect(page.get_by_text("version 3 is the current one")).to_be_visible()
+
+    page.goto(fleet.url + roadmap.get_absolute_url())
+    page.get_by_role("link", name="Take away or share").click()
+    for label, suffix in (("Book", "epub"), ("Markdown", "zip"), ("Flashcards", "tsv"), ("Everything", "json")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=re.compile(label)).click()
+        assert download.value.suggested_filename == f"{roadmap.slug}.{suffix}"
+        if suffix in ("epub", "zip"):
+            assert zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes())).testzip() is None
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Who has this link").input_value()
+    assert fits(page)
+
+    page.context.clear_cookies()
+    page.goto(link)
+    expect(page.get_by_role("link", name="Sign in to copy it")).to_be_visible()
+    assert fits(page)
+    page.get_by_role("link", name="Concept 1").first.click()
+    expect(page.locator("article.prose")).to_contain_text("this")
+    assert "typed, not sent" not in page.content()
+    page.get_by_role("link", name="Take the quiz").click()
+    page.get_by_label("Green").check()
+    page.get_by_role("button", name="Check my answers").click()
+    expect(page.get_by_role("heading", name="1 of 3 right")).to_be_visible()
+
+    sign_in(page, fleet.url, reader)
+    page.goto(link)
+    page.get_by_role("button", name="Copy it into my roadmaps").click()
+    expect(page.get_by_text("Copied. This one is yours.")).to_be_visible()
+    assert reader.roadmaps.get().state == Roadmap.State.READY
+
+    Share.objects.all().delete()
+    assert page.goto(link).status == 404
+
+
+def test_without_script_the_same_forms_work(fleet, page):
+    owner = make_user()
+    roadmap = written(owner)
+    fleet.start("web")
+    context = page.context.browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    sign_in(plain, fleet.url, owner)
+    plain.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
+
+    plain.get_by_label("Only you see them").fill("by hand")
+    plain.get_by_role("button", name="Save").press("Enter")
+    expect(plain.locator("#note-state")).to_contain_text("Saved at")
+    plain.get_by_role("button", name="Report as broken Link 2").press("Enter")
+    expect(plain.get_by_text("You reported it as broken")).to_be_visible()
+    plain.get_by_role("link", name="Take the quiz").click()
+    plain.get_by_role("button", name="Check my answers").press("Enter")
+    plain.get_by_role("link", name="Practise what you missed").click()
+    expect(plain.get_by_text("Only what you missed last time")).to_be_visible()
+    plain.goto(f"{fleet.url}{roadmap.get_absolute_url()}take-away/")
+    plain.get_by_role("button", name="Make a link").press("Enter")
+    plain.get_by_role("button", name="Revoke the link").press("Enter")
+    expect(plain.get_by_text("Nobody can read it by a link any more.")).to_be_visible()
+    context.close()
+
+    assert Note.objects.get().text == "by hand"
+    assert not Share.objects.exists()
