@@ -10,7 +10,7 @@ export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test bench check format lock clean
+.PHONY: help demo run test bench check audit format lock clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
@@ -18,6 +18,7 @@ help:
 	@echo "make test    the whole suite against a private PostgreSQL"
 	@echo "make bench   measured against Django-Q, Celery and Procrastinate, half an hour (ARGS=\"--roadmaps 1 --latency-mean 1\")"
 	@echo "make check   format, lint, types, import rules, migrations"
+	@echo "make audit   known vulnerabilities in what the requirements pin, where the package index tells"
 	@echo "make format  apply the format"
 	@echo "make lock    renew the hashed requirements"
 	@echo "make clean   remove the environment and every private database of this clone"
@@ -65,6 +66,9 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	@$(call with_database,test) $(BIN)/python manage.py makemigrations --check --dry-run
+
+audit: $(BIN)/python
+	$(BIN)/python .ci/audit.py
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .

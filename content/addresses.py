@@ -9,7 +9,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# IPv6 networks whose addresses end with an IPv4 one that they lead to.
+LEADS_TO_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96")))
+# What Python takes for global and is not: protocols' own, site-local, a network's own translation, documentation,
+# segment routing; and the one address at which a cloud's hosts find their own metadata.
+NEVER_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "168.63.129.16/32", "fec0::/10", "64:ff9b:1::/48", "3fff::/20", "5f00::/16"),
+    )
+)
 
 
 def is_private_host(host: str) -> bool:
@@ -44,7 +53,9 @@ def parsed_address(host: str) -> Address | None:
 
 def is_public(address: Address) -> bool:
     """False as well for an IPv6 address that leads to an IPv4 address which is not public."""
-    return address.is_global and not address.is_multicast and all(is_public(inner) for inner in _inner(address))
+    if not address.is_global or address.is_multicast or any(address in network for network in NEVER_PUBLIC):
+        return False
+    return all(is_public(inner) for inner in _inner(address))
 
 
 def _inner(address: Address) -> list[ipaddress.IPv4Address]:
@@ -53,5 +64,6 @@ def _inner(address: Address) -> list[ipaddress.IPv4Address]:
     last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo[1] if address.teredo else None
     is_compatible = int(address) < 1 << 32  # ::127.0.0.1, long out of use
-    found = [address.ipv4_mapped, address.sixtofour, teredo, last if address in NAT64 or is_compatible else None]
+    leads_to_last = is_compatible or any(address in network for network in LEADS_TO_IPV4)
+    found = [address.ipv4_mapped, address.sixtofour, teredo, last if leads_to_last else None]
     return [each for each in found if each]

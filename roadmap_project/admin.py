@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from roadmap_project import counting, health, pool_status, sampling
 from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.forms import StaffSignInForm
 from roadmap_project.models import ConnectionSample
 from roadmap_project.sampling import Point, Series
 
@@ -31,6 +32,8 @@ LABELS = {
 }
 TICKS = {1: timedelta(minutes=10), 6: timedelta(hours=1), 24: timedelta(hours=4)}
 TABLE_ROWS = 12
+
+admin.site.login_form = StaffSignInForm
 
 
 @admin.register(ConnectionSample)

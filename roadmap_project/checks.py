@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -280,3 +281,25 @@ def provider_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
             id="roadmap_project.E009",
         )
     ]
+
+
+@register()
+def provider_address(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.OPENAI_BASE_URL or _is_address(settings.OPENAI_BASE_URL):
+        return []
+    return [
+        Error(
+            "OPENAI_BASE_URL is not an address.",  # without the value, which may hold a password
+            hint="Set it to something like https://HOST/v1, or unset it for OpenAI itself.",
+            id="roadmap_project.E018",
+        )
+    ]
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url

@@ -1,4 +1,4 @@
-"""What was counted, for the plot of declared against observed."""
+"""What was counted: connections, for the plot of declared against observed, and tries to sign in."""
 
 from django.db import models
 
@@ -22,3 +22,17 @@ class ConnectionSample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service} {self.observed} of {self.declared} at {self.sampled_at:%Y-%m-%d %H:%M:%S}"
+
+
+class SignInTries(models.Model):
+    """How often somebody tried to sign in or up lately: to one account, or from one address."""
+
+    key = models.CharField(max_length=64, primary_key=True)  # a keyed hash: what people type there may be a password
+    tries = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "tries to sign in"
+
+    def __str__(self) -> str:
+        return f"{self.tries} until {self.ends_at:%H:%M:%S}"

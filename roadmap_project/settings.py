@@ -5,6 +5,7 @@ from pathlib import Path
 
 import environ
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
 from roadmap_project import cluster_settings, logs
 from roadmap_project.connection_budget import ConnectionBudget
@@ -20,13 +21,24 @@ env = Environment()
 
 DEBUG = env.flag("DEBUG")
 # Building static files and checking need a settings module before any secret exists; serving does not start
-# without one (roadmap_project.E010, and Django refuses an empty key where it is used).
-SECRET_KEY = env.text("SECRET_KEY", "only-for-development" if DEBUG else "")
+# without one (roadmap_project.E016, and Django refuses an empty key where it is used).
+DEVELOPMENT_KEY = "only-for-development"
+SECRET_KEY = env.text("SECRET_KEY", DEVELOPMENT_KEY if DEBUG else "")
+if not DEBUG and SECRET_KEY == DEVELOPMENT_KEY:  # everybody knows it
+    SECRET_KEY = ""
 SECRET_KEY_IS_SET = bool(SECRET_KEY)  # asking for an empty one raises
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if RAILWAY_PUBLIC_DOMAIN := env.text("RAILWAY_PUBLIC_DOMAIN"):
     ALLOWED_HOSTS += [RAILWAY_PUBLIC_DOMAIN, "healthcheck.railway.app"]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+# Tries to sign in, in a quarter of an hour; 0: any number
+SIGN_INS_PER_ACCOUNT = env.whole("SIGN_INS_PER_ACCOUNT", 10)
+SIGN_INS_PER_ADDRESS = env.whole("SIGN_INS_PER_ADDRESS", 50)
+SIGN_UPS_PER_ADDRESS = env.whole("SIGN_UPS_PER_ADDRESS", 20)
+# Proxies of ours that append to X-Forwarded-For. In production there is one, which ends TLS: without it all visitors
+# would have its address, and the wrong passwords of one would keep everybody out.
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0 if DEBUG else 1, most=10)
 
 # Connections
 
@@ -115,7 +127,13 @@ LLM_MAX_IN_FLIGHT = env.whole("LLM_MAX_IN_FLIGHT", 0)
 LLM_PRICE_INPUT = env.decimal("LLM_PRICE_INPUT", 0.15)
 LLM_PRICE_OUTPUT = env.decimal("LLM_PRICE_OUTPUT", 0.60)
 LINK_CHECKS = env.flag("LINK_CHECKS", default=True)
-MAX_ACTIVE_ROADMAPS = env.whole("MAX_ACTIVE_ROADMAPS", 5, least=1)
+
+# Roadmaps being made at once, and US dollars a day (UTC); 0: any number
+
+MAX_ACTIVE_ROADMAPS = env.whole("MAX_ACTIVE_ROADMAPS", 5)
+MAX_ACTIVE_ROADMAPS_TOTAL = env.whole("MAX_ACTIVE_ROADMAPS_TOTAL", 200)
+MAX_COST_PER_PERSON = env.decimal("MAX_COST_PER_PERSON", 5)
+MAX_COST_TOTAL = env.decimal("MAX_COST_TOTAL", 50)
 
 # Application
 
@@ -135,6 +153,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "roadmap_project.content_security.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -222,7 +241,12 @@ structlog.configure(**logs.structlog_config())
 if SENTRY_DSN := env.text("SENTRY_DSN"):
     import sentry_sdk
     from sentry_sdk.integrations.logging import LoggingIntegration
+    from sentry_sdk.utils import BadDsn, Dsn
 
+    try:
+        Dsn(SENTRY_DSN)
+    except BadDsn:  # neither the value nor the cause, which quotes from it: it holds a key
+        raise ImproperlyConfigured("SENTRY_DSN is not one: expected https://KEY@HOST/PROJECT_NUMBER.") from None
     sentry_sdk.init(
         integrations=[LoggingIntegration(level=None)],  # no log lines as breadcrumbs: they hold goals and wishes
         before_send=logs.without_personal_words,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from roadmap_project.llm.asking import storable
-from roadmaps import log_lines
+from roadmaps import limits, log_lines
 from roadmaps.models import Concept, Feedback, Roadmap, Step
 from roadmaps.models.step import FIRST_TUTORIAL, rank_of
 from roadmaps.steps.waking import wake
@@ -27,6 +27,11 @@ def _locked(roadmap_id: int) -> Roadmap:
     return roadmap
 
 
+def refuse(problem: str) -> None:
+    if problem:
+        raise RefusedError(problem)
+
+
 def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True) -> None:
     """The outline is there: wait for the person, or go on writing where they asked not to be asked.
 
@@ -43,6 +48,7 @@ def approve(roadmap_id: int) -> Roadmap:
     with transaction.atomic():
         roadmap = _locked(roadmap_id)
         if roadmap.state == Roadmap.State.IN_REVIEW:
+            refuse(limits.problem_with_another(roadmap.owner_id))
             _write(roadmap)
         elif not roadmap.steps.content().exists():
             raise RefusedError(f"There is nothing to approve: the roadmap is {roadmap.get_state_display().lower()}.")
@@ -87,6 +93,7 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
             raise RefusedError(
                 f"You have asked for changes {MOST_REQUESTED_ROUNDS} times; approve it, or start a new roadmap."
             )
+        refuse(limits.problem_with_another(roadmap.owner_id))
         revision = roadmap.revisions.order_by("-number")[0]
         feedback = Feedback.objects.create(roadmap=roadmap, revision=revision, author=author, text=words)
         Step.objects.create(
@@ -121,6 +128,7 @@ def retry(roadmap_id: int) -> Roadmap:
             return roadmap
         if roadmap.steps.content().exists():
             if stopped.content().start_over():
+                refuse(limits.problem_with_another(roadmap.owner_id))
                 roadmap.move(Roadmap.State.WRITING)
                 wake("content")
         elif roadmap.revisions.exists():
@@ -134,6 +142,7 @@ def retry(roadmap_id: int) -> Roadmap:
 def _design_again(roadmap: Roadmap) -> None:
     latest = roadmap.steps.order_by("-pk").first()
     if latest and latest.state in (Step.State.FAILED, Step.State.CANCELLED):
+        refuse(limits.problem_with_another(roadmap.owner_id))
         Step.objects.filter(pk=latest.pk).start_over()
         roadmap.move(Roadmap.State.DESIGNING)
         wake("workflow")
@@ -149,6 +158,9 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         if step.state in (Step.State.WAITING, Step.State.RUNNING):
             return step
         is_rewrite = step.is_rewrite or step.state == Step.State.DONE
+        begins = not is_rewrite and not roadmap.is_changing
+        problem_with = limits.problem_with_another if begins else limits.problem_with_cost
+        refuse(problem_with(roadmap.owner_id))
         Step.objects.filter(pk=step.pk).start_over()
         step.refresh_from_db()
         step.wish, step.is_rewrite = storable(wish).strip()[:1000], is_rewrite

@@ -3,13 +3,12 @@
 import uuid
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.text import slugify
 
-from roadmaps import log_lines
-from roadmaps.deciding import RefusedError
+from roadmaps import limits, log_lines
+from roadmaps.deciding import RefusedError, refuse
 from roadmaps.designing import add_step
 from roadmaps.models import Roadmap, Step
 from roadmaps.slugs import new_token, slug_from
@@ -19,7 +18,7 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
     """Create the roadmap, its first step and the wake-up, in one transaction.
 
     Called twice with the same `request_key`, both calls return the same roadmap. Raises RefusedError for an
-    empty or overlong goal and above the owner's limit of roadmaps being made.
+    empty or overlong goal and above the limits of roadmaps being made and of the day's cost.
     """
     goal = " ".join(goal.replace("\x00", "").split())
     if not goal:
@@ -29,10 +28,7 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
     with transaction.atomic():
         if existing := made_before(owner=owner, request_key=request_key):
             return existing
-        if Roadmap.objects.being_made().filter(owner=owner).count() >= settings.MAX_ACTIVE_ROADMAPS:
-            raise RefusedError(
-                f"{settings.MAX_ACTIVE_ROADMAPS} of your roadmaps are being made already. Wait for one, or cancel one."
-            )
+        refuse(limits.problem_with_another(owner.pk))
         token = new_token()
         roadmap = Roadmap.objects.create(
             owner=owner,

@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from roadmap_project.forms import SignInForm
 from roadmaps import views
 
 app_name = "roadmaps"
@@ -12,7 +13,9 @@ urlpatterns = [
     path("sign-up/", views.sign_up, name="signup"),
     path(
         "sign-in/",
-        LoginView.as_view(template_name="roadmaps/sign_in.html", redirect_authenticated_user=True),
+        LoginView.as_view(
+            form_class=SignInForm, template_name="roadmaps/sign_in.html", redirect_authenticated_user=True
+        ),
         name="login",
     ),
     path("sign-out/", LogoutView.as_view(), name="logout"),

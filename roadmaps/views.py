@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
@@ -22,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh, replace_url
 from django_htmx.middleware import HtmxDetails
 
+from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
 from roadmaps import added_subjects, deciding, reading, starting
 from roadmaps.deciding import RefusedError
@@ -103,7 +103,7 @@ def _provider() -> dict[str, Any]:
 def sign_up(request: SignedInRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("roadmaps:list")
-    form = UserCreationForm(request.POST or None)
+    form = SignUpForm(request, request.POST or None)
     if form.is_valid():
         login(request, form.save())
         return redirect("roadmaps:new")

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from roadmap_project.connections import LOST_CONNECTION
 from roadmap_project.llm.asking import AskingFailedError, storable
-from roadmaps import finishing
+from roadmaps import finishing, limits
 from roadmaps.models import LogEntry, ModelCall, ProviderPause, Roadmap, Step
 from roadmaps.steps import kinds, recording
 from roadmaps.steps.calling import Finished
@@ -69,6 +69,8 @@ def _store(results: list[Finished]) -> None:
         recording.save_lines(logs)
         for roadmap in roadmaps.values():
             finishing.settle(roadmap)
+        if limits.is_spent():
+            _pause(limits.seconds_left_today(), limits.SPENT)
 
 
 def _locked_roadmaps(ids: set[int]) -> dict[int, Roadmap]:

