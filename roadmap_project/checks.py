@@ -144,13 +144,29 @@ def direct_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
 @register()
 def cluster_name(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     name = settings.Q_CLUSTER_NAME
-    if not name or name in CLUSTER_NAMES:
+    if name in CLUSTER_NAMES:
+        return undeclared(name)
+    if not name:
         return []
     return [
         Error(
             f"Q_CLUSTER_NAME={name!r} is not a cluster of this project; it would serve a queue that nobody fills.",
             hint=f"Expected one of {', '.join(CLUSTER_NAMES)}.",
             id="roadmap_project.E002",
+        )
+    ]
+
+
+def undeclared(service: str) -> list[CheckMessage]:
+    """For whoever is about to start a service: it must be one that the sum counts."""
+    if settings.CONNECTION_BUDGET.service(service).replicas:
+        return []
+    variable = f"{service.upper()}_REPLICAS"
+    return [
+        Error(
+            f"{variable}=0 declares that no {service} runs, so no sum has its connections; yet one is being started.",
+            hint=f"Set {variable} to how many there are, the same for every process.",
+            id="roadmap_project.E020",
         )
     ]
 

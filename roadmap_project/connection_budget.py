@@ -263,10 +263,10 @@ class ConnectionBudget:
     def _pooler_change(self, pooler: Pooler) -> str:
         """The pool first, which the server must have room for; then PgBouncer's clients, which are ours."""
         room = (self.usable - RELEASE_CONNECTIONS) // pooler.replicas
-        if room < 1:
-            return self._server_change()
         changes = []
-        if pooler.max_db_connections > room:
+        if room < 1:
+            changes.append(self._server_change())
+        elif pooler.max_db_connections > room:
             changes.append(f"DB_POOLER_MAX_DB_CONNECTIONS={room}")
         clients = math.ceil(max(self.deploy_overlap * self.steady, self.steady) / pooler.replicas)
         if pooler.max_client_conn < clients:

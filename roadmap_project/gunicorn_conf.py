@@ -32,9 +32,10 @@ def on_starting(server: Any) -> None:
     """gunicorn runs no system checks by itself: run them once, in the master, before any worker exists."""
     process.become("web", "master")
     django.setup()
-    from roadmap_project.live_checks import refusals_at_start  # after the setup
+    from roadmap_project.checks import undeclared  # after the setup
+    from roadmap_project.live_checks import refusals_at_start
 
-    refusals = [*refusals_at_start(), *_overridden(server.cfg)]
+    refusals = [*undeclared("web"), *refusals_at_start(), *_overridden(server.cfg)]
     for refusal in refusals:
         print(refusal, file=sys.stderr)
     if refusals:

@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.checks import Warning as CheckWarning
 from django.db import OperationalError, connection
 
-from roadmap_project import checks, counting
+from roadmap_project import checks, counting, process
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.postgresql import roles, server
 
@@ -27,6 +27,8 @@ def server_findings(
 ) -> list[CheckMessage]:
     """Asks only where databases are passed: `check --database default`, `migrate`. Leaves no connection behind."""
     if not databases or "default" not in databases or not settings.DATABASES["default"]["NAME"]:
+        return []
+    if checks.connection_pool(None):  # Django could not even connect; the check says so
         return []
     try:
         return list(_findings())
@@ -88,6 +90,14 @@ def _role(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMes
             id="roadmap_project.W003",
         )
         return
+    if found.service_roles and (own := _role_of_this_process(declared)) and found.role != own:
+        yield Error(
+            f"A process of {own.removeprefix(server.ROLE_PREFIX)} logs in as {found.role!r}; on this server every "
+            f"service has a role of its own, here {own!r}: it takes from another's share.",
+            hint=f"Give each service a DATABASE_URL with its own role, here {own}.",
+            id="roadmap_project.E019",
+        )
+        return
     names = found.services_of_role(declared)
     by_role = roles.needed(declared)
     needed = sum(by_role[name] for name in names or ("release",))
@@ -98,6 +108,12 @@ def _role(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMes
             hint=f"ALTER ROLE {found.role} CONNECTION LIMIT {needed + roles.REOPENED};",
             id="roadmap_project.E014",
         )
+
+
+def _role_of_this_process(declared: ConnectionBudget) -> str:
+    """Empty for what is no service of the budget, such as a shell or a check."""
+    service = settings.Q_CLUSTER_NAME or process.current.service
+    return server.ROLE_PREFIX + service if service in {each.name for each in declared.services} else ""
 
 
 def _planned_roles(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:

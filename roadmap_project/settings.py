@@ -45,6 +45,7 @@ TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0 if DEBUG else 1, most=10)
 CONNECTION_BUDGET = ConnectionBudget.from_environment(env)
 DB_POOLER = env.choice("DB_POOLER", ("none", "transaction"), "none")
 IS_RUNSERVER = "runserver" in sys.argv[1:2]
+IS_MIGRATION = sys.argv[1:2] == ["migrate"]
 # Seconds that a thread waits for a slot when the server is full. Clusters' processes keep their answers and wait by
 # themselves, a drain at a time.
 CONNECT_WAIT = 0.0 if sys.argv[1:2] == ["qcluster"] else 3.0
@@ -71,7 +72,7 @@ def _database(variable: str) -> dict[str, object]:
         return parts | {"CONN_MAX_AGE": _conn_max_age()}
     options = dict(session.CLIENT_PARAMETERS)
     if DB_POOLER == "none":
-        options["options"] = session.startup_options()
+        options["options"] = session.startup_options(is_migration=IS_MIGRATION)
     config = env.database(variable)
     return config | {
         "ENGINE": "roadmap_project.postgresql",
@@ -84,7 +85,6 @@ def _database(variable: str) -> dict[str, object]:
 
 # The server itself, beside a pooler, by our name or Railway's; empty where DATABASE_URL is direct.
 DIRECT_URL_VARIABLE = next((name for name in ("DATABASE_DIRECT_URL", "DATABASE_UNPOOLED_URL") if env.text(name)), "")
-IS_MIGRATION = sys.argv[1:2] == ["migrate"]
 DATABASES = {"default": _database((IS_MIGRATION and DIRECT_URL_VARIABLE) or "DATABASE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from content.models import Resource
 from roadmaps.models import Roadmap
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
 
@@ -16,9 +17,19 @@ pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 SECRET = "only-for-its-owner"
+NO_SHARE = "A" * 43  # what a share's link would bear; whoever has a real one may read
 
 # Whoever adds a name here says that a stranger may read what is there.
-PUBLIC = {"roadmaps:list", "roadmaps:login", "roadmaps:signup", "roadmaps:logout", "health", "health-live", "metrics"}
+PUBLIC = {
+    "content:schema",
+    "roadmaps:list",
+    "roadmaps:login",
+    "roadmaps:signup",
+    "roadmaps:logout",
+    "health",
+    "health-live",
+    "metrics",
+}
 ADMIN_WITHOUT_SIGN_IN = {"admin:login", "admin:logout", "admin:jsi18n"}
 
 
@@ -51,7 +62,9 @@ def made(owner) -> Roadmap:
 
 def address(name: str, roadmap: Roadmap) -> str:
     takes = next(takes for each, takes in EVERY if each == name)
-    values = {"slug": roadmap.slug, "key": "c-1-1-1", "kind": "quiz"}
+    values = {"slug": roadmap.slug, "key": "c-1-1-1", "kind": "quiz", "file_format": "json"}
+    resource = Resource.objects.filter(resource_list__concept__roadmap=roadmap.pk).first()
+    values |= {"resource": resource.pk if resource else 1, "token": NO_SHARE}
     unknown = takes - set(values)
     assert not unknown, f"{name} takes {unknown}: give this test values that name something of the roadmap's owner"
     return reverse(name, kwargs={each: values[each] for each in takes})

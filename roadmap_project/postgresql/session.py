@@ -21,6 +21,7 @@ CLIENT_PARAMETERS: dict[str, object] = {
 }
 
 
-def startup_options() -> str:
-    """LIMITS and SERVER_KEEPALIVES as libpq's `options`."""
-    return " ".join(f"-c {name}={value}" for name, value in {**LIMITS, **SERVER_KEEPALIVES}.items())
+def startup_options(*, is_migration: bool = False) -> str:
+    """LIMITS and SERVER_KEEPALIVES as libpq's `options`; a migration's statements take as long as they take."""
+    limits = {**LIMITS, "statement_timeout": "0"} if is_migration else LIMITS
+    return " ".join(f"-c {name}={value}" for name, value in {**limits, **SERVER_KEEPALIVES}.items())

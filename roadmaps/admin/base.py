@@ -95,7 +95,7 @@ class WithVerbs:
 
     def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Carry out the posted verb on one row, and show its page again."""
-        verb = self.get_actions(request).get(request.POST["action"])
+        verb = self.get_actions(request).get(request.POST.get("action", ""))
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404

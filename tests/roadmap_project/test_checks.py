@@ -334,6 +334,16 @@ def test_E011_arguments_with_an_open_quote_are_named(settings):
     assert "cannot be read" in problem.msg
 
 
+def test_E020_a_service_that_is_declared_as_none_is_not_started(settings):
+    settings.CONNECTION_BUDGET, settings.Q_CLUSTER_NAME = budget(CONTENT_REPLICAS="0"), "content"
+
+    (problem,) = checks.cluster_name(None)
+    assert problem.id == "roadmap_project.E020"
+    assert "CONTENT_REPLICAS=0" in problem.msg
+    settings.Q_CLUSTER_NAME = "logs"
+    assert found(checks.cluster_name) == []
+
+
 def test_W008_a_bypass_is_explicit_and_still_says_the_sum(settings):
     settings.CONNECTION_BUDGET, settings.CONNECTION_BUDGET_BYPASS = budget(WEB_THREADS="40"), True
 

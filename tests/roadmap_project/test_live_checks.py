@@ -132,6 +132,16 @@ def test_E014_a_role_limit_below_what_its_services_need_is_refused(change):
     assert ids() == []
 
 
+def test_E019_a_service_that_logs_in_with_anothers_role_is_refused(change, settings):
+    """As the owner, or as another service: its own limit would hold nobody."""
+    change("CREATE ROLE {} LOGIN CONNECTION LIMIT 19", "DROP ROLE {}", "roadmaps_content")
+    settings.Q_CLUSTER_NAME = "content"
+
+    assert "roadmap_project.E019" in ids()
+    settings.Q_CLUSTER_NAME = ""
+    assert "roadmap_project.E019" not in ids()
+
+
 def test_W004_a_service_role_with_another_limit_or_none_is_named(change):
     for name, limit in roles.planned_limits(budget()).items():
         change(f"CREATE ROLE {{}} LOGIN CONNECTION LIMIT {limit}", "DROP ROLE {}", f"roadmaps_{name}")
