@@ -109,23 +109,30 @@ def test_a_child_whose_parent_is_gone_already_ends_itself():
 
 
 def test_D3_an_event_is_shared_with_forked_processes_and_held_by_none_that_is_killed():
-    """Ten processes look all the time; each is killed while it does, which leaves a lock taken sooner or later."""
+    """Killed while they look, again and again: a lock, if there were one, would soon be left taken."""
     event = process.SharedEvent()
-    children = []
-    for _ in range(10):
-        child = os.fork()
-        if not child:
-            while not event.is_set():
-                pass
-            os._exit(0)
-        children.append(child)
-    for child in children[1:]:
-        os.kill(child, signal.SIGKILL)
+    for _ in range(40):
+        looker, started = fork_looker(event)
+        assert started.wait(10)
+        os.kill(looker, signal.SIGKILL)
+        assert os.waitpid(looker, 0)[1] == signal.SIGKILL
+    looker, _ = fork_looker(event)
 
     event.set()
 
-    statuses = [os.waitpid(child, 0)[1] for child in children]
-    assert statuses == [0, *[signal.SIGKILL] * 9]
+    assert os.waitpid(looker, 0)[1] == 0
+
+
+def fork_looker(event):
+    started = process.SharedEvent()
+    child = os.fork()
+    if not child:
+        process.die_with_parent(os.getppid())
+        started.set()
+        while not event.is_set():
+            pass
+        os._exit(0)
+    return child, started
 
 
 def test_an_event_keeps_the_earliest_end_of_its_grace():
