@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 
 from roadmap_project import process
 from roadmap_project.llm import asking
-from roadmaps import starting
+from roadmaps import log_lines, starting
 from roadmaps.models import Roadmap
 from roadmaps.steps import calling, draining
 from tests.stub_model import StubModel
@@ -23,6 +23,13 @@ def _short_drains(settings):
 @pytest.fixture(autouse=True)
 def _fast_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _no_lines_of_other_tests() -> Iterator[None]:
+    """What a test buffered must not be written by the next one's first request."""
+    yield
+    log_lines._buffer.clear()
 
 
 @pytest.fixture
