@@ -239,10 +239,11 @@ def test_G2_nothing_hostile_is_a_resources_address(url):
 
 def test_G2_an_editor_cannot_save_what_is_active(client, owner):
     tutorial = Everything(owner, PLAIN).tutorial
+    hostile = [each for each in CORPUS if each.count("```") % 2 == 0]  # an open code block is refused by its own rule
 
     client.post(
         reverse("admin:content_tutorial_change", args=[tutorial.pk]),
-        {"title": "t", "summary": "s", "minutes": 5, "markdown": "\n\n".join(CORPUS)},
+        {"title": "Mended", "summary": "s", "minutes": 5, "markdown": "## Overview\n\n" + "\n\n".join(hostile)},
     )
 
     edited = Tutorial.objects.current().get()
