@@ -86,7 +86,7 @@ class ConceptOutline(Answer):
     hours: float = Field(ge=0.5, le=8)
     difficulty: Literal["easy", "medium", "hard"]
     keywords: list[Line] = Field(min_length=3, max_length=5)
-    prerequisites: list[str] = Field(default=[], max_length=12)
+    prerequisites: list[Annotated[str, StringConstraints(max_length=20)]] = Field(default=[], max_length=12)
     # The library's own mark; a model's answer cannot set it (Outline.without_sources).
     source: SkipJsonSchema[str] = ""
 

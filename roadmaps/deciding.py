@@ -12,6 +12,7 @@ from roadmaps import limits, log_lines
 from roadmaps.models import Concept, Feedback, Roadmap, Step
 from roadmaps.models.step import FIRST_TUTORIAL, rank_of
 from roadmaps.steps.waking import wake
+from roadmaps.words import has_words
 
 MOST_REQUESTED_ROUNDS = 10
 
@@ -47,12 +48,13 @@ def approve(roadmap_id: int) -> Roadmap:
     """Start writing. A second click finds it done and changes nothing."""
     with transaction.atomic():
         roadmap = _locked(roadmap_id)
-        if roadmap.state == Roadmap.State.IN_REVIEW:
+        if is_first := roadmap.state == Roadmap.State.IN_REVIEW:
             refuse(limits.problem_with_another(roadmap.owner_id))
             _write(roadmap)
         elif not roadmap.steps.content().exists():
             raise RefusedError(f"There is nothing to approve: the roadmap is {roadmap.get_state_display().lower()}.")
-    log_lines.line(roadmap.pk, "outline_approved")
+    if is_first:
+        log_lines.line(roadmap.pk, "outline_approved")
     return roadmap
 
 
@@ -76,7 +78,7 @@ def _write(roadmap: Roadmap) -> None:
 def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
     """Have the outline changed as the person says. A double click gives one request."""
     words = storable(text).strip()
-    if not words:
+    if not has_words(words):
         raise RefusedError("Say in a few words what should change.")
     if len(words) > 4000:
         raise RefusedError(f"Please say it in at most 4,000 characters; these are {len(words):,}.")
@@ -109,13 +111,14 @@ def cancel(roadmap_id: int) -> Roadmap:
     """Stop: nothing that is under way is stored any more, and nothing new begins. What was written stays."""
     with transaction.atomic():
         roadmap = _locked(roadmap_id)
-        if not roadmap.is_final:
+        if is_first := not roadmap.is_final:
             roadmap.steps.all().cancel()
             roadmap.feedback.filter(state=Feedback.State.WORKING).update(
                 state=Feedback.State.FAILED, answer="cancelled"
             )
             roadmap.move(Roadmap.State.CANCELLED)
-    log_lines.line(roadmap.pk, "roadmap_cancelled")
+    if is_first:
+        log_lines.line(roadmap.pk, "roadmap_cancelled")
     return roadmap
 
 
@@ -127,10 +130,11 @@ def retry(roadmap_id: int) -> Roadmap:
         if roadmap.is_changing or roadmap.state == Roadmap.State.IN_REVIEW:
             return roadmap
         if roadmap.steps.content().exists():
-            if stopped.content().start_over():
-                refuse(limits.problem_with_another(roadmap.owner_id))
-                roadmap.move(Roadmap.State.WRITING)
-                wake("content")
+            if not stopped.content().start_over():
+                return roadmap
+            refuse(limits.problem_with_another(roadmap.owner_id))
+            roadmap.move(Roadmap.State.WRITING)
+            wake("content")
         elif roadmap.revisions.exists():
             roadmap.move(Roadmap.State.IN_REVIEW)
         else:

@@ -65,11 +65,14 @@ def flush() -> None:
 
 
 def save(lines: list[dict[str, Any]]) -> None:
-    """Insert in bulk; a roadmap that was deleted meanwhile takes its lines along, a concept only its name on them."""
+    """Insert what can be inserted.
+
+    A roadmap that was deleted meanwhile takes its lines along, a concept only its name on them.
+    """
     roadmaps = set(Roadmap.objects.filter(pk__in={line["roadmap_id"] for line in lines}).values_list("pk", flat=True))
     named = {concept_id for line in lines if (concept_id := line.get("concept_id"))}
     concepts = set(Concept.objects.filter(pk__in=named).values_list("pk", flat=True)) if named else set()
-    LogEntry.objects.bulk_create(
+    LogEntry.objects.insert(
         LogEntry(
             **{
                 **line,

@@ -12,6 +12,7 @@ from roadmaps.deciding import RefusedError, refuse
 from roadmaps.designing import add_step
 from roadmaps.models import Roadmap, Step
 from roadmaps.slugs import new_token, slug_from
+from roadmaps.words import has_words
 
 
 def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wishes: Any) -> Roadmap:
@@ -21,7 +22,7 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
     empty or overlong goal and above the limits of roadmaps being made and of the day's cost.
     """
     goal = " ".join(goal.replace("\x00", "").split())
-    if not goal:
+    if not has_words(goal):
         raise RefusedError("Say what you want to learn.")
     if len(goal) > Roadmap.GOAL_LENGTH:
         raise RefusedError(f"Please say it in at most {Roadmap.GOAL_LENGTH:,} characters; these are {len(goal):,}.")

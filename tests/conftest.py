@@ -11,7 +11,15 @@ from roadmap_project.llm import asking
 from roadmaps import log_lines, starting
 from roadmaps.models import Roadmap
 from roadmaps.steps import calling, draining
+from tests import scenarios
 from tests.stub_model import StubModel
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where tests run in several processes, this is asked of the one that has all reports."""
+    if lines := scenarios.table(terminalreporter.stats):
+        terminalreporter.section("scenarios")
+        terminalreporter.line("\n".join(lines))
 
 
 @pytest.fixture(autouse=True)

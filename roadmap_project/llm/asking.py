@@ -5,6 +5,8 @@ import json
 import random
 import re
 import time
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
 from uuid import UUID, uuid4
@@ -18,6 +20,11 @@ from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, Mo
 LONGEST_WAIT_IN_CALL = 5.0
 TRIES_IN_CALL = 2
 LARGEST_ANSWER = 400_000  # characters
+# Of the words about what is wrong with an answer: some quote it, and they are sent to the model, stored and shown.
+LONGEST_PROBLEM, LONGEST_PROBLEMS = 300, 2_000
+
+# Whether whoever wants the answer still does. Awaited before each further request of a call: a repair, another try.
+is_still_wanted: ContextVar[Callable[[], Awaitable[bool]] | None] = ContextVar("is_still_wanted", default=None)
 
 
 @dataclass(frozen=True)
@@ -103,10 +110,17 @@ async def _ask(model: Provider, request: ModelRequest, calls: list[CallRecord]) 
                     f"the model's answer was not usable, also after one repair: {error}", permanent=True, calls=calls
                 ) from error
             repair = Turn(answer=completion.text[:20_000], problem=str(error))
+            await _go_on(calls)
         else:
-            return Answer(
-                value=value, provider=model.name, origin=model.origin.replace("{model}", completion.model), calls=calls
-            )
+            origin = model.origin.replace("{model}", storable(completion.model)[:100])
+            return Answer(value=value, provider=model.name, origin=origin, calls=calls)
+
+
+async def _go_on(calls: list[CallRecord]) -> None:
+    """Raise AskingFailedError where nobody wants the answer any more: nothing further is bought."""
+    is_wanted = is_still_wanted.get()
+    if is_wanted and not await is_wanted():
+        raise AskingFailedError("the step was cancelled or claimed again", permanent=True, calls=calls)
 
 
 async def _complete(model: Provider, request: ModelRequest, repair: Turn | None, calls: list[CallRecord]) -> Completion:
@@ -122,6 +136,7 @@ async def _complete(model: Provider, request: ModelRequest, repair: Turn | None,
                     str(error), permanent=error.permanent, calls=calls, retry_after=error.retry_after
                 ) from error
             await asyncio.sleep(wait)
+            await _go_on(calls)
         except asyncio.CancelledError:
             calls.append(_record(model, request, started, outcome="timeout", error="cut off at the deadline"))
             raise
@@ -159,6 +174,13 @@ def _amend(calls: list[CallRecord], *, outcome: str, error: str) -> None:
 class InvalidAnswerError(Exception):
     """The text is not the asked-for answer; the message is written for the model that shall repair it."""
 
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(_short(each, LONGEST_PROBLEM) for each in problems)[:LONGEST_PROBLEMS])
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
+
 
 def _validated(request: ModelRequest, completion: Completion) -> BaseModel:
     if completion.is_cut:
@@ -171,7 +193,7 @@ def _validated(request: ModelRequest, completion: Completion) -> BaseModel:
         return request.answer.model_validate(json_object(completion.text), context=dict(request.limits))
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'])) or 'answer'}: {item['msg']}" for item in error.errors()[:12]]
-        raise InvalidAnswerError("; ".join(problems)) from error
+        raise InvalidAnswerError(*problems) from error
 
 
 def json_object(text: str) -> object:

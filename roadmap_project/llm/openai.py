@@ -16,6 +16,9 @@ MOST_TOKENS = 1_000_000_000
 # From the strictest way of asking for JSON to the one that every endpoint takes.
 FORMATS = ("json_schema", "json_object", "text")
 
+# What a 429 says when waiting will not help.
+OUT_OF_CREDIT = ("insufficient_quota", "billing_not_active", "billing_hard_limit_reached")
+
 
 class OpenAIProvider:
     """Remembers which way of asking for JSON the endpoint takes; one client per event loop."""
@@ -135,7 +138,7 @@ def _response_format(request: ModelRequest, way: str) -> dict[str, Any]:
 
 def _translated(error: openai.OpenAIError) -> LanguageModelError:
     if isinstance(error, openai.RateLimitError):
-        is_out_of_credit = "insufficient_quota" in str(error)
+        is_out_of_credit = error.code in OUT_OF_CREDIT or error.type in OUT_OF_CREDIT
         return LanguageModelError(
             f"the provider is limiting us: {error}",
             permanent=is_out_of_credit,

@@ -1,8 +1,56 @@
 """What happened: log lines and model calls."""
 
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 
-from django.db import models
+import structlog
+from django.db import DatabaseError, models, transaction
+from django.utils import timezone
+
+from roadmap_project.connections import LOST_CONNECTION
+
+log = structlog.get_logger(__name__)
+
+
+class LogEntryQuerySet(models.QuerySet["LogEntry"]):
+    def insert(self, entries: Iterable["LogEntry"]) -> int:
+        """Insert what can be inserted, in savepoints; how many could not be is returned, logged and noted as a line.
+
+        One bad line takes no other along. Raises only where the connection is lost.
+        """
+        entries = list(entries)
+        if self._has_inserted(entries):
+            return 0
+        lost = Counter(entry.roadmap_id for entry in entries if not self._has_inserted([entry]))
+        for roadmap_id, count in lost.items():
+            words = f"{count} of its log lines could not be saved"
+            level = LogEntry.Level.ERROR
+            now = timezone.now()
+            self._has_inserted(
+                [
+                    LogEntry(
+                        roadmap_id=roadmap_id,
+                        event="log_lines_lost",
+                        message=words,
+                        level=level,
+                        details={"count": count},
+                        happened_at=now,
+                    )
+                ]
+            )
+        return lost.total()
+
+    def _has_inserted(self, entries: list["LogEntry"]) -> bool:
+        try:
+            with transaction.atomic():
+                self.bulk_create(entries)
+        except LOST_CONNECTION:
+            raise
+        except (DatabaseError, TypeError, ValueError):  # the last two: what is no JSON, or no text of PostgreSQL's
+            log.exception("log_lines_not_saved", count=len(entries))
+            return False
+        return True
 
 
 class LogEntry(models.Model):
@@ -21,6 +69,8 @@ class LogEntry(models.Model):
     message = models.TextField(blank=True)
     details = models.JSONField(default=dict, blank=True)
     happened_at = models.DateTimeField()
+
+    objects = LogEntryQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -4,12 +4,14 @@ import asyncio
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
 from roadmap_project import connections
+from roadmap_project.llm import asking
 from roadmap_project.llm.asking import Answer
 from roadmaps.models import Step
 from roadmaps.steps import kinds
@@ -44,12 +46,18 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
+def _answer(future: asyncio.Future[bool], *, value: bool) -> None:
+    if not future.done():  # its call may have come to its deadline
+        future.set_result(value)
+
+
 class Calls:
     """The calls of one drain. Used from one thread; the calls themselves run on the event loop's."""
 
     def __init__(self) -> None:
         self._results: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._futures: dict[UUID | None, Any] = {}  # by lease: the same step may be claimed again by the same drain
+        self._asking: queue.SimpleQueue[tuple[Step, asyncio.Future[bool]]] = queue.SimpleQueue()
 
     def __len__(self) -> int:
         return len(self._futures)
@@ -59,11 +67,32 @@ class Calls:
         self._futures[step.lease_token] = asyncio.run_coroutine_threadsafe(self._run(step, call(request)), event_loop())
 
     async def _run(self, step: Step, call: Any) -> None:
+        asking.is_still_wanted.set(lambda: self._ask_whether_wanted(step))
         try:
             finished = Finished(step, answer=await call)
         except Exception as error:  # noqa: BLE001  whatever a call raises belongs to its step
             finished = Finished(step, error=error)
         self._results.put(finished)
+
+    async def _ask_whether_wanted(self, step: Step) -> bool:
+        """Ask the thread that has a database, and wait until it looks."""
+        answer = asyncio.get_running_loop().create_future()
+        self._asking.put((step, answer))
+        return bool(await answer)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a call waits to be told if its answer is still wanted."""
+        return not self._asking.empty()
+
+    def tell(self, still_wanted: Callable[[list[Step]], set[UUID | None]]) -> None:
+        """Answer all that are asking, by the leases that are still held."""
+        waiting = []
+        while self.is_asking:
+            waiting.append(self._asking.get())
+        leases = still_wanted([step for step, _ in waiting])
+        for step, answer in waiting:
+            event_loop().call_soon_threadsafe(partial(_answer, answer, value=step.lease_token in leases))
 
     def wait(self, seconds: float) -> list[Finished]:
         """What finished, waiting at most so long for the first and a moment longer for its companions."""

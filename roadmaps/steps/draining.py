@@ -16,7 +16,7 @@ from roadmaps.steps.storing import patiently, store
 
 log = structlog.get_logger(__name__)
 
-CLAIM_SECONDS = 2.0  # between claims while slots are free
+CLAIM_SECONDS = 2.0  # between claims while slots are free, and between looks whether calls may go on
 RELEASE_SECONDS = 0.25  # a quiet time after which the connection is given up; sooner, reopening would cost the bound
 LISTEN_SECONDS = 0.4  # between looks at the stop event
 BEAT_SECONDS = 20.0
@@ -40,6 +40,7 @@ class _Drain:
         self.claims_until = time.monotonic() + settings.DRAIN_SECONDS
         self.next_claim = 0.0
         self.next_beat = 0.0
+        self.next_look = 0.0
         self.stops_at: float | None = None
         self.unbegun: set[UUID | None] = set()  # leases of claimed steps whose call has not begun
         self.leaves_it_to_others = False
@@ -60,6 +61,7 @@ class _Drain:
         self._beat()
         if self._may_claim():
             self._claim()
+        self._let_go_on()
         if self.stops_at is not None and time.monotonic() >= self.stops_at:
             return False
         if not self.calls:
@@ -91,6 +93,12 @@ class _Drain:
             patiently(lambda: heartbeats.picked_up(self.queue))
             patiently(lambda: sweeping.sweep_when_due(self.queue))
 
+    def _let_go_on(self) -> None:
+        """Before a call asks its provider once more (a repair, another try) it asks whether the step is still ours."""
+        if self.calls.is_asking:
+            self.next_look = time.monotonic() + CLAIM_SECONDS
+            self.calls.tell(lambda steps: patiently(lambda: claiming.held(steps)))
+
     def _may_claim(self) -> bool:
         now = time.monotonic()
         has_time = self.stops_at is None and now < self.claims_until
@@ -121,7 +129,8 @@ class _Drain:
 
     def _wait_for_results(self) -> list[Finished]:
         """Keep the connection for a moment, then wait without one."""
-        if results := self.calls.wait(RELEASE_SECONDS):
+        results = self.calls.wait(RELEASE_SECONDS)
+        if results or self.calls.is_asking:
             return results
         with connection_released():
             least = time.monotonic() + COALESCING_SECONDS
@@ -131,6 +140,8 @@ class _Drain:
         return results
 
     def _is_called_away(self) -> bool:
+        if self.calls.is_asking and time.monotonic() >= self.next_look:
+            return True
         if self.stops_at is not None:
             return time.monotonic() >= self.stops_at
         return process.is_stopping() or self._may_claim() or time.monotonic() >= self.next_beat

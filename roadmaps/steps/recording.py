@@ -8,10 +8,8 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from roadmap_project.connections import LOST_CONNECTION
 from roadmap_project.llm.asking import CallRecord, storable
 from roadmaps.models import LogEntry, ModelCall, Step
 
@@ -55,15 +53,8 @@ class StepLog:
 
 
 def save_lines(logs: Iterable[StepLog]) -> None:
-    """Insert in a savepoint of their own: a failing line never fails the work that it tells about."""
-    entries = [entry for each in logs for entry in each.entries()]
-    try:
-        with transaction.atomic():
-            LogEntry.objects.bulk_create(entries)
-    except LOST_CONNECTION:
-        raise
-    except DatabaseError:
-        log.exception("log_lines_lost", count=len(entries))
+    """A failing line fails neither the others nor the work that they tell about."""
+    LogEntry.objects.insert(entry for each in logs for entry in each.entries())
 
 
 def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:

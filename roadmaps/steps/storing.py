@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 BACK_OFF_SECONDS = (15, 60, 240)  # before the second, third and fourth attempt
 LIMIT_SECONDS = (15, 300)  # the shortest and longest wait of our own for a provider that limits us
+LONGEST_REASON = 2_000  # characters: a provider may answer with a page
 Result = TypeVar("Result")
 
 
@@ -109,7 +110,7 @@ def _store_one(step: Step, finished: Finished) -> StepLog:
 
 
 def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
-    reason = storable(str(error)) or type(error).__name__
+    reason = storable(str(error))[:LONGEST_REASON] or type(error).__name__
     if isinstance(error, AskingFailedError) and error.is_limit:
         _store_limit(step, error.retry_after, reason, lines)
         return
@@ -181,7 +182,7 @@ def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:
 
 def fail(step: Step, reason: str, lines: StepLog) -> None:
     """Failed for good, until a person retries. A rewrite that fails leaves the earlier version standing and done."""
-    end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED, error=storable(reason)[:2000])
+    end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED, error=storable(reason)[:LONGEST_REASON])
     lines.line("step_failed", step.last_error, level=LogEntry.Level.ERROR, attempts=step.attempts, losses=step.losses)
     kinds.definition(step.kind).fail(step, step.last_error, lines)
 

@@ -57,7 +57,7 @@ def test_a_double_click_on_start_gives_one_roadmap(person, stub):
     assert Step.objects.count() == 1
 
 
-@pytest.mark.parametrize("goal", ["", "   ", "\x00", "x" * 10_000])
+@pytest.mark.parametrize("goal", ["", "   ", "\x00", "\u200b\u2060\ufeff\u3164", "x" * 10_000])
 def test_an_unusable_goal_is_refused_with_a_reason(person, goal):
     with pytest.raises(RefusedError, match=r"what you want to learn|at most 1,000 characters"):
         starting.start(owner=person, goal=goal)
@@ -159,9 +159,10 @@ def test_an_unclear_request_is_answered_with_questions(reviewed, person):
     assert reviewed.revisions.count() == 1
 
 
-def test_F4_changes_without_words_are_refused(reviewed, person):
+@pytest.mark.parametrize("text", ["  ", "\u200b", "\u200d \x00\u2800"])
+def test_F4_changes_without_words_are_refused(reviewed, person, text):
     with pytest.raises(RefusedError, match="what should change"):
-        deciding.request_changes(reviewed.pk, text="  ", author=person)
+        deciding.request_changes(reviewed.pk, text=text, author=person)
 
 
 def test_B4_a_double_click_on_request_changes_gives_one_request(reviewed, person):

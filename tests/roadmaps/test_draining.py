@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-import psycopg
 import pytest
 from django.conf import settings as settings_module
 from django.db import OperationalError, connection, connections, transaction
@@ -21,6 +20,7 @@ from roadmaps.models import LogEntry, ModelCall, ProviderPause, QueueHeartbeat, 
 from roadmaps.models.step import rank_of
 from roadmaps.steps import claiming, draining, kinds, storing, sweeping
 from roadmaps.steps.calling import Finished
+from tests.engine import answer_of, in_thread, server_count, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,40 +29,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def writing(reviewed) -> Roadmap:
     """A roadmap whose pieces wait to be written."""
     return deciding.approve(reviewed.pk)
-
-
-def in_thread(function, *arguments):
-    """Run beside the test, with a connection of its own that is closed again."""
-
-    def run():
-        try:
-            return function(*arguments)
-        finally:
-            connections.close_all()
-
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(run)
-    pool.shutdown(wait=False)
-    return future
-
-
-def server_count() -> int:
-    """Connections to the test database, counted by somebody who is not one of us."""
-    parameters = {**connection.get_connection_params(), "dbname": "postgres", "application_name": "observer"}
-    parameters.pop("cursor_factory", None), parameters.pop("context", None)
-    with psycopg.connect(**parameters) as observer:
-        row = observer.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name <> 'observer'",
-            [connection.settings_dict["NAME"]],
-        ).fetchone()
-    return row[0]
-
-
-def wait_until(condition, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_every_concept_gets_its_three_pieces(writing):
@@ -303,7 +269,7 @@ def test_one_worker_of_the_logs_cluster_stays_free(writing, settings, monkeypatc
 
 def test_B5_the_same_result_stored_twice_changes_nothing(writing, stub):
     (step,) = claiming.claim("content", 1)
-    answer = _answer_of(step)
+    answer = answer_of(step)
 
     storing.store([Finished(step, answer=answer)])
     storing.store([Finished(step, answer=answer)])
@@ -312,18 +278,9 @@ def test_B5_the_same_result_stored_twice_changes_nothing(writing, stub):
     assert model.objects.filter(concept=step.concept).count() == 1
 
 
-def _answer_of(step):
-    import asyncio
-
-    from roadmaps.steps.calling import event_loop
-
-    definition = kinds.definition(step.kind)
-    return asyncio.run_coroutine_threadsafe(definition.call(definition.prepare(step)), event_loop()).result(10)
-
-
 def test_D4_a_result_that_comes_after_cancel_is_not_stored(writing):
     steps = claiming.claim("content", 3)
-    answers = [Finished(step, answer=_answer_of(step)) for step in steps]
+    answers = [Finished(step, answer=answer_of(step)) for step in steps]
 
     deciding.cancel(writing.pk)
     storing.store(answers)
@@ -338,7 +295,7 @@ def test_D4_a_result_that_comes_after_cancel_is_not_stored(writing):
 
 def test_an_answer_that_outlived_its_lease_counts_until_somebody_claims_anew(writing):
     (step,) = claiming.claim("content", 1)
-    answer = _answer_of(step)
+    answer = answer_of(step)
     _expire_leases()
     _sweep_as_usual("content")
     assert Step.objects.get(pk=step.pk).state == "waiting"
@@ -350,7 +307,7 @@ def test_an_answer_that_outlived_its_lease_counts_until_somebody_claims_anew(wri
 
 def test_an_answer_is_refused_when_the_step_was_claimed_anew(writing):
     (step,) = claiming.claim("content", 1)
-    answer = _answer_of(step)
+    answer = answer_of(step)
     _expire_leases()
     _sweep_as_usual("content")
     (again,) = claiming.claim("content", 1)
@@ -464,7 +421,7 @@ def test_a_wake_up_that_a_killed_worker_left_behind_holds_nobody_up(writing):
 
 def test_C3_one_bad_result_does_not_take_the_others_along(writing):
     tutorials = [step for step in claiming.claim("content", 30) if step.kind == "tutorial"][:3]
-    finished = [Finished(step, answer=_answer_of(step)) for step in tutorials]
+    finished = [Finished(step, answer=answer_of(step)) for step in tutorials]
     finished[1].answer.value.title = "x" * 1000  # longer than the column
 
     storing.store(finished)
@@ -571,9 +528,9 @@ def test_a_drain_waits_for_a_step_that_becomes_due(writing, stub):
     assert draining.drain("content") == 1
 
 
-def test_log_lines_that_cannot_be_saved_do_not_fail_the_work(writing, monkeypatch):
+def test_E3_a_log_line_that_cannot_be_saved_fails_neither_the_work_nor_the_other_lines(writing, monkeypatch):
     (step,) = claiming.claim("content", 1)
-    answer = _answer_of(step)
+    answer = answer_of(step)
     definition = kinds.definition(step.kind)
 
     def store(step, answer, log):
@@ -584,11 +541,14 @@ def test_log_lines_that_cannot_be_saved_do_not_fail_the_work(writing, monkeypatc
     storing.store([Finished(step, answer=answer)])
 
     assert Step.objects.get(pk=step.pk).state == "done"
+    lines = LogEntry.objects.filter(roadmap=writing, concept=step.concept).values_list("event", flat=True)
+    assert set(lines) == {f"{step.kind}_saved", "step_done"}
+    assert LogEntry.objects.get(event="log_lines_lost").details == {"count": 1}
 
 
-def test_two_stores_on_one_roadmap_at_once_both_count(writing):
+def test_C4_two_stores_on_one_roadmap_at_once_both_count(writing):
     steps = claiming.claim("content", 60)
-    finished = [Finished(step, answer=_answer_of(step)) for step in steps]
+    finished = [Finished(step, answer=answer_of(step)) for step in steps]
     half = len(finished) // 2
 
     futures = [in_thread(storing.store, part) for part in (finished[:half], finished[half:])]
@@ -603,7 +563,7 @@ def test_two_stores_on_one_roadmap_at_once_both_count(writing):
 def test_decisions_and_stores_wait_for_the_roadmaps_lock(writing, decision):
     """Two of them on one roadmap never look at the same state at the same time."""
     step = claiming.claim("content", 1)[0]
-    finished = Finished(step, answer=_answer_of(step))
+    finished = Finished(step, answer=answer_of(step))
     decisions = {
         "approve": lambda: deciding.approve(writing.pk),
         "cancel": lambda: deciding.cancel(writing.pk),
@@ -663,7 +623,7 @@ def test_the_last_free_worker_of_the_logs_cluster_leaves_the_rest_to_the_others(
 
 def test_one_odd_call_record_does_not_take_the_other_results_along(writing):
     steps = claiming.claim("content", 3)
-    finished = [Finished(step, answer=_answer_of(step)) for step in steps]
+    finished = [Finished(step, answer=answer_of(step)) for step in steps]
     odd = finished[1].answer.calls[0]
     finished[1].answer.calls[0] = dataclasses.replace(odd, input_tokens=None, model="m\x00")
 
@@ -684,7 +644,7 @@ def test_a_short_retry_after_does_not_use_all_attempts_up_at_once(writing):
 
 def test_a_result_stored_twice_pays_once(writing):
     (step,) = claiming.claim("content", 1)
-    answer = _answer_of(step)
+    answer = answer_of(step)
     before = ModelCall.objects.count()
 
     storing.store([Finished(step, answer=answer)])

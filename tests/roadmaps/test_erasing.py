@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
-from django.db import connection, models
+from django.db import DatabaseError, connection, models
 from django.utils import timezone
 
 from content.models import Note, QuizAttempt, Share
@@ -60,7 +60,7 @@ def rows_of(roadmap_id: int) -> dict[str, set[object]]:
     return {model._meta.db_table: keys for model, keys in rows.items() if keys}
 
 
-def test_nothing_of_an_erased_roadmap_is_left_in_any_table_but_its_costs(person):
+def test_C11_nothing_of_an_erased_roadmap_is_left_in_any_table_but_its_costs(person):
     kept, erased = make_full_roadmap(owner=person), make_full_roadmap(owner=person)
     others, before = rows_of(kept.pk), rows_of(erased.pk)
     ours = {
@@ -82,6 +82,23 @@ def test_nothing_of_an_erased_roadmap_is_left_in_any_table_but_its_costs(person)
     assert ModelCall.objects.filter(roadmap=None, concept=None).count() == 1
     assert rows_of(kept.pk) == others
     assert not erasing.erase(erased.pk)
+
+
+def test_C11_an_erasure_that_fails_has_erased_nothing(person):
+    roadmap = make_full_roadmap(owner=person)
+    ModelCall.objects.update(error="was about this")
+    before = rows_of(roadmap.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''refused''; END';"
+            "CREATE TRIGGER refuse BEFORE DELETE ON roadmaps_roadmap FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+
+    with pytest.raises(DatabaseError, match="refused"):
+        erasing.erase(roadmap.pk)
+
+    assert rows_of(roadmap.pk) == before
+    assert ModelCall.objects.get().error == "was about this"
 
 
 def test_what_was_deleted_thirty_days_ago_is_purged_and_nothing_else(person):

@@ -1,11 +1,15 @@
 """Log lines from pages: buffered, handed to the logs cluster, inserted in bulk."""
 
 import pytest
+import structlog
+from django.db import connection, transaction
+from django.urls import reverse
+from django.utils import timezone
 from django_q.models import OrmQ
 
-from roadmaps import log_lines, tasks
+from roadmaps import deciding, log_lines, tasks
 from roadmaps.models import LogEntry, Roadmap
-from tests.factories import make_tree
+from tests.factories import make_roadmap_in_review, make_tree
 
 
 @pytest.fixture
@@ -65,6 +69,76 @@ def test_a_line_about_a_concept_that_is_gone_keeps_its_words(roadmap):
     tasks.save_log_lines(*task["args"])
 
     assert {entry.event: entry.concept for entry in LogEntry.objects.all()} == {"there": concept, "gone": None}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"event": "x" * 1000},
+        {"message": "a NUL \x00"},
+        {"message": "half a pair \ud800"},
+        {"details": {"score": float("nan")}},
+        {"details": {"when": object()}},
+        {"level": None},
+    ],
+    ids=["too long", "NUL", "surrogate", "no number", "no JSON", "no level"],
+)
+def test_E3_a_line_that_cannot_be_saved_takes_no_other_along_and_is_counted(roadmap, bad):
+    good = {
+        "roadmap_id": roadmap.pk,
+        "event": "good",
+        "message": "",
+        "level": "info",
+        "details": {},
+        "happened_at": timezone.now().isoformat(),
+    }
+
+    log_lines.save([good, {**good, **bad}, good, {**good, **bad}])
+
+    assert LogEntry.objects.filter(event="good").count() == 2
+    lost = LogEntry.objects.exclude(event="good").get()
+    assert (lost.event, lost.level, lost.details) == ("log_lines_lost", "error", {"count": 2})
+
+
+def test_E3_what_the_queue_does_not_take_is_counted_and_fails_nothing(roadmap):
+    log_lines.line(roadmap.pk, "one")
+    log_lines.line(roadmap.pk, "two")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE django_q_ormq RENAME TO away")
+
+    with structlog.testing.capture_logs() as said, transaction.atomic():
+        log_lines.flush()
+        transaction.set_rollback(True)
+
+    assert [(each["event"], each["count"]) for each in said] == [("log_lines_lost", 2)]
+
+
+def test_E1_what_a_page_did_is_handed_on_when_its_request_ends(client, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    client.force_login(person)
+
+    client.post(reverse("roadmaps:approve", args=[roadmap.slug]))  # and nothing happens after it
+
+    (task,) = queued()
+    tasks.save_log_lines(*task["args"])
+    assert [entry.event for entry in LogEntry.objects.filter(roadmap=roadmap)] == ["outline_approved"]
+
+
+def test_B4_a_second_click_writes_no_second_line(person):
+    roadmap = make_roadmap_in_review(owner=person)
+    log_lines._buffer.clear()
+
+    for decide in (
+        deciding.approve,
+        deciding.approve,
+        deciding.cancel,
+        deciding.cancel,
+        deciding.retry,
+        deciding.retry,
+    ):
+        decide(roadmap.pk)
+
+    assert [line["event"] for line in log_lines._buffer] == ["outline_approved", "roadmap_cancelled", "roadmap_retried"]
 
 
 def test_flushing_nothing_enqueues_nothing(roadmap):

@@ -557,7 +557,7 @@ def test_an_unchanged_poll_is_304_from_the_first_on(visitor, person):
     ],
     ids=["a piece done", "a step claimed", "the state", "the row", "the queue", "a concept learned"],
 )
-def test_a_poll_after_a_change_brings_the_page(visitor, person, change):
+def test_E4_a_poll_after_a_change_brings_the_page(visitor, person, change):
     make_heartbeat(queue="content")
     roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
     Step.objects.update(
@@ -570,6 +570,19 @@ def test_a_poll_after_a_change_brings_the_page(visitor, person, change):
     response = visitor.get(address("progress", roadmap), headers={"If-None-Match": tag})
     assert response.status_code == 200
     assert response.headers["ETag"] != tag
+
+
+def test_E4_a_page_that_is_opened_late_and_a_poll_without_memory_show_all_from_rows(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.DONE, concepts=5)
+    roadmap.steps.filter(kind="quiz").update(state="running", lease_token=uuid.uuid4(), lease_expires_at=timezone.now())
+    roadmap.steps.filter(kind="resources", concept__position=3).update(state="failed", last_error="HTTP 500")
+
+    page, poll = visitor.get(roadmap.get_absolute_url()), visitor.get(address("progress", roadmap))
+
+    for shown in (text_of(page), text_of(poll)):
+        assert "9 of 15 pieces written, 1 failed" in shown
+        assert "HTTP 500" in shown
+        assert shown.count(Step.State.RUNNING.label) >= 1
 
 
 # What pages cost

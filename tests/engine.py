@@ -1,0 +1,63 @@
+"""What tests of the engine do: ask for a step's answer, work beside the test, count on the server."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+from django.db import connection, connections
+
+from roadmap_project.llm.asking import Answer
+from roadmaps.models import Step
+from roadmaps.steps import kinds
+from roadmaps.steps.calling import Finished, event_loop
+
+
+def answer_of(step: Step) -> Answer:
+    definition = kinds.definition(step.kind)
+
+    async def call() -> Answer:
+        return await definition.call(request)
+
+    request = definition.prepare(step)
+    return asyncio.run_coroutine_threadsafe(call(), event_loop()).result(10)
+
+
+def finished(step: Step) -> Finished:
+    return Finished(step, answer=answer_of(step))
+
+
+def in_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Run beside the test, with a connection of its own that is closed again."""
+
+    def run() -> Any:
+        try:
+            return function(*arguments)
+        finally:
+            connections.close_all()
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(run)
+    pool.shutdown(wait=False)
+    return future
+
+
+def server_count() -> int:
+    """Connections to the test database, counted by somebody who is not one of us."""
+    parameters = {**connection.get_connection_params(), "dbname": "postgres", "application_name": "observer"}
+    parameters.pop("cursor_factory", None), parameters.pop("context", None)
+    with psycopg.connect(**parameters) as observer:
+        row = observer.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name <> 'observer'",
+            [connection.settings_dict["NAME"]],
+        ).fetchone()
+    return row[0]
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)

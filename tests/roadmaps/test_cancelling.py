@@ -1,0 +1,144 @@
+"""What is cancelled stays cancelled, wherever its work is: nothing is stored, and nothing more is bought."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from roadmap_project.llm.asking import AskingFailedError
+from roadmaps import deciding
+from roadmaps.deciding import RefusedError
+from roadmaps.models import ModelCall, Roadmap, Step
+from roadmaps.steps import claiming, draining, storing
+from roadmaps.steps.calling import Finished
+from tests.engine import in_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def writing(reviewed, stub) -> Roadmap:
+    """Three pieces that wait to be written; nothing has been asked yet."""
+    roadmap = deciding.approve(reviewed.pk)
+    kept = roadmap.steps.content().order_by("rank", "pk")[:3]
+    roadmap.steps.exclude(pk__in=[step.pk for step in kept]).delete()
+    stub.reset()
+    ModelCall.objects.all().delete()
+    return roadmap
+
+
+def cancel_by_person(roadmap: Roadmap) -> None:
+    deciding.cancel(roadmap.pk)
+
+
+def claim_by_another_worker(roadmap: Roadmap) -> None:
+    roadmap.steps.update(lease_token="00000000-0000-0000-0000-000000000001")
+
+
+def delete_by_person(roadmap: Roadmap) -> None:
+    deciding.delete(roadmap.pk)
+
+
+@pytest.mark.parametrize("lose", [cancel_by_person, delete_by_person, claim_by_another_worker])
+@pytest.mark.parametrize("fault", ["truncated", "server_error"], ids=["a repair", "another try"])
+def test_D4_no_further_model_call_begins_for_a_step_that_is_no_longer_wanted(writing, stub, fault, lose):
+    stub.faults([{"fault": fault}])
+    stub.hold()
+    drained = in_thread(draining.drain, "content")
+    stub.wait_for(3)
+
+    lose(writing)
+    Step.objects.filter(state=Step.State.WAITING).delete()
+    stub.release()
+    drained.result(20)
+
+    assert len(stub.requests()) == 3
+    assert ModelCall.objects.count() == 3  # what was under way is paid for, and counted
+    assert not writing.steps.filter(state__in=(Step.State.DONE, Step.State.FAILED)).exists()
+
+
+@pytest.mark.parametrize("fault", ["truncated", "server_error"], ids=["a repair", "another try"])
+def test_a_step_that_is_wanted_still_is_repaired_and_tried_again(writing, stub, fault):
+    stub.faults([{"fault": fault, "times": 3}])
+
+    draining.drain("content")
+
+    assert len(stub.requests()) == 6
+    assert set(writing.steps.values_list("state", flat=True)) == {Step.State.DONE}
+
+
+def test_a_call_that_wants_to_go_on_is_answered_at_its_workers_next_look_and_not_before(writing, stub, monkeypatch):
+    """Opening a connection for each would cost the bound: what asks meanwhile is answered together."""
+    looks = []
+    held = claiming.held
+    monkeypatch.setattr(claiming, "held", lambda steps: looks.append(len(steps)) or held(steps))
+    stub.faults([{"fault": "server_error", "times": 3}])
+
+    draining.drain("content")
+
+    assert sum(looks) == 3
+    assert len(looks) <= 2
+
+
+def waits(roadmap: Roadmap) -> None:
+    pass
+
+
+def runs(roadmap: Roadmap) -> None:
+    assert len(claiming.claim("content", 9)) == 3
+
+
+def waits_for_another_try(roadmap: Roadmap) -> None:
+    error = AskingFailedError("busy", permanent=False, calls=[])
+    storing.store([Finished(step, error=error) for step in claiming.claim("content", 9)])
+
+
+def is_being_retried(roadmap: Roadmap) -> None:
+    error = AskingFailedError("wrong key", permanent=True, calls=[])
+    storing.store([Finished(step, error=error) for step in claiming.claim("content", 9)])
+    assert deciding.retry(roadmap.pk).state == Roadmap.State.WRITING
+
+
+@pytest.mark.parametrize("state", [waits, runs, waits_for_another_try, is_being_retried])
+def test_D4_what_is_cancelled_while_it_waits_or_runs_is_never_asked_for(writing, stub, state):
+    state(writing)
+
+    deciding.cancel(writing.pk)
+    Step.objects.update(not_before=None)
+    Step.objects.filter(lease_expires_at__isnull=False).update(lease_expires_at=Now() - timedelta(hours=1))
+    draining.drain("content")
+
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.CANCELLED
+    assert set(writing.steps.values_list("state", "lease_token")) == {(Step.State.CANCELLED, None)}
+    assert stub.requests() == []
+
+
+def test_D4_what_is_cancelled_in_review_is_neither_written_nor_changed(reviewed, person, stub):
+    stub.reset()
+
+    deciding.cancel(reviewed.pk)
+
+    with pytest.raises(RefusedError, match="cancelled"):
+        deciding.approve(reviewed.pk)
+    with pytest.raises(RefusedError, match="cancelled"):
+        deciding.request_changes(reviewed.pk, text="Shorter", author=person)
+    for queue in ("workflow", "content"):
+        draining.drain(queue)
+    reviewed.refresh_from_db()
+    assert reviewed.state == Roadmap.State.CANCELLED
+    assert stub.requests() == []
+
+
+def test_D5_retry_after_cancel_starts_with_a_clean_slate(writing, stub):
+    waits_for_another_try(writing)
+    deciding.cancel(writing.pk)
+
+    deciding.retry(writing.pk)
+
+    clean = (Step.State.WAITING, 0, 0, "", None, None, None)
+    fields = ("state", "attempts", "losses", "last_error", "not_before", "started_at", "finished_at")
+    assert set(writing.steps.values_list(*fields)) == {clean}
+    draining.drain("content")
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.READY
