@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+MERMAID := 11.17.2
 export GOAL ?= Learn Python programming
 export DEBUG ?= 1
 export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test bench check audit format lock clean
+.PHONY: help demo run test bench check audit format lock mermaid clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
@@ -21,6 +22,7 @@ help:
 	@echo "make audit   known vulnerabilities in what the requirements pin, where the package index tells"
 	@echo "make format  apply the format"
 	@echo "make lock    renew the hashed requirements"
+	@echo "make mermaid renew the script that draws diagrams (needs npm)"
 	@echo "make clean   remove the environment and every private database of this clone"
 
 # A stamp for each set of requirements: what changed is installed, the rest is not looked at.
@@ -80,6 +82,12 @@ lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile -q --group run --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-run.txt
 	$(BIN)/uv pip compile -q --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --group bench --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o tests/benchmarks/requirements.txt
+
+# The script that draws diagrams, as it is published; committed, so that nobody needs npm to run this.
+mermaid:
+	sh -ec 'work=$$(mktemp -d); trap "rm -r $$work" EXIT; npm pack --silent --pack-destination "$$work" @mermaid-js/tiny@$(MERMAID); \
+		tar -xzf "$$work"/*.tgz -C "$$work"; cp "$$work/package/dist/mermaid.tiny.js" content/static/content/mermaid/mermaid.js; \
+		cp "$$work/package/LICENSE" content/static/content/mermaid/LICENSE'
 
 clean:
 	-$(PYTHON) -m roadmap_project.dev_database remove --all

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from content.models import Question, Quiz, QuizAttempt
 
@@ -44,6 +45,29 @@ def answer(quiz: Quiz, *, user: User, submitted: Mapping[int, Iterable[str]]) ->
         right=sum(each.is_right for each in found),
         total=len(found),
     )
+
+
+def answer_one(
+    quiz: Quiz, *, user: User, attempt_pk: int, position: int, values: Iterable[str]
+) -> tuple[QuizAttempt, MarkedQuestion] | None:
+    """Mark one question and add it to the attempt, which begins with its first answer.
+
+    The first answer counts: sent again, after its explanation was seen, it changes nothing. None where the quiz asks
+    no such question.
+    """
+    question = quiz.questions.filter(position=position).first()
+    if question is None:
+        return None
+    with transaction.atomic():
+        own = QuizAttempt.objects.select_for_update().filter(quiz=quiz, user=user)
+        attempt = own.filter(pk=attempt_pk).first() or QuizAttempt(quiz=quiz, user=user, answers={}, right=0, total=0)
+        chosen = attempt.answers.setdefault(str(position), choices(question, values))
+        found = MarkedQuestion(question, chosen)
+        if len(attempt.answers) > attempt.total:
+            attempt.total += 1
+            attempt.right += found.is_right
+            attempt.save()
+    return attempt, found
 
 
 def mark(quiz: Quiz, submitted: Mapping[int, Iterable[str]]) -> list[MarkedQuestion]:

@@ -57,6 +57,7 @@ def concept_page(found: Concept, user: User) -> dict[str, Any]:
         **pieces_context(found, pieces),
         "tutorial": tutorial,
         "html": tutorial.piece.html if tutorial.piece else "",
+        "contents": rendering.contents(tutorial.piece.html) if tutorial.piece else [],
         "resources": resources,
         "links": resources.piece.resources.all() if resources.piece else [],
         "quiz": quiz,
@@ -142,6 +143,21 @@ def quiz_page(quiz: Quiz, user: User, *, only_missed: bool) -> dict[str, Any]:
     }
 
 
+def quiz_step(quiz: Quiz, left: list[int], attempt: QuizAttempt | None) -> dict[str, Any]:
+    """The first of the questions that are left to ask; None where no position names one."""
+    asked = {each.position: each for each in quiz.questions.all()}
+    left = [each for each in dict.fromkeys(left) if each in asked]
+    answered = len(attempt.answers) if attempt else 0
+    return {
+        "quiz": quiz,
+        "attempt": attempt,
+        "question": asked[left[0]] if left else None,
+        "left": left[1:],
+        "number": answered + 1,
+        "total": answered + len(left),
+    }
+
+
 # Versions
 
 
@@ -208,6 +224,7 @@ def shared_concept(share: Share, found: Concept) -> dict[str, Any]:
         "share": share,
         "tutorial": tutorial,
         "html": rendering.relinked(html, lambda key: reverse("content:shared_concept", args=[share.token, key])),
+        "contents": rendering.contents(html),
         "resources": resources,
         "links": resources.piece.resources.all() if resources.piece else [],
         "quiz": quiz,

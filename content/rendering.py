@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from html import escape
+from dataclasses import dataclass
+from html import escape, unescape
 
 import nh3
 from django.urls import reverse
@@ -86,6 +87,7 @@ def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, highli
     tokens = parser.parse(markdown)
     _resolve_concepts(tokens, concept_url)
     _lower_headings(tokens)
+    _number_sections(tokens)
     html = RendererHTML().render(tokens, parser.options, {})
     return nh3.clean(
         html,
@@ -112,6 +114,33 @@ def _lower_headings(tokens: list[Token]) -> None:
     for token in tokens:
         if token.type in ("heading_open", "heading_close") and token.tag == "h1":
             token.tag = "h2"
+
+
+def _number_sections(tokens: list[Token]) -> None:
+    """Names to link to that no text can take over or collide with."""
+    headings = [token for token in tokens if token.type == "heading_open" and token.tag in ("h2", "h3")]
+    for number, token in enumerate(headings, start=1):
+        token.attrSet("id", f"section-{number}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading in rendered HTML; `level` is 2 or 3."""
+
+    id: str
+    level: int
+    title: str
+
+
+SECTION = re.compile(r'<h([23]) id="(section-[0-9]+)">(.*?)</h\1>', re.DOTALL)
+TAG = re.compile(r"<[^>]*>")
+
+
+def contents(html: str) -> list[Section]:
+    """A table of contents of HTML that `to_html` made."""
+    return [
+        Section(name, int(level), unescape(TAG.sub("", title)).strip()) for level, name, title in SECTION.findall(html)
+    ]
 
 
 def _highlighted(code: str, language: str, _attributes: str) -> str:

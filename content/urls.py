@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter, StringConverter
 
-from content.views import concepts, quizzes, shared, taking_away, versions
+from content.views import concepts, diagrams, quizzes, shared, taking_away, versions
 
 
 class ConceptKeyConverter(StringConverter):
@@ -29,6 +29,7 @@ register_converter(RowConverter, "row")
 app_name = "content"
 
 urlpatterns = [
+    path("diagram/", diagrams.diagram, name="diagram"),
     path("bring-in/", taking_away.bring_in, name="bring_in"),
     path("roadmap.schema.json", taking_away.schema, name="schema"),
     path("roadmaps/<slug:slug>/take-away/", taking_away.take_away, name="take_away"),

@@ -21,6 +21,7 @@ NO_SHARE = "A" * 43  # what a share's link would bear; whoever has a real one ma
 
 # Whoever adds a name here says that a stranger may read what is there.
 PUBLIC = {
+    "content:diagram",
     "content:schema",
     "roadmaps:list",
     "roadmaps:login",

@@ -2,23 +2,27 @@
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from content import answering, reading
-from content.models import Quiz
+from content.models import Quiz, QuizAttempt
 from content.views.lookup import address, number, own_concept
 from roadmaps.models import Concept
-from roadmaps.views import SignedInRequest
+from roadmaps.views import SignedInRequest, fragment
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@fragment
 def quiz(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
-    """Questions; after answering, the marked attempt. Nothing about the answers leaves the server before."""
+    """Questions; after answering, the marked attempt. Nothing about the answers leaves the server before.
+
+    A script asks for one question after the other, and has each marked; without it they are one form.
+    """
     found = own_concept(request, slug, key)
+    if request.htmx:
+        return _mark_one(request, found) if request.method == "POST" else _ask_one(request, found)
     if request.method == "POST":
         answered = version_before_the_reader(request, found)
         attempt = answering.answer(answered, user=request.user, submitted=submitted(request, answered))
@@ -32,10 +36,57 @@ def quiz(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     return render(request, "content/quiz.html", {"concept": found, "roadmap": found.roadmap, **shown})
 
 
+def _ask_one(request: SignedInRequest, found: Concept) -> HttpResponse:
+    """The next of the questions that are left."""
+    asked = version_before_the_reader(request, found)
+    attempt = QuizAttempt.objects.filter(user=request.user, quiz=asked, pk=number(request.GET.get("attempt", "")))
+    shown = reading.quiz_step(asked, _positions(request.GET.getlist("left")), attempt.first())
+    if shown["question"] is None:
+        raise Http404
+    missed = reading.quiz_page(asked, request.user, only_missed=False)["missed"]
+    return render(
+        request, "content/_quiz_step.html", {"concept": found, "roadmap": found.roadmap, "missed": missed, **shown}
+    )
+
+
+def _mark_one(request: SignedInRequest, found: Concept) -> HttpResponse:
+    """What was right, and why, and the way to the next question."""
+    asked = version_before_the_reader(request, found)
+    answered = None
+    for position in _positions(request.POST.getlist("asked"))[:1]:
+        answered = answering.answer_one(
+            asked,
+            user=request.user,
+            attempt_pk=number(request.POST.get("attempt", "")),
+            position=position,
+            values=request.POST.getlist(f"question-{position}"),
+        )
+    if answered is None:
+        raise Http404
+    attempt, marked = answered
+    left = _positions(request.POST.getlist("left"))
+    context = {
+        "quiz": asked,
+        "attempt": attempt,
+        "left": left,
+        "left_count": len(left),
+        "marked": [marked],
+        "concept": found,
+        "roadmap": found.roadmap,
+    }
+    return render(request, "content/_quiz_step_marked.html", context)
+
+
+def _positions(values: list[str]) -> list[int]:
+    """What may be questions' places; junk is none."""
+    return [int(each) for each in values if each.isascii() and each.isdigit() and len(each) <= 4]
+
+
 def version_before_the_reader(request: HttpRequest, found: Concept) -> Quiz:
     """The version that the person had before them, even if a newer one came meanwhile."""
     versions = Quiz.objects.filter(concept=found)
-    answered: Quiz | None = versions.filter(version=number(request.POST.get("version", ""))).first()
+    sent = request.POST if request.method == "POST" else request.GET
+    answered: Quiz | None = versions.filter(version=number(sent.get("version", ""))).first()
     return answered or get_object_or_404(versions, is_current=True)
 
 

@@ -223,3 +223,84 @@ def test_many_attempts_cost_no_more_queries(visitor, person, concept):
         take(visitor, concept, **{"question-0": "0"})
 
     assert [queries_of(visitor, path) for path in paths] == few
+
+
+# Question by question
+
+
+HTMX = {"HX-Request": "true"}
+
+
+def ask(visitor, concept, **values):
+    return visitor.get(address("quiz", concept), {"version": "1", **values}, headers=HTMX)
+
+
+def check(visitor, concept, position, *chosen, **values):
+    answers = {"version": "1", "asked": position, f"question-{position}": chosen, **values}
+    return visitor.post(address("quiz", concept), answers, headers=HTMX)
+
+
+def test_G3_one_question_is_asked_and_nothing_is_said_about_its_answer(visitor, concept):
+    response = ask(visitor, concept, left=["2", "0"])
+
+    shown = response.content.decode()
+    assert "Question 1 of 2" in text_of(response)
+    assert "Is it so?" in shown
+    assert "Which one?" not in shown
+    assert "explained" not in shown
+    assert "correct" not in shown
+    assert 'name="left" value="0"' in shown
+
+
+def test_an_answer_is_explained_at_once_and_kept_with_those_before_it(visitor, person, concept):
+    first = check(visitor, concept, 1, "0", left=["0"])
+    attempt = QuizAttempt.objects.get(user=person)
+    assert "Wrong" in text_of(first)
+    assert "Because odd-explained." in text_of(first)
+    assert "green-explained" not in text_of(first)
+    assert "Question 1 of 2" in text_of(first)
+
+    assert "Question 2 of 2" in text_of(ask(visitor, concept, attempt=attempt.pk, left=["0"]))
+    last = check(visitor, concept, 0, "1", attempt=attempt.pk)
+
+    attempt.refresh_from_db()
+    assert (attempt.right, attempt.total, attempt.answers) == (1, 2, {"1": [0], "0": [1]})
+    assert f"?attempt={attempt.pk}" in last.content.decode()
+    assert "Next question" not in text_of(last)
+    assert order_of(visitor.get(address("quiz", concept))) == [1, 0, 2]
+
+
+def test_the_first_answer_counts_however_often_another_is_sent(visitor, person, concept):
+    check(visitor, concept, 0, "0")
+    attempt = QuizAttempt.objects.get(user=person)
+
+    again = check(visitor, concept, 0, "1", attempt=attempt.pk)
+
+    assert "Wrong" in text_of(again)
+    attempt.refresh_from_db()
+    assert (attempt.right, attempt.total, attempt.answers) == (0, 1, {"0": [0]})
+
+
+def test_an_attempt_of_another_person_or_version_is_not_added_to(visitor, person, concept):
+    foreign = QuizAttempt.objects.create(
+        quiz=concept.quiz_versions.get(), user=make_user(), answers={}, right=0, total=0
+    )
+    check(visitor, concept, 0, "1", attempt=foreign.pk)
+    own = QuizAttempt.objects.get(user=person)
+    make_quiz(concept=concept, version=2)
+    check(visitor, concept, 0, "1", attempt=own.pk, version="2")
+
+    foreign.refresh_from_db()
+    assert foreign.answers == {}
+    assert QuizAttempt.objects.filter(user=person).count() == 2
+
+
+@pytest.mark.parametrize("position", ["9", "x", ""])
+def test_junk_names_no_question(visitor, concept, position):
+    assert check(visitor, concept, position).status_code == 404
+    assert ask(visitor, concept, left=[position]).status_code == 404
+    assert not QuizAttempt.objects.exists()
+
+
+def test_who_signed_out_meanwhile_gets_the_page_anew(client, concept):
+    assert client.get(address("quiz", concept), {"left": "0"}, headers=HTMX).headers["HX-Refresh"] == "true"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from content.rendering import ATTRIBUTES, TAGS, to_html
+from content.rendering import ATTRIBUTES, TAGS, Section, contents, to_html
 
 VOID = {"br", "hr"}
 SCHEMES = ("http://", "https://", "mailto:", "/", "#")
@@ -322,3 +322,19 @@ def test_the_largest_tutorial_is_rendered_fast_whatever_it_holds(name):
 
     assert time.process_time() - started < 10, "rendering happens in a store, inside its transaction"
     assert not re.search(r"<script|<img|javascript:", html)
+
+
+def test_sections_have_names_of_ours_and_are_listed():
+    html = to_html('# What `is` it & *why*\n\n### Part\n\n#### Deep\n\n## quiz\n\n## quiz\n\n<h2 id="note">x</h2>')
+
+    assert contents(html) == [
+        Section("section-1", 2, "What is it & why"),
+        Section("section-2", 3, "Part"),
+        Section("section-3", 2, "quiz"),
+        Section("section-4", 2, "quiz"),
+    ]
+    assert set(re.findall(r'<[^>]* id="([^"]*)"', html)) == {f"section-{each}" for each in (1, 2, 3, 4)}
+
+
+def test_text_without_headings_has_no_contents():
+    assert contents(to_html("Just *this*.")) == []

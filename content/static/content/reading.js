@@ -1,0 +1,78 @@
+// Beside a text: buttons that copy code, and diagrams drawn in a frame of their own. Without it everything can be read.
+"use strict";
+
+(() => {
+  const element = (name, properties, ...children) => {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  };
+
+  function addCopyButton(pre, words) {
+    const said = element("span", { className: "for-screen-readers", role: "status" });
+    const button = element("button", { type: "button", className: "copy", textContent: words.copy });
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(pre.textContent);
+      button.textContent = said.textContent = words.copied;
+      setTimeout(() => {
+        button.textContent = words.copy;
+        said.textContent = "";
+      }, 2000);
+    });
+    const block = element("div", { className: "code-block" });
+    pre.replaceWith(block);
+    block.append(pre, button, said);
+  }
+
+  // What is wider than the page can be scrolled by keyboard.
+  function letScroll(pre, words) {
+    if (pre.scrollWidth > pre.clientWidth) {
+      Object.assign(pre, { tabIndex: 0, role: "region", ariaLabel: words.code });
+    }
+  }
+
+  function addDiagram(pre, words, number) {
+    const frame = element("iframe", { title: `${words.diagram} ${number}`, loading: "lazy", height: 1, src: words.frame });
+    frame.sandbox.add("allow-scripts");
+    const figure = element("figure", { className: "diagram" });
+    pre.replaceWith(figure);
+    figure.append(frame, pre);
+    const diagram = {
+      frame,
+      ready: () => frame.contentWindow.postMessage({ source: pre.textContent }, "*"),
+      drawn: ({ height }) => {
+        frame.height = Math.ceil(height);
+        if (!figure.querySelector("details")) {
+          figure.append(element("details", {}, element("summary", { textContent: words.source }), pre));
+        }
+        figure.classList.add("drawn");
+      },
+      broken: () => {
+        frame.remove();
+        figure.prepend(element("p", { className: "hint", textContent: words.broken }));
+      },
+    };
+    return diagram;
+  }
+
+  const diagrams = [];
+  addEventListener("message", (event) => {
+    const found = diagrams.find((each) => each.frame.contentWindow === event.source);
+    if (found && ["ready", "drawn", "broken"].includes(event.data.state)) {
+      found[event.data.state](event.data);
+    }
+  });
+
+  for (const article of document.querySelectorAll("article.prose")) {
+    const words = article.dataset;
+    for (const pre of article.querySelectorAll("pre.mermaid")) {
+      diagrams.push(addDiagram(pre, words, diagrams.length + 1));
+    }
+    for (const pre of article.querySelectorAll("pre:not(.mermaid)")) {
+      letScroll(pre, words);
+      if (navigator.clipboard) {
+        addCopyButton(pre, words);
+      }
+    }
+  }
+})();

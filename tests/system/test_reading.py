@@ -1,0 +1,116 @@
+"""A tutorial with diagrams, and a quiz question by question, in a real browser; with script and without."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db import connection
+from playwright.sync_api import Page, expect
+
+from content.models import QuizAttempt
+from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
+from tests.system.test_journey import fits, page
+from tests.system.test_taking_away import sign_in
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+__all__ = ["page"]  # a fixture
+
+FAR_DOWN = "\n\n".join(["Read on."] * 400)
+TUTORIAL = f"""
+## Overview
+
+```python
+print("hello")
+```
+
+## A picture
+{FAR_DOWN}
+
+```mermaid
+flowchart LR
+  A[Begin] --> B[End]
+```
+
+## A broken one
+
+```mermaid
+flowchart LR
+  A --> --> [
+```
+"""
+IN_THE_FRAME = """
+async () => {
+    const tried = (work) => work.then(() => "let through", () => "refused");
+    const page = async () => parent.document.title;
+    return [origin, await tried(page()), await tried(fetch(location.href))];
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_connection(page):
+    """Beside the browser's event loop Django opens a connection of its own for this thread."""
+    yield
+    connection.close()
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{page.url}: {each['id']} {each['nodes'][0]['target']}" for each in found]
+
+
+def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page):
+    owner = make_user(username="ada")
+    roadmap = make_written_roadmap(owner=owner, concepts=2)
+    concept = roadmap.concepts.first()
+    make_tutorial(concept=concept, markdown=TUTORIAL)
+    make_resources(concept=concept)
+    make_quiz(concept=concept)
+    fleet.start("web")
+    sign_in(page, fleet.url, owner)
+    loaded: list[str] = []
+    page.on("request", lambda each: loaded.append(each.url))
+    address = f"{fleet.url}{roadmap.get_absolute_url()}c-1-1-1/"
+
+    page.goto(address, wait_until="networkidle")
+    assert not any("mermaid" in each or "diagram" in each for each in loaded)  # before one scrolls there
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == 'print("hello")\n'
+
+    page.get_by_role("navigation", name="Contents").get_by_role("link", name="A broken one").click()
+    drawing = page.frame_locator("iframe[title='Diagram 1']").locator("svg")
+    expect(drawing).to_be_visible(timeout=30_000)
+    expect(drawing).to_contain_text("Begin")
+    assert page.locator("iframe").bounding_box()["height"] > 30
+    expect(page.get_by_text("This diagram could not be drawn")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("A --> --> [")).to_be_visible()
+    expect(page.get_by_text("A[Begin] --> B[End]")).to_be_hidden()
+    page.get_by_text("The diagram as text").click()
+    expect(page.get_by_text("A[Begin] --> B[End]")).to_be_visible()
+    assert page.frames[-1].evaluate(IN_THE_FRAME) == ["null", "refused", "refused"]
+    assert serious(page) == []
+    assert fits(page)
+
+    page.get_by_role("link", name="Take the quiz").click()
+    for count, choice in enumerate(("Green", "One", "True"), start=1):
+        expect(page.get_by_text(f"Question {count} of 3")).to_be_visible()
+        assert "explained" not in page.content()
+        page.get_by_label(choice, exact=True).check()
+        page.get_by_role("button", name="Check my answer").click()
+        expect(page.locator(".explanation")).to_have_count(1)
+        assert serious(page) == []
+        if count < 3:
+            page.get_by_role("button", name="Next question").press("Enter")
+    page.get_by_role("link", name="See how it went").click()
+    expect(page.get_by_role("heading", name="1 of 3 right")).to_be_visible()
+    assert QuizAttempt.objects.get().answers == {"0": [1], "1": [0], "2": [0]}
+    page.get_by_role("link", name="Practise what you missed").click()
+    expect(page.get_by_text("Question 1 of 2")).to_be_visible()
+
+    without_script = page.context.browser.new_context(
+        java_script_enabled=False, storage_state=page.context.storage_state()
+    ).new_page()
+    without_script.goto(address)
+    expect(without_script.get_by_text("A[Begin] --> B[End]")).to_be_visible()
+    without_script.get_by_role("link", name="Take it again").click()
+    expect(without_script.locator("fieldset")).to_have_count(3)
