@@ -49,8 +49,9 @@ run: $(VENV)/run.stamp
 		&& echo "open http://127.0.0.1:$(PORT)" \
 		&& HOST=127.0.0.1 exec $(BIN)/honcho start --port $(PORT) web workflow content logs'
 
+# Most of the time a test of processes waits: three at once keep two cores busy.
 test: $(VENV)/dev.stamp
-	@$(call with_database,test) $(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 3)
 
 # The peers have an environment of their own. Celery's Redis is Debian's redis-server; without it, its rows say so.
 $(VENV)-bench/bench.stamp: requirements.txt tests/benchmarks/requirements.txt

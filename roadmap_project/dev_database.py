@@ -615,19 +615,27 @@ def _names(project: Path) -> list[str]:
 
 
 def run(project: Path, name: str, command: Sequence[str], *, max_connections: int | None = None) -> int:
-    """Run a command with DATABASE_URL set, and return its exit status; the server is stopped when its last user ends.
+    """Run a command with DATABASE_URL set, and return its exit status. Ctrl-C is left to the command."""
+    with serving(project, name, max_connections=max_connections) as url:
+        return _wait_for(command, {**os.environ, "DATABASE_URL": url})
 
-    A DATABASE_URL of the environment beats the private server. Ctrl-C is left to the command.
+
+@contextlib.contextmanager
+def serving(project: Path, name: str, *, max_connections: int | None = None) -> Iterator[str]:
+    """The URL of a server that runs; it is stopped when its last user ends.
+
+    A DATABASE_URL of the environment beats the private server.
     """
-    if os.environ.get("DATABASE_URL"):
-        return _wait_for(command, dict(os.environ))
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
     database = dev_database(project, name=name)
     url = database.start(max_connections=max_connections)
     users = os.open(database.directory / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(users, fcntl.LOCK_SH)
         database.start(max_connections=max_connections)  # its last user may just have stopped it
-        return _wait_for(command, {**os.environ, "DATABASE_URL": url})
+        yield url
     finally:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -435,8 +435,9 @@ def state_in(url):
         return "away"
 
 
-def test_A15_answers_in_hand_outlive_a_server_that_is_full(reviewed, stub):
+def test_A15_answers_in_hand_outlive_a_server_that_is_full(reviewed, stub, settings):
     """The role's only other slots are taken while all calls wait; the store waits for one and buys nothing again."""
+    settings.DRAIN_SECONDS = 60
     user = sql.Identifier(connection.settings_dict["USER"])
     deciding.approve(reviewed.pk)
     stub.hold()
