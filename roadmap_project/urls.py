@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.i18n import set_language
 
 from roadmap_project import health, metrics
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("health/live/", health.live, name="health-live"),
     re_path(r"^metrics/?$", metrics.page, name="metrics"),
     path("admin/", admin.site.urls),
+    path("language/", set_language, name="set_language"),
     path("", include("roadmaps.urls")),
     path("", include("content.urls")),
 ]

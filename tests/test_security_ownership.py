@@ -30,6 +30,7 @@ PUBLIC = {
     "health",
     "health-live",
     "metrics",
+    "set_language",
 }
 ADMIN_WITHOUT_SIGN_IN = {"admin:login", "admin:logout", "admin:jsi18n"}
 

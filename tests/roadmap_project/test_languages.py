@@ -1,0 +1,44 @@
+"""Which language a page speaks."""
+
+import pytest
+from django.http import HttpResponse
+
+from roadmap_project import languages
+
+pytestmark = pytest.mark.django_db
+
+
+def lang(response):
+    return response.content.decode().partition('<html lang="')[2].partition('"')[0]
+
+
+def test_a_page_speaks_what_the_browser_asks_for(client):
+    assert lang(client.get("/", headers={"Accept-Language": "zh-CN,zh;q=0.9"})) == "zh-hans"
+    assert lang(client.get("/", headers={"Accept-Language": "tlh"})) == "en"
+
+
+def test_a_choice_is_kept_and_beats_the_browser(client):
+    answer = client.post("/language/", {"language": "zh-hans", "next": "/sign-in/"})
+
+    assert answer.headers["Location"] == "/sign-in/"
+    assert lang(client.get("/", headers={"Accept-Language": "en"})) == "zh-hans"
+
+
+def test_the_choice_leads_to_no_other_site(client):
+    answer = client.post("/language/", {"language": "zh-hans", "next": "https://evil.example/"})
+
+    assert answer.headers["Location"] == "/"
+
+
+def test_the_admin_speaks_english_whatever_the_reader_chose(admin_client):
+    admin_client.cookies["django_language"] = "zh-hans"
+
+    assert lang(admin_client.get("/admin/")) == "en"
+
+
+def test_a_remembered_language_is_the_choice(client):
+    response = HttpResponse()
+    languages.remember(response, "zh-hans")
+    client.cookies.update(response.cookies)
+
+    assert lang(client.get("/")) == "zh-hans"
