@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from html import escape, unescape
 
 import nh3
@@ -74,9 +75,16 @@ def relinked(html: str, concept_url: ConceptUrl) -> str:
 
 
 def concept_urls(roadmap: Roadmap) -> ConceptUrl:
-    """Turns a concept's key into its page's address; None for a key that the roadmap does not have."""
-    keys = set(roadmap.concepts.values_list("key", flat=True))
-    return lambda key: reverse("content:concept", args=[roadmap.slug, key]) if key in keys else None
+    """Turns a concept's key into its page's address; None for a key that the roadmap does not have.
+
+    The roadmap's keys are read at the first question: most texts link to no concept.
+    """
+
+    @cache
+    def keys() -> set[str]:
+        return set(roadmap.concepts.values_list("key", flat=True))
+
+    return lambda key: reverse("content:concept", args=[roadmap.slug, key]) if key in keys() else None
 
 
 def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, highlights: bool = True) -> str:

@@ -52,7 +52,7 @@ class Writing:
 
     def _prepare(self, step: Step) -> ModelRequest:
         concept = concept_of(step)
-        prerequisites = list(concept.prerequisites.order_by("position"))
+        prerequisites = sorted(concept.prerequisites.all(), key=lambda each: each.position)  # read with the claim
         return ModelRequest(
             purpose=self.purpose,
             system=prompts.system(concept.roadmap),
@@ -96,9 +96,10 @@ def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fiel
     The caller holds the roadmap's lock, so that two of them cannot both be next.
     """
     versions = model._default_manager.filter(concept=concept)
-    number = (versions.aggregate(last=Max("version"))["last"] or 0) + 1
-    versions.filter(is_current=True).update(is_current=False)
-    return cast(PieceType, model._default_manager.create(concept=concept, version=number, origin=origin, **fields))
+    last = versions.aggregate(last=Max("version"))["last"] or 0
+    if last:
+        versions.filter(is_current=True).update(is_current=False)
+    return cast(PieceType, model._default_manager.create(concept=concept, version=last + 1, origin=origin, **fields))
 
 
 def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:

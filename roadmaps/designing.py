@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.utils import timezone
 
 from roadmap_project.llm import ModelRequest
@@ -18,7 +19,8 @@ from roadmaps.steps.waking import wake
 
 def facts_of(roadmap: Roadmap) -> dict[str, Any]:
     """What the library provider decides by; with its subjects as they are now."""
-    added_subjects.refresh()
+    if settings.LLM_PROVIDER == "library":
+        added_subjects.refresh()
     weeks = max(1, (roadmap.deadline - timezone.localdate()).days // 7) if roadmap.deadline else None
     return {
         "goal": roadmap.goal,
@@ -32,8 +34,6 @@ def facts_of(roadmap: Roadmap) -> dict[str, Any]:
 
 
 def limits_by_provider() -> OutlineLimits:
-    from django.conf import settings
-
     return LIBRARY_LIMITS if settings.LLM_PROVIDER == "library" else MODEL_LIMITS
 
 

@@ -1,8 +1,20 @@
 """When is a roadmap finished, and how well did it go?"""
 
+from collections.abc import Iterable
+
 from django.db.models import Count, Q
 
 from roadmaps.models import Roadmap, Step
+
+
+def settle_all(roadmaps: Iterable[Roadmap]) -> None:
+    """Like settle() for each; one query while they all have pieces under way."""
+    writing = [roadmap for roadmap in roadmaps if roadmap.state == Roadmap.State.WRITING]
+    active = Step.objects.content().active().filter(roadmap__in=writing)
+    busy = set(active.values_list("roadmap_id", flat=True).distinct()) if writing else set()
+    for roadmap in writing:
+        if roadmap.pk not in busy:
+            settle(roadmap)
 
 
 def settle(roadmap: Roadmap) -> None:

@@ -77,7 +77,7 @@ def claim(queue: str, slots: int) -> list[Step]:
                 },
             )
         )
-        prefetch_related_objects(steps, "roadmap", "concept__module__stage", "feedback")
+        prefetch_related_objects(steps, "roadmap", "concept__module__stage", "concept__prerequisites", "feedback")
     return sorted(steps, key=lambda step: (step.rank, step.pk))
 
 

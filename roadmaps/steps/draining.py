@@ -12,7 +12,7 @@ from roadmap_project.connections import LOST_CONNECTION, connection_released
 from roadmaps.models import Step
 from roadmaps.steps import claiming, heartbeats, kinds, sweeping, waking
 from roadmaps.steps.calling import COALESCING_SECONDS, Calls, Finished
-from roadmaps.steps.storing import patiently, store
+from roadmaps.steps.storing import patiently, pause_when_spent, store
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +20,8 @@ CLAIM_SECONDS = 2.0  # between claims while slots are free, and between looks wh
 RELEASE_SECONDS = 0.25  # a quiet time after which the connection is given up; sooner, reopening would cost the bound
 LISTEN_SECONDS = 0.4  # between looks at the stop event
 BEAT_SECONDS = 20.0
+COST_SECONDS = 5.0  # between looks at what the day has cost, which read every call of the day;
+COST_SHARE = 0.02  # of a worker's time, at most
 
 
 def drain(queue: str) -> int:
@@ -41,6 +43,7 @@ class _Drain:
         self.next_claim = 0.0
         self.next_beat = 0.0
         self.next_look = 0.0
+        self.next_cost = 0.0
         self.stops_at: float | None = None
         self.unbegun: set[UUID | None] = set()  # leases of claimed steps whose call has not begun
         self.leaves_it_to_others = False
@@ -79,6 +82,14 @@ class _Drain:
             self.unbegun |= {finished.step.lease_token for finished in results}  # handed back with the rest
             raise
         self.stored += len(results)
+        self._mind_the_cost()
+
+    def _mind_the_cost(self) -> None:
+        began = time.monotonic()
+        if began >= self.next_cost:
+            patiently(pause_when_spent)
+            now = time.monotonic()
+            self.next_cost = now + max(COST_SECONDS, (now - began) / COST_SHARE)
 
     def _notice_stop(self) -> None:
         if self.stops_at is None and (stops_at := process.stops_at()) is not None:

@@ -68,10 +68,7 @@ def _store(results: list[Finished]) -> None:
             step.roadmap = roadmaps[step.roadmap_id]
             logs.append(_store_one(step, finished))
         recording.save_lines(logs)
-        for roadmap in roadmaps.values():
-            finishing.settle(roadmap)
-        if limits.is_spent():
-            _pause(limits.seconds_left_today(), limits.SPENT)
+        finishing.settle_all(roadmaps.values())
 
 
 def _locked_roadmaps(ids: set[int]) -> dict[int, Roadmap]:
@@ -153,6 +150,12 @@ def _pause(seconds: float, reason: str) -> None:
     )
     if not is_new:
         ProviderPause.objects.filter(pk=pause.pk).update(until=Greatest("until", until), reason=reason[:500])
+
+
+def pause_when_spent() -> None:
+    """Every claim waits until tomorrow when the installation's day has cost what it may."""
+    if limits.is_spent():
+        _pause(limits.seconds_left_today(), limits.SPENT)
 
 
 def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:

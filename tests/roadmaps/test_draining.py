@@ -3,7 +3,9 @@
 import dataclasses
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -97,6 +99,38 @@ def test_a_claim_reads_no_more_than_it_takes(writing):
 
     assert "step_ready" in plan
     assert "Seq Scan on roadmaps_step" not in plan
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is asked of the server meanwhile."""
+    found: list[str] = []
+
+    def note(execute, sql, parameters, many, context):
+        found.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        yield found
+
+
+def test_a_piece_costs_few_statements(writing):
+    """What is equal for many pieces is read with their claim, or once for all that are stored together."""
+    with statements() as asked:
+        stored = draining.drain("content")
+
+    assert stored == writing.steps.content().count()
+    assert len(asked) / stored < 9
+
+
+def test_the_days_calls_are_not_added_up_after_each_store(writing, monkeypatch):
+    monkeypatch.setattr(draining, "COST_SECONDS", 1000)
+
+    with statements() as asked:
+        draining.drain("content")
+
+    stores = sum("FOR NO KEY UPDATE" in sql and 'FROM "roadmaps_roadmap"' in sql for sql in asked)
+    assert stores > 1 == sum('SUM("roadmaps_modelcall"."cost")' in sql for sql in asked)
 
 
 def test_A4_no_connection_is_held_while_all_calls_wait(writing, stub):
