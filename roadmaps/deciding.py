@@ -21,7 +21,7 @@ class RefusedError(Exception):
     """A decision that the roadmap's state does not allow, in words for the person."""
 
 
-def _locked(roadmap_id: int) -> Roadmap:
+def locked(roadmap_id: int) -> Roadmap:
     roadmap = Roadmap.objects.locked(roadmap_id)
     if roadmap.deleted_at:
         raise RefusedError("This roadmap was deleted.")
@@ -47,7 +47,7 @@ def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True)
 def approve(roadmap_id: int) -> Roadmap:
     """Start writing. A second click finds it done and changes nothing."""
     with transaction.atomic():
-        roadmap = _locked(roadmap_id)
+        roadmap = locked(roadmap_id)
         if is_first := roadmap.state == Roadmap.State.IN_REVIEW:
             refuse(limits.problem_with_another(roadmap.owner_id))
             _write(roadmap)
@@ -83,7 +83,7 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
     if len(words) > 4000:
         raise RefusedError(f"Please say it in at most 4,000 characters; these are {len(words):,}.")
     with transaction.atomic():
-        roadmap = _locked(roadmap_id)
+        roadmap = locked(roadmap_id)
         working = roadmap.feedback.filter(state=Feedback.State.WORKING, text=words).last()
         if working:
             return working
@@ -110,7 +110,7 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
 def cancel(roadmap_id: int) -> Roadmap:
     """Stop: nothing that is under way is stored any more, and nothing new begins. What was written stays."""
     with transaction.atomic():
-        roadmap = _locked(roadmap_id)
+        roadmap = locked(roadmap_id)
         if is_first := not roadmap.is_final:
             roadmap.steps.all().cancel()
             roadmap.feedback.filter(state=Feedback.State.WORKING).update(
@@ -125,7 +125,7 @@ def cancel(roadmap_id: int) -> Roadmap:
 def retry(roadmap_id: int) -> Roadmap:
     """Take up what failed or was cancelled, and only that."""
     with transaction.atomic():
-        roadmap = _locked(roadmap_id)
+        roadmap = locked(roadmap_id)
         stopped = roadmap.steps.filter(state__in=(Step.State.FAILED, Step.State.CANCELLED))
         if roadmap.is_changing or roadmap.state == Roadmap.State.IN_REVIEW:
             return roadmap
@@ -155,7 +155,7 @@ def _design_again(roadmap: Roadmap) -> None:
 def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
     """Write one piece of a concept again. What is under way already is left alone, so a double click costs nothing."""
     with transaction.atomic():
-        roadmap = _locked(concept.roadmap_id)
+        roadmap = locked(concept.roadmap_id)
         step = roadmap.steps.select_for_update(no_key=True).filter(concept=concept, kind=kind).first()
         if step is None or roadmap.state == Roadmap.State.CANCELLED:
             raise RefusedError("This cannot be written now: the roadmap is not approved, or was cancelled.")

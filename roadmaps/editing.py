@@ -1,5 +1,6 @@
 """How is an outline changed as a review or a person wants it? Plan the edit, then edit."""
 
+from itertools import takewhile
 from typing import cast
 
 from roadmap_project.llm import ModelRequest
@@ -28,9 +29,8 @@ def _wanted(step: Step) -> str:
     """The person's words, after earlier ones that were answered with a question; or the review's findings."""
     if step.feedback is None:
         return str(step.payload["wanted"])
-    earlier = step.roadmap.feedback.filter(
-        revision=step.feedback.revision, state=Feedback.State.QUESTION, pk__lt=step.feedback.pk
-    )
+    before = step.roadmap.feedback.filter(pk__lt=step.feedback.pk).order_by("-pk")
+    earlier = reversed(list(takewhile(lambda each: each.state == Feedback.State.QUESTION, before)))
     exchanges = [f"{asked.text}\n(You asked: {' '.join(asked.questions)})" for asked in earlier]
     return "\n".join([*exchanges, step.feedback.text])
 

@@ -2,11 +2,18 @@
 
 import uuid
 from datetime import date
+from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from roadmaps.models import Roadmap
+from roadmaps import reshaping
+from roadmaps.models import Concept, Roadmap
+from roadmaps.reshaping import Edit
+from roadmaps.sketching import Node, Sketch
 
 
 class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -95,3 +102,161 @@ class FeedbackForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "maxlength": 4000, "placeholder": "Less theory, more practice"}),
     )
+
+
+class Checkboxes(forms.CheckboxSelectMultiple):
+    """Of which only the first may take the focus when the page is there."""
+
+    def create_option(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(*args, **kwargs)
+        if option["index"] != "0":
+            option["attrs"].pop("autofocus", None)
+        return option
+
+
+# Editing an outline by hand. The domain judges; the forms ask, and bring its words back to the field.
+
+
+class EditForm(forms.Form):
+    """What a stage has, and every part; subclasses ask for more."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
+    description = forms.CharField(
+        label=gettext_lazy("What it is about"), max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, sketch: Sketch, reference: str, typed: Any = None, initial: Any = None) -> None:
+        super().__init__(typed, initial=initial)
+        self.sketch, self.reference = sketch, reference
+
+    verb = "change_part"
+
+    @property
+    def verb_name(self) -> str:
+        return f"roadmaps:{self.verb}"
+
+    @property
+    def back(self) -> str:
+        """The id of the control that opened the form."""
+        return f"{'add' if self.verb == 'add_part' else 'edit'}-{self.reference}"
+
+    @property
+    def part(self) -> Node | None:
+        return self.sketch.find(self.reference)
+
+    def store(self, roadmap_id: int, *, seen_version: int, by: User) -> Edit:
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Put the focus where something is to be typed: on what is wrong, else on the first field."""
+        first = next((name for name in self.fields if self.is_bound and name in self.errors), "name")
+        self.fields[first].widget.attrs["autofocus"] = True
+
+
+class StageForm(EditForm):
+    def store(self, roadmap_id: int, **who: Any) -> Edit:
+        return reshaping.change_stage(roadmap_id, stage=self.reference, **self.cleaned_data, **who)
+
+
+class ModuleForm(EditForm):
+    stage = forms.ChoiceField(label=gettext_lazy("In the stage"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["stage"].choices = [(each.reference, each.name) for each in self.sketch.stages]  # type: ignore[attr-defined]
+
+    def store(self, roadmap_id: int, **who: Any) -> Edit:
+        return reshaping.change_module(roadmap_id, module=self.reference, **self.cleaned_data, **who)
+
+
+class MeasuredForm(EditForm):
+    """A concept: how long and how hard it is, and what it builds on."""
+
+    description = forms.CharField(
+        label=gettext_lazy("What it is about"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    hours = forms.FloatField(
+        label=gettext_lazy("Hours"),
+        initial=1,
+        min_value=0.5,
+        max_value=8,
+        widget=forms.NumberInput(attrs={"step": "0.5"}),
+    )
+    difficulty = forms.ChoiceField(
+        label=gettext_lazy("Difficulty"),
+        choices=Concept.Difficulty,
+        help_text=gettext_lazy("Easy takes up to 2 hours, medium 2 to 4, hard 4 to 8."),
+    )
+    prerequisites = forms.MultipleChoiceField(label=gettext_lazy("Builds on"), required=False, widget=Checkboxes)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        concepts = self.sketch.concepts
+        own = {self.reference} | {each.reference for each in (self.part.parts if self.part else [])}
+        place = max((number for number, each in enumerate(concepts) if each.reference in own), default=0)
+        self.fields["prerequisites"].choices = [  # type: ignore[attr-defined]
+            (each.reference, each.name if number <= place else _("%(name)s (comes later)") % {"name": each.name})
+            for number, each in enumerate(concepts)
+            if each.reference != self.reference
+        ]
+
+
+class ConceptForm(MeasuredForm):
+    module = forms.ChoiceField(label=gettext_lazy("In the module"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["module"].choices = [  # type: ignore[attr-defined]
+            (stage.name, [(module.reference, module.name) for module in stage.parts]) for stage in self.sketch.stages
+        ]
+
+    def store(self, roadmap_id: int, **who: Any) -> Edit:
+        return reshaping.change_concept(roadmap_id, key=self.reference, **self.cleaned_data, **who)
+
+
+class NewConceptForm(MeasuredForm):
+    verb = "add_part"
+
+    def store(self, roadmap_id: int, **who: Any) -> Edit:
+        return reshaping.add_concept(
+            roadmap_id, module=self.reference, concept=reshaping.NewConcept(**self.cleaned_data), **who
+        )
+
+
+class NewGroupForm(EditForm):
+    """A module or a stage, which are never empty."""
+
+    verb = "add_part"
+    concept_name = forms.CharField(label=gettext_lazy("Its first concept"), max_length=200)
+    concept_description = forms.CharField(
+        label=gettext_lazy("What this concept is about"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def store(self, roadmap_id: int, **who: Any) -> Edit:
+        typed = self.cleaned_data
+        first = reshaping.NewConcept(name=typed["concept_name"], description=typed["concept_description"])
+        texts = {"name": typed["name"], "description": typed["description"], "first": first}
+        if self.reference == WHOLE:
+            return reshaping.add_stage(roadmap_id, **texts, **who)
+        return reshaping.add_module(roadmap_id, stage=self.reference, **texts, **who)
+
+
+WHOLE = "outline"
+
+
+def edit_form(sketch: Sketch, *, opened: str = "", adding: str = "", typed: Any = None) -> EditForm | None:
+    """The form of a part, or of a new part in it; None where there is no such part."""
+    if adding == WHOLE:
+        return NewGroupForm(sketch, adding, typed)
+    part, parent = sketch.find(opened or adding), sketch.parent(opened)
+    if part is None or adding.startswith("c-"):
+        return None
+    if adding:
+        return (NewGroupForm if adding.startswith("s-") else NewConceptForm)(sketch, adding, typed)
+    values = {"name": part.name, "description": part.description}
+    if parent is None:
+        return StageForm(sketch, opened, typed, values)
+    if opened.startswith("m-"):
+        return ModuleForm(sketch, opened, typed, {**values, "stage": parent.reference})
+    measures = {"hours": part.hours, "difficulty": part.difficulty, "prerequisites": part.prerequisites}
+    return ConceptForm(sketch, opened, typed, {**values, **measures, "module": parent.reference})

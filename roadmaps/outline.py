@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Max
 
+from roadmaps import differences
 from roadmaps.answers import HAND_LIMITS, ConceptOutline, OutlineTree
 from roadmaps.models import Concept, Module, OutlineRevision, Roadmap, Stage
 
@@ -101,25 +101,10 @@ class Changes:
 
 
 def changes(before: OutlineTree, after: OutlineTree) -> Changes:
-    old, new = _by_key(before), _by_key(after)
-    kept = [key for key in new if key in old]
-    order_before = [key for key in old if key in new]
+    found = differences.between(before, after)
     return Changes(
-        added=[key for key in new if key not in old],
-        removed=[key for key in old if key not in new],
-        changed=[key for key in kept if old[key][1] != new[key][1]],
-        moved=[key for place, key in enumerate(kept) if old[key][0] != new[key][0] or order_before[place] != key],
+        **{kind: [each.key for each in found if each.key and each.kind == kind] for kind in differences.KINDS}
     )
-
-
-def _by_key(tree: OutlineTree) -> dict[str, tuple[tuple[str, str], dict[str, Any]]]:
-    """Each concept's place (stage and module by name) and its own fields."""
-    return {
-        concept.key: ((stage.name, module.name), concept.model_dump())
-        for stage in tree.stages
-        for module in stage.modules
-        for concept in module.concepts
-    }
 
 
 def renumber_new(before: OutlineTree, after: OutlineTree, *, keeps_sources: bool) -> None:
@@ -137,14 +122,14 @@ def renumber_new(before: OutlineTree, after: OutlineTree, *, keeps_sources: bool
                 if concept.key in old:
                     concept.source = old[concept.key].source
                 else:
-                    renamed[concept.key] = _free_key(stage_number, module_number, used)
+                    renamed[concept.key] = free_key(stage_number, module_number, used)
                     concept.source = concept.source if keeps_sources else ""
     for concept in after.concepts():
         concept.key = renamed.get(concept.key, concept.key)
         concept.prerequisites = [renamed.get(key, key) for key in concept.prerequisites]
 
 
-def _free_key(stage: int, module: int, used: set[str]) -> str:
+def free_key(stage: int, module: int, used: set[str]) -> str:
     number = 1
     while (key := f"c-{stage}-{module}-{number}") in used:
         number += 1

@@ -10,6 +10,8 @@ from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
+from roadmaps import differences, outline, reviewing
+from roadmaps.differences import Difference
 from roadmaps.models import (
     Concept,
     ConceptProgress,
@@ -112,14 +114,6 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Changed:
-    """One sort of change between two versions: what happened, and to which concepts, by name."""
-
-    label: str
-    names: list[str]
-
-
-@dataclass(frozen=True)
 class Unserved:
     """A queue that nobody serves, and for how many minutes; None where nobody ever did."""
 
@@ -139,7 +133,10 @@ class RoadmapPage:
     still_to_come: list[str] = field(default_factory=list)
     revision: OutlineRevision | None = None
     review: OutlineReview | None = None
-    changes: list[Changed] = field(default_factory=list)
+    reviewed_version: int = 0
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    compared_with: OutlineRevision | None = None
+    changes: list[Difference] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     unserved_queues: list[Unserved] = field(default_factory=list)
     concepts_learned: int = 0
@@ -150,10 +147,9 @@ class RoadmapPage:
 
     @property
     def question(self) -> Feedback | None:
-        """The request that waits for the person's answer: the last one, about the version that is shown."""
+        """The request that waits for the person's answer: the last one, also after edits by hand."""
         last = self.feedback[-1] if self.feedback else None
-        is_open = last is not None and last.state == Feedback.State.QUESTION
-        return last if is_open and self.revision and last and last.revision_id == self.revision.pk else None
+        return last if last and last.state == Feedback.State.QUESTION else None
 
     @property
     def can_retry(self) -> bool:
@@ -281,9 +277,13 @@ def _failures(written: list[Step], stages: list[StageLines]) -> dict[str, list[S
 def _with_design(shown: RoadmapPage, trail: list[Step]) -> RoadmapPage:
     """With the outline's history: how it is being made, its review, what changed, what the person said."""
     roadmap = shown.roadmap
-    revisions = list(roadmap.revisions.select_related("review").order_by("-number")[:2])
+    latest = roadmap.revisions.select_related("review").order_by("-number").first()
+    made = list(_made_by_steps(roadmap)[:2])
+    is_by_hand = latest is not None and latest.author == OutlineRevision.Author.HAND
+    before = made[0] if is_by_hand and made else made[1] if len(made) > 1 else None
+    reviewed = before if is_by_hand and before and not hasattr(latest, "review") else latest
+    review = getattr(reviewed, "review", None)
     feedback = list(roadmap.feedback.order_by("pk"))
-    latest = revisions[0] if revisions else None
     working = [each for each in feedback if each.state == Feedback.State.WORKING]
     current = [step for step in trail if step.pk >= _first_step_for(working[-1], trail)] if working else trail
     return RoadmapPage(
@@ -294,8 +294,11 @@ def _with_design(shown: RoadmapPage, trail: list[Step]) -> RoadmapPage:
         trail=current,
         still_to_come=_still_to_come(roadmap, current, REQUESTED_CHANGE if working else FIRST_DESIGN),
         revision=latest,
-        review=getattr(latest, "review", None),
-        changes=_changes(revisions),
+        review=review,
+        reviewed_version=reviewed.number if reviewed and review else 0,
+        issues=_issues(latest, review, is_by_hand=is_by_hand),
+        compared_with=before,
+        changes=_changes(before, latest),
         feedback=feedback,
         unserved_queues=shown.unserved_queues,
     )
@@ -310,17 +313,26 @@ def _still_to_come(roadmap: Roadmap, trail: list[Step], usual: Iterable[Step.Kin
     return [kind.label for kind in usual if kind not in there] if roadmap.is_changing else []
 
 
-def _changes(revisions: list[OutlineRevision]) -> list[Changed]:
-    """Of the latest version against the one before it."""
-    if len(revisions) < 2:
+def _made_by_steps(roadmap: Roadmap) -> QuerySet[OutlineRevision]:
+    """The versions that no hand made, the latest first: edits by hand are shown together, against the one before."""
+    return roadmap.revisions.exclude(author=OutlineRevision.Author.HAND).select_related("review").order_by("-number")
+
+
+def _changes(before: OutlineRevision | None, latest: OutlineRevision | None) -> list[Difference]:
+    if before is None or latest is None:
         return []
-    latest, before = revisions
-    names = {**_names(before.tree), **_names(latest.tree)}
-    return [
-        Changed(kind.capitalize(), [names.get(key, key) for key in keys])
-        for kind in ("added", "removed", "changed", "moved")
-        if (keys := latest.changes.get(kind))
-    ]
+    return differences.between(outline.tree_of(before), outline.tree_of(latest))
+
+
+def _issues(latest: OutlineRevision | None, review: OutlineReview | None, *, is_by_hand: bool) -> list[dict[str, Any]]:
+    """With names for keys. Of what was edited by hand only what is checked without a model: the rest may be mended."""
+    if latest is None:
+        return []
+    found = review.issues if review else []
+    if is_by_hand:
+        found = [each.model_dump() for each in reviewing.deterministic_issues(outline.tree_of(latest))]
+    names = _names(latest.tree)
+    return [{**each, "location": names.get(each["location"], each["location"])} for each in found]
 
 
 def _names(tree: dict[str, Any]) -> dict[str, str]:

@@ -60,7 +60,10 @@ def make_tree(*, roadmap: Roadmap | None = None, stages: int = 1, modules: int =
         )
         for module_place in range(modules):
             module = Module.objects.create(
-                stage=stage, position=module_place, name=f"Module {stage_place + 1}.{module_place + 1}"
+                stage=stage,
+                position=module_place,
+                name=f"Module {stage_place + 1}.{module_place + 1}",
+                description="What belongs together.",
             )
             before: Concept | None = None
             for place in range(concepts):
@@ -97,7 +100,19 @@ def make_revision(*, roadmap: Roadmap, number: int = 1, **fields: Any) -> Outlin
                     {
                         "name": module.name,
                         "description": module.description,
-                        "concepts": [{"key": each.key, "name": each.name} for each in module.concepts.all()],
+                        "concepts": [
+                            {
+                                "key": each.key,
+                                "name": each.name,
+                                "description": each.description,
+                                "hours": each.hours,
+                                "difficulty": each.difficulty,
+                                "keywords": each.keywords,
+                                "prerequisites": [needed.key for needed in each.prerequisites.order_by("position")],
+                                "source": each.source,
+                            }
+                            for each in module.concepts.all()
+                        ],
                     }
                     for module in stage.modules.all()
                 ],
