@@ -73,7 +73,7 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
     return {
         "budget": budget,
         "count": seen.count,
-        "findings": [*seen.findings, *_late(series), *own.findings],
+        "findings": [*seen.findings, *_late(series)],
         "rows": [
             {
                 "name": name,
@@ -82,6 +82,8 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
                 "most": _most(budget, name),
                 "now": seen.count.observed[name] if seen.count else None,
                 "peak": series.peaks.get(name),
+                "waits": sum(row.waits for row in seen.met if row.service == name),
+                "refusals": [row for row in seen.met if row.service == name and row.refusals],
                 "course": plot.course(name, counting.declared(budget, name)),
             }
             for name in counting.names(budget)

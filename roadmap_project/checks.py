@@ -3,18 +3,25 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+import structlog
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
+from gunicorn.config import Config as GunicornConfig
 
+from roadmap_project import process
 from roadmap_project.cluster_settings import least_retry
 from roadmap_project.connection_budget import CLUSTER_NAMES, ConnectionBudget
 from roadmap_project.llm.asking import TRIES_IN_CALL
 
+log = structlog.get_logger(__name__)
+
+COUNTED_BY_BUDGET = ("workers", "threads", "worker_class")
 STORE_MARGIN = 30  # seconds between the last possible store of a drain and the task's timeout
 
 
@@ -61,8 +68,12 @@ def connection_pool(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 def gunicorn_arguments(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Arguments beat gunicorn's configuration module, so they would change what nobody counted."""
     try:
-        words = [word.partition("=")[0] for word in shlex.split(settings.GUNICORN_CMD_ARGS)]
-        wrong = [f"sets {word}, which the connection budget does not see" for word in words if _is_counted(word)]
+        given = _read_by_gunicorn(settings.GUNICORN_CMD_ARGS)
+        wrong = [
+            f"sets {name} to {given[name]!r}, which the connection budget does not see"
+            for name in COUNTED_BY_BUDGET
+            if given.get(name) is not None
+        ]
     except ValueError as error:
         wrong = [f"cannot be read as a command line: {error}"]
     return [
@@ -75,11 +86,31 @@ def gunicorn_arguments(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
     ]
 
 
-def _is_counted(word: str) -> bool:
-    """In every spelling that argparse takes: -w9, --thr 9."""
-    if word.startswith("--"):
-        return len(word) > 2 and any(each.startswith(word) for each in ("--workers", "--threads", "--worker-class"))
-    return word.startswith(("-w", "-k"))
+def _read_by_gunicorn(arguments: str) -> dict[str, Any]:
+    """By its own parser, so in every spelling that it takes: -w9, --thr 9, -Rw9."""
+
+    def refuse(message: str) -> NoReturn:
+        raise ValueError(message)
+
+    parser = GunicornConfig().parser()
+    parser.error, parser.exit = refuse, lambda *_: refuse("it asks gunicorn for nothing but a text")
+    return dict(vars(parser.parse_args(shlex.split(arguments))))
+
+
+def require_counted_server() -> None:
+    """For the web application: raise ImproperlyConfigured where the server that loads it has not said that it is ours.
+
+    gunicorn without our configuration has any number of threads and asks nobody; so has any other server.
+    """
+    if process.current.service == "web":
+        return
+    said = (
+        "(roadmap_project.E021) The web application is loaded by a server that does not go by the connection budget. "
+        "Start it with `gunicorn --config roadmap_project/gunicorn_conf.py roadmap_project.wsgi`."
+    )
+    if not settings.CONNECTION_BUDGET_BYPASS:
+        raise ImproperlyConfigured(said)
+    log.warning("connection_budget_bypassed", reason=said)
 
 
 @register()
@@ -137,6 +168,22 @@ def direct_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
             "each of their statements to another session.",
             hint="Set DATABASE_DIRECT_URL to the server's own address (Railway gives it as DATABASE_UNPOOLED_URL).",
             id="roadmap_project.E017",
+        )
+    ]
+
+
+@register()
+def direct_address(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.DB_POOLER == "none" or not settings.DIRECT_URL_VARIABLE:
+        return []
+    if settings.DIRECT_ADDRESS != settings.POOLER_ADDRESS:
+        return []
+    return [
+        Error(
+            f"{settings.DIRECT_URL_VARIABLE} has the address of DATABASE_URL ({settings.POOLER_ADDRESS}), which is the "
+            "pooler's: migrations would go through it.",
+            hint=f"Set {settings.DIRECT_URL_VARIABLE} to the server's own host and port.",
+            id="roadmap_project.E022",
         )
     ]
 

@@ -262,7 +262,7 @@ class ConnectionBudget:
 
     def _pooler_change(self, pooler: Pooler) -> str:
         """The pool first, which the server must have room for; then PgBouncer's clients, which are ours."""
-        room = (self.usable - RELEASE_CONNECTIONS) // pooler.replicas
+        room = self.largest_pool
         changes = []
         if room < 1:
             changes.append(self._server_change())
@@ -272,6 +272,11 @@ class ConnectionBudget:
         if pooler.max_client_conn < clients:
             changes.append(f"DB_POOLER_MAX_CLIENT_CONN={clients}")
         return " and ".join(changes) + " (after PgBouncer's own settings of these names)"
+
+    @property
+    def largest_pool(self) -> int:
+        """How many connections each replica of the pooler may hold, beside a migration; below one where none fits."""
+        return (self.usable - RELEASE_CONNECTIONS) // (self.pooler.replicas if self.pooler else 1)
 
     def _server_change(self) -> str:
         wanted = math.ceil((self._wanted + self.other_clients) / self._share)

@@ -1,8 +1,10 @@
 """Who lets go of a database connection, and when?"""
 
+import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +52,7 @@ class Patience:
 
     def __init__(self, wrapper: Any, seconds: float) -> None:
         self.has_ended = False
+        self.ends_at = time.monotonic() + seconds
         self._wrapper = wrapper
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = threading.Timer(seconds, self._end)
@@ -76,13 +79,27 @@ class Patience:
 def patient_for(seconds: float) -> Iterator[Patience]:
     """Bound how long this thread waits for a server that has stopped answering, and so ends nothing by itself.
 
-    The query under way then raises OperationalError, and the connection is lost. Connecting has its own bound.
+    The query under way then raises OperationalError, and the connection is lost. What is left bounds connecting, too
+    (at least two seconds, the driver's own least); once it has ended, no connect is tried.
     """
     patience = Patience(connections["default"], seconds)
+    _state.patience = patience
     try:
         yield patience
     finally:
+        _state.patience = None
         patience.cancel()
+
+
+def seconds_left() -> float:
+    """How long this thread still waits for the server; raises OperationalError where its patience has ended."""
+    patience: Patience | None = getattr(_state, "patience", None)
+    if patience is None:
+        return math.inf
+    left = patience.ends_at - time.monotonic()
+    if left <= 0:
+        raise OperationalError("the server did not answer in time")
+    return left
 
 
 def forbid_in_this_thread(who: str) -> None:

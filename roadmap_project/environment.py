@@ -76,6 +76,15 @@ class Environment:
             raise ImproperlyConfigured(f"{name} names no database; {expected}.")
         return config
 
+    def address(self, name: str) -> str:
+        """Where the server of a PostgreSQL URL listens, as HOST:PORT; empty where the variable is."""
+        if not name or not self.text(name):
+            return ""
+        config = self.database(name)
+        options = config.get("OPTIONS")
+        host = (options.get("host") if isinstance(options, dict) else "") or config.get("HOST") or "localhost"
+        return f"{host}:{config.get('PORT') or 5432}".lower()
+
     def _number(
         self, name: str, default: float, expected: str, kind: type[int] | type[float], least: float, most: float
     ) -> float:

@@ -19,18 +19,24 @@ def suggestion(budget: ConnectionBudget) -> ConnectionBudget | None:
     other clients, headroom; `given_up` tells which. Raising any one count of the result by one no longer fits. A
     service that runs nowhere keeps its counts.
     """
-    for eased in _eased(budget):
+    for eased in map(_with_largest_pool, _eased(budget)):
         if _scaled(eased, Fraction(0)).fits:
             return _filled(eased)
     return None
 
 
 def one_more(budget: ConnectionBudget) -> Iterator[ConnectionBudget]:
-    """The fleet with one process or thread more, every way there is; a service that runs nowhere takes no part."""
+    """The fleet with one process, thread or pooled connection more, every way there is.
+
+    A service that runs nowhere takes no part.
+    """
     for service in (each for each in budget.services if each.replicas):
         yield budget.with_service(replace(service, processes=service.processes + 1))
         if not service.is_cluster:
             yield budget.with_service(replace(service, threads=service.threads + 1))
+    if budget.pooler:
+        pooler = replace(budget.pooler, max_db_connections=budget.pooler.max_db_connections + 1)
+        yield replace(budget, pooler=pooler)
 
 
 def given_up(budget: ConnectionBudget, found: ConnectionBudget) -> dict[str, str]:
@@ -47,6 +53,13 @@ def _eased(budget: ConnectionBudget) -> Iterator[ConnectionBudget]:
     yield alone
     for headroom in (0.10, 0.05, 0.0):
         yield replace(alone, headroom=min(budget.headroom, headroom))
+
+
+def _with_largest_pool(budget: ConnectionBudget) -> ConnectionBudget:
+    """Behind a pooler the server's room is the pool's; unchanged where there is none for any."""
+    if budget.pooler is None or (room := budget.largest_pool) < 1:
+        return budget
+    return replace(budget, pooler=replace(budget.pooler, max_db_connections=room))
 
 
 def _scaled(budget: ConnectionBudget, share: Fraction) -> ConnectionBudget:

@@ -18,6 +18,8 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(f"Wrong configuration: {error}")
 
+process.become("web", "master")  # read before any application is: wsgi.py refuses to be loaded by whoever says nothing
+
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104  a container's port
 worker_class = "gthread"
 workers = _web.processes
@@ -30,7 +32,6 @@ control_socket_disable = True
 
 def on_starting(server: Any) -> None:
     """gunicorn runs no system checks by itself: run them once, in the master, before any worker exists."""
-    process.become("web", "master")
     django.setup()
     from roadmap_project.checks import undeclared  # after the setup
     from roadmap_project.live_checks import refusals_at_start

@@ -17,10 +17,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from psycopg.errors import QueryCanceled
 
-from roadmap_project import counting, pool_status
+from roadmap_project import counting, pool_status, sampling, troubles
 from roadmap_project.checks import as_json, budget_findings
 from roadmap_project.connections import ConnectionBudgetExceededError, patient_for
-from roadmap_project.live_checks import of_count, of_server
+from roadmap_project.live_checks import of_count, of_lasting, of_server
 from roadmap_project.postgresql import server
 from roadmap_project.postgresql.base import refused_by
 
@@ -47,6 +47,7 @@ class Look:
     taken_at: float  # time.monotonic
     count: counting.Count | None = None
     queues: dict[str, dict[str, float | None]] | None = None
+    met: tuple[troubles.Trouble, ...] = ()  # of all processes that could say it
     findings: tuple[CheckMessage, ...] = ()  # what it gives an operator to do
 
     @property
@@ -112,6 +113,8 @@ def _look() -> Look:
                     cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
                 count = counting.count(declared)
                 queues = import_string(QUEUES)()
+                met = troubles.known()
+                lasting = sampling.lasting()
         except (DatabaseError, InterfaceError) as error:
             status = BUSY if patience.has_ended or _is_busy(error) else NO_DATABASE
             if patience.has_ended:
@@ -122,9 +125,11 @@ def _look() -> Look:
         *budget_findings(declared),
         *of_server(declared, found),
         *of_count(count),
+        *of_lasting(declared, lasting),
+        *troubles.findings(declared, met),
         *_unserved(queues),
     )
-    return Look(status=READY, taken_at=time.monotonic(), count=count, queues=queues, findings=findings)
+    return Look(status=READY, taken_at=time.monotonic(), count=count, queues=queues, met=met, findings=findings)
 
 
 def _is_busy(error: Exception) -> bool:
@@ -151,13 +156,13 @@ def ready(request: HttpRequest) -> JsonResponse:
     own = pool_status.status()
     answer: dict[str, Any] = {"status": seen.status, "age_seconds": round(seen.age, 1), "process": own.as_json()}
     if seen.count is not None:
-        answer["connections"] = _connections(seen.count)
-        answer["findings"] = [as_json(finding) for finding in (*seen.findings, *own.findings)]
+        answer["connections"] = _connections(seen.count, seen.met)
+        answer["findings"] = [as_json(finding) for finding in seen.findings]
         answer["queues"] = seen.queues
     return JsonResponse(answer, status=503 if seen.status == NO_DATABASE else 200)
 
 
-def _connections(count: counting.Count) -> dict[str, Any]:
+def _connections(count: counting.Count, met: tuple[troubles.Trouble, ...]) -> dict[str, Any]:
     budget = count.budget
     return {
         "declared": budget.steady,
@@ -167,7 +172,12 @@ def _connections(count: counting.Count) -> dict[str, Any]:
         "observed": count.together,
         "fits": budget.fits,
         "services": {
-            name: {"declared": counting.declared(budget, name), "observed": observed}
+            name: {
+                "declared": counting.declared(budget, name),
+                "observed": observed,
+                "waits": sum(row.waits for row in met if row.service == name),
+                "refusals": {row.refused_by: row.refusals for row in met if row.service == name and row.refusals},
+            }
             for name, observed in count.observed.items()
         },
     }

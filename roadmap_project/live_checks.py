@@ -3,6 +3,7 @@
 Asked wherever databases are passed, and by whoever starts processes.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,11 +13,20 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.checks import Warning as CheckWarning
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
 
-from roadmap_project import checks, counting, process
-from roadmap_project.connection_budget import ConnectionBudget
-from roadmap_project.postgresql import roles, server
+from roadmap_project import checks, counting, process, sampling
+from roadmap_project.connection_budget import ConnectionBudget, Service
+from roadmap_project.postgresql import base, roles, server
+from roadmap_project.postgresql.base import refused_by
+
+UNREACHABLE = "Start it, or correct DATABASE_URL."
+FULL = {
+    base.ROLE: "Raise the login role's limit (ALTER ROLE … CONNECTION LIMIT), or close what it holds.",
+    base.DATABASE: "Raise the database's limit (ALTER DATABASE … CONNECTION LIMIT), or close what is not needed.",
+    base.SERVER: "Close what is not needed, or raise the server's max_connections.",
+    base.POOLER: "Raise PgBouncer's max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +43,15 @@ def server_findings(
     try:
         return list(_findings())
     except OperationalError as error:
-        return [
-            Error(
-                f"The server of DATABASE_URL cannot be asked how many connections it takes: {str(error).strip()}",
-                hint="Start it, or correct DATABASE_URL.",
-                id="roadmap_project.E015",
-            )
-        ]
+        return [_unanswered(error)]
+
+
+def _unanswered(error: OperationalError) -> CheckMessage:
+    if full := refused_by(error):
+        said, hint = "The server has no connection left for whoever asks how many it takes", FULL[full]
+    else:
+        said, hint = "The server of DATABASE_URL cannot be asked how many connections it takes", UNREACHABLE
+    return Error(f"{said}: {str(error).strip()}", hint=hint, id="roadmap_project.E015")
 
 
 def _findings() -> Iterator[CheckMessage]:
@@ -49,6 +61,8 @@ def _findings() -> Iterator[CheckMessage]:
         found, count = server.ask(), counting.count(declared)
         yield from of_server(declared, found)
         yield from of_count(count)
+        with contextlib.suppress(ProgrammingError):  # before the first migration there is no table of samples
+            yield from of_lasting(declared, sampling.lasting())
     finally:
         if not was_open:
             connection.close()
@@ -98,13 +112,15 @@ def _role(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMes
             id="roadmap_project.E019",
         )
         return
-    names = found.services_of_role(declared)
+    names = found.services_of_role(declared) or ("release",)
+    if not found.service_roles and not declared.pooler:
+        names += ("release",)  # migrations log in with the same role
     by_role = roles.needed(declared)
-    needed = sum(by_role[name] for name in names or ("release",))
+    needed = sum(by_role[name] for name in names)
     if found.role_limit is not None and found.role_limit < needed:
         yield Error(
             f"The login role {found.role!r} may hold {found.role_limit} connections; "
-            f"{', '.join(names) or 'migrations'} need {needed} while deploying.",
+            f"{', '.join(names)} need {needed} while deploying.",
             hint=f"ALTER ROLE {found.role} CONNECTION LIMIT {needed + roles.REOPENED};",
             id="roadmap_project.E014",
         )
@@ -139,12 +155,10 @@ def of_count(count: counting.Count) -> Iterator[CheckMessage]:
     for service in budget.services:
         most = budget.deploy_overlap * service.total
         if observed[service.name] > most:
-            yield CheckWarning(
+            yield _more_than_declared(
+                service,
                 f"{service.name} holds {observed[service.name]} connections; {service.total} are declared, {most} "
                 "while deploying.",
-                hint="More runs than is declared, or with other settings: compare the processes' "
-                f"{service.processes_variable} and {service.name.upper()}_REPLICAS.",
-                id="roadmap_project.W007",
             )
     strangers = observed[counting.OTHER] + observed[counting.UNPLANNED] + observed[counting.ELSEWHERE]
     if strangers > budget.other_clients:
@@ -161,6 +175,27 @@ def of_count(count: counting.Count) -> Iterator[CheckMessage]:
             hint="Close what is not needed, or raise the server's max_connections, and DB_MAX_CONNECTIONS with it.",
             id="roadmap_project.W014",
         )
+
+
+def of_lasting(declared: ConnectionBudget, least: dict[str, int]) -> Iterator[CheckMessage]:
+    """What stood all the while above the declared number, though a deploy is long over; uses no database."""
+    for service in declared.services:
+        most = declared.deploy_overlap * service.total
+        if service.total < (held := least.get(service.name, 0)) <= most:  # above `most` is said at once
+            yield _more_than_declared(
+                service,
+                f"{service.name} held at least {held} connections for {sampling.LASTING_MINUTES} minutes; "
+                f"{service.total} are declared, and a deploy does not take so long.",
+            )
+
+
+def _more_than_declared(service: Service, said: str) -> CheckMessage:
+    return CheckWarning(
+        said,
+        hint="More runs than is declared, or with other settings: compare the processes' "
+        f"{service.processes_variable} and {service.name.upper()}_REPLICAS.",
+        id="roadmap_project.W007",
+    )
 
 
 def wait_for_server() -> None:

@@ -6,7 +6,7 @@ share (its labels name service and process). `roadmaps_connections_*` are the wh
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from roadmap_project import counting, health, pool_status
+from roadmap_project import counting, health, pool_status, troubles
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.postgresql import base
 
@@ -36,6 +36,7 @@ class Connections(Collector):
         yield from _declared(seen.count.budget if seen.count else settings.CONNECTION_BUDGET)
         if seen.count:
             yield from _observed(seen.count)
+            yield from _met(seen.met)
 
 
 def _own(status: pool_status.PoolStatus) -> Iterator[Metric]:
@@ -92,6 +93,23 @@ def _observed(count: counting.Count) -> Iterator[Metric]:
     for name, number in count.observed.items():
         observed.add_metric([name], number)
     yield observed
+
+
+def _met(rows: Iterable[troubles.Trouble]) -> Iterator[Metric]:
+    waits = CounterMetricFamily(
+        "roadmaps_connections_waits",
+        "Connects of all processes that had to wait, by service and by who had no slot.",
+        labels=["service", "refused_by"],
+    )
+    refusals = CounterMetricFamily(
+        "roadmaps_connections_refusals",
+        "Connects of all processes that were refused, by service and by who refused.",
+        labels=["service", "refused_by"],
+    )
+    for row in rows:
+        waits.add_metric([row.service, row.refused_by], row.waits)
+        refusals.add_metric([row.service, row.refused_by], row.refusals)
+    yield from (waits, refusals)
 
 
 # Its own, without the client library's figures of this process.

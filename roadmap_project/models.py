@@ -1,4 +1,4 @@
-"""What was counted: connections, for the plot of declared against observed, and tries to sign in."""
+"""What was counted: connections, for the plot of declared against observed, who had to wait, and tries to sign in."""
 
 from django.db import models
 
@@ -22,6 +22,27 @@ class ConnectionSample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service} {self.observed} of {self.declared} at {self.sampled_at:%Y-%m-%d %H:%M:%S}"
+
+
+class ConnectionTrouble(models.Model):
+    """How often connects of one service's processes waited or were refused, for one reason."""
+
+    service = models.CharField(max_length=20)  # web, logs, content, workflow, release or other
+    refused_by = models.CharField(max_length=20)  # a reason of postgresql/base.py
+    waits = models.PositiveBigIntegerField()
+    refusals = models.PositiveBigIntegerField()
+    lately = models.PositiveBigIntegerField()  # connects that met it since the last quiet time
+    began_at = models.DateTimeField()  # the first of these
+    last_at = models.DateTimeField()
+
+    class Meta:
+        # Written by the backend itself (postgresql/telling.py), which relies on it.
+        constraints = [
+            models.UniqueConstraint(fields=["service", "refused_by"], name="one_trouble_per_service_and_reason")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.refusals} refused by {self.refused_by}, {self.waits} waited"
 
 
 class SignInTries(models.Model):

@@ -17,22 +17,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
-from django.core.checks import Warning as CheckWarning
 
-from roadmap_project import process
+from roadmap_project import process, troubles
 from roadmap_project.checks import as_json
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.postgresql import base
-
-REPEATED = 3  # waits or refusals for one reason within base.RECENT seconds; one or two happen in every restart
-
-MET = {
-    base.ALLOTMENT: "were above its own allotment of connections",
-    base.ROLE: "met its role's CONNECTION LIMIT",
-    base.DATABASE: "met the database's CONNECTION LIMIT",
-    base.SERVER: "met a full server",
-    base.POOLER: "met a full PgBouncer",
-}
 
 
 @dataclass(frozen=True)
@@ -86,31 +75,13 @@ def status() -> PoolStatus:
 
 def findings(budget: ConnectionBudget, service: str, recently: dict[str, int]) -> tuple[CheckMessage, ...]:
     """One for each reason that recurs, with the variable to raise."""
-    advice, minutes = _advice(budget, service), base.RECENT // 60
     return tuple(
-        CheckWarning(
-            f"{number} connects of this {service} process within {minutes} minutes {MET[reason]}.",
-            hint=advice[reason],
-            id="roadmap_project.W011",
+        troubles.finding(
+            budget,
+            service,
+            reason,
+            f"{number} connects of this {service} process within {base.RECENT // 60} minutes {troubles.MET[reason]}.",
         )
         for reason, number in recently.items()
-        if number >= REPEATED
+        if number >= troubles.REPEATED
     )
-
-
-def _advice(budget: ConnectionBudget, service: str) -> dict[str, str]:
-    of_budget = {each.name: each for each in budget.services}
-    if service == "web":
-        more, share = "WEB_THREADS", "WEB_WORKERS, WEB_THREADS or WEB_REPLICAS"
-    elif service in of_budget:
-        more = of_budget[service].processes_variable
-        share = f"{more} or {service.upper()}_REPLICAS"
-    else:
-        more = share = "DB_OTHER_CLIENTS"
-    return {
-        base.ALLOTMENT: f"Raise {more}, if this is its load.",
-        base.ROLE: f"More processes run than are declared: raise {share}, then apply `connection_budget --sql` again.",
-        base.DATABASE: "Raise it (ALTER DATABASE … CONNECTION LIMIT).",
-        base.SERVER: "Raise its max_connections, and DB_MAX_CONNECTIONS with it, or close what nobody declared.",
-        base.POOLER: "Raise its max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
-    }

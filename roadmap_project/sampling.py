@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import DateTimeField, F, Func, Max, Value
+from django.db.models import Count, DateTimeField, F, Func, Max, Min, Value
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from roadmap_project import counting, purging
@@ -14,6 +15,9 @@ from roadmap_project.models import ConnectionSample
 log = structlog.get_logger(__name__)
 
 SAMPLE_EVERY = timedelta(minutes=1)  # as the schedule says; a missing sample or two is no gap
+
+# Longer than two releases stand side by side.
+LASTING_MINUTES = 20
 
 # How long a step of the plot is, by the hours shown.
 STEPS = {1: timedelta(minutes=1), 6: timedelta(minutes=2), 24: timedelta(minutes=10)}
@@ -78,6 +82,16 @@ def take() -> None:
         )
         for name, observed in count.observed.items()
     )
+
+
+def lasting() -> dict[str, int]:
+    """What each service held at least over the last LASTING_MINUTES; empty where these were not sampled throughout."""
+    rows = (
+        ConnectionSample.objects.filter(sampled_at__gt=Now() - timedelta(minutes=LASTING_MINUTES))
+        .values_list("service")
+        .annotate(Min("observed"), Count("pk"))
+    )
+    return {service: least for service, least, count in rows if count >= LASTING_MINUTES - 3}
 
 
 def purge(*, days: int) -> int:

@@ -85,6 +85,8 @@ def _database(variable: str) -> dict[str, object]:
 
 # The server itself, beside a pooler, by our name or Railway's; empty where DATABASE_URL is direct.
 DIRECT_URL_VARIABLE = next((name for name in ("DATABASE_DIRECT_URL", "DATABASE_UNPOOLED_URL") if env.text(name)), "")
+POOLER_ADDRESS = env.address("DATABASE_URL")
+DIRECT_ADDRESS = env.address(DIRECT_URL_VARIABLE)
 DATABASES = {"default": _database((IS_MIGRATION and DIRECT_URL_VARIABLE) or "DATABASE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -1,6 +1,7 @@
 """PostgreSQL, with this process's connections counted, bounded and named."""
 
 import gc
+import math
 import os
 import random
 import threading
@@ -8,13 +9,19 @@ import time
 import weakref
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError
 from django.db.backends.postgresql import base
 
 from roadmap_project import process
-from roadmap_project.connections import ConnectionBudgetExceededError, require_permission
+from roadmap_project.connections import ConnectionBudgetExceededError, require_permission, seconds_left
+from roadmap_project.postgresql.telling import Untold, tell
+
+log = structlog.get_logger(__name__)
 
 _lock = threading.Lock()
 _open: "weakref.WeakSet[DatabaseWrapper]" = weakref.WeakSet()  # weak: a thread that ended has given its connection back
@@ -41,6 +48,15 @@ class Troubles:
     waiting: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     recent: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=1000))
+    untold: dict[str, Untold] = field(default_factory=dict)
+
+    def note(self, reason: str, *, connects: int = 0, waits: int = 0, refusals: int = 0) -> None:
+        """Under the lock. `connects` is 1 where a connect met this for the first time."""
+        if connects:
+            self.recent.append((time.monotonic(), reason))
+        self.waits += waits
+        self.refusals[reason] += refusals
+        self.untold.setdefault(reason, Untold()).add(Untold(waits=waits, refusals=refusals, connects=connects))
 
 
 _troubles = Troubles()
@@ -59,7 +75,7 @@ def waiting() -> int:
 def refusals() -> dict[str, int]:
     """How many connects were refused in the end, by who refused."""
     with _lock:
-        return dict(_troubles.refusals)
+        return dict(+_troubles.refusals)
 
 
 def recently() -> dict[str, int]:
@@ -106,7 +122,32 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         params["application_name"] = f"{process.current.service}:{process.current.kind}"
+        if (left := seconds_left()) != inf:
+            params["connect_timeout"] = max(2, min(params.get("connect_timeout", left), math.floor(left)))
         return params
+
+    def connect(self) -> None:
+        super().connect()
+        self._tell()
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Django asks for it before and after every request, Django-Q before and after every task."""
+        super().close_if_unusable_or_obsolete()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Whoever was refused says so as soon as it has a connection; without one it asks for none."""
+        if not _troubles.untold or self.connection is None:
+            return
+        with _lock:
+            untold, _troubles.untold = _troubles.untold, {}
+        try:
+            tell(self, process.current.service, untold)
+        except DatabaseError as error:  # before the first migration there is no such table
+            log.warning("connection_troubles_untold", reason=str(error).strip())
+            with _lock:
+                for reason, each in untold.items():
+                    _troubles.untold.setdefault(reason, Untold()).add(each)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Refuses above the allotment before connecting, so that the server never sees the attempt.
@@ -118,8 +159,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             gc.collect()  # a thread that ended leaves its wrapper in a reference cycle, and its connection open
         with _lock:
             if self._is_one_too_many():
-                _troubles.refusals[ALLOTMENT] += 1
-                _troubles.recent.append((time.monotonic(), ALLOTMENT))
+                _troubles.note(ALLOTMENT, connects=1, refusals=1)
                 raise ConnectionBudgetExceededError(
                     f"{process.current.service}:{process.current.kind} may hold {allotment()} connection(s) and holds "
                     f"{len(_open)}: the connection budget (roadmap_project/connection_budget.py) allots no more."
@@ -132,7 +172,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _connect(self, conn_params: dict[str, Any]) -> Any:
-        until = time.monotonic() + settings.CONNECT_WAIT
+        until = time.monotonic() + min(settings.CONNECT_WAIT, seconds_left())
         try:
             return super().get_new_connection(conn_params)
         except self.Database.OperationalError as error:
@@ -142,9 +182,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _wait_for_a_slot(self, conn_params: dict[str, Any], until: float, error: Exception, reason: str) -> Any:
         with _lock:
-            _troubles.recent.append((time.monotonic(), reason))
             will_wait = time.monotonic() < until
-            _troubles.waits += will_wait
+            _troubles.note(reason, connects=1, waits=int(will_wait))
             _troubles.waiting += will_wait
         tries = 0
         try:
@@ -162,7 +201,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with _lock:
                 _troubles.waiting -= will_wait
         with _lock:
-            _troubles.refusals[reason] += 1
+            _troubles.note(reason, refusals=1)
         raise error
 
     def _is_one_too_many(self) -> bool:

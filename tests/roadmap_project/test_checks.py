@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core import checks as django_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from roadmap_project import checks, cluster_settings
+from roadmap_project import checks, cluster_settings, process
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 
@@ -258,14 +259,30 @@ def test_E010_psycopgs_pool_is_refused_because_clusters_fork(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--workers=9", "-w 9", "-w9", "--thr 8", "--threads 8", "-k uvicorn.workers.UvicornWorker"]
+    ("arguments", "said"),
+    [
+        ("--workers=9", "workers to 9"),
+        ("-w 9", "workers to 9"),
+        ("-w9", "workers to 9"),
+        ("-Rw9", "workers to 9"),
+        ("--thr 8", "threads to 8"),
+        ("--threads 8", "threads to 8"),
+        ("-k uvicorn.workers.UvicornWorker", "worker_class to 'uvicorn"),
+    ],
 )
-def test_E011_arguments_that_change_what_was_counted_are_refused(settings, arguments):
+def test_E011_arguments_that_change_what_was_counted_are_refused(settings, arguments, said):
     settings.GUNICORN_CMD_ARGS = f"--access-logfile - {arguments}"
 
     (problem,) = checks.gunicorn_arguments(None)
     assert problem.id == "roadmap_project.E011"
-    assert arguments.replace("=", " ").split()[0] in problem.msg
+    assert f"GUNICORN_CMD_ARGS sets {said}" in problem.msg
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "--no-such-thing"])
+def test_E011_arguments_with_which_gunicorn_would_serve_nothing_are_refused(settings, arguments):
+    settings.GUNICORN_CMD_ARGS = arguments
+
+    assert found(checks.gunicorn_arguments) == ["roadmap_project.E011"]
 
 
 def test_E011_is_silent_about_other_arguments(settings):
@@ -324,6 +341,46 @@ def test_E017_a_pooler_without_the_servers_own_address_is_refused(settings):
     assert found(checks.direct_url) == []
     settings.DB_POOLER, settings.DIRECT_URL_VARIABLE = "none", ""
     assert found(checks.direct_url) == []
+
+
+def test_E022_a_direct_address_that_is_the_poolers_is_refused(settings):
+    settings.DB_POOLER, settings.DIRECT_URL_VARIABLE = "transaction", "DATABASE_DIRECT_URL"
+    settings.POOLER_ADDRESS, settings.DIRECT_ADDRESS = "db:6432", "db:6432"
+
+    (problem,) = checks.direct_address(None)
+    assert problem.id == "roadmap_project.E022"
+    assert "DATABASE_DIRECT_URL has the address of DATABASE_URL (db:6432)" in problem.msg
+    settings.DIRECT_ADDRESS = "db:5432"
+    assert found(checks.direct_address) == []
+    settings.DIRECT_ADDRESS, settings.DB_POOLER = "db:6432", "none"
+    assert found(checks.direct_address) == []
+
+
+def test_E022_the_addresses_are_compared_at_the_door():
+    pooled = {
+        "DB_POOLER": "transaction",
+        "DB_POOLER_MAX_DB_CONNECTIONS": "20",
+        "DATABASE_URL": "postgres://a:1@Pooler.example:6432/roadmaps",
+    }
+
+    same = manage("check", DATABASE_DIRECT_URL="postgres://b:2@pooler.example:6432/direct", **pooled)
+    other = manage("check", DATABASE_DIRECT_URL="postgres://a:1@db.example/roadmaps", **pooled)
+
+    assert (same.returncode, other.returncode) == (1, 0)
+    assert "roadmap_project.E022" in same.stderr
+
+
+def test_E021_the_web_application_is_loaded_by_whoever_goes_by_the_budget_and_nobody_else(settings, monkeypatch):
+    monkeypatch.setattr(process, "current", process.Process(service="other", kind="gunicorn"))
+    with pytest.raises(ImproperlyConfigured, match=r"E021.*--config roadmap_project/gunicorn_conf.py"):
+        checks.require_counted_server()
+
+    settings.CONNECTION_BUDGET_BYPASS = True
+    checks.require_counted_server()
+
+    settings.CONNECTION_BUDGET_BYPASS = False
+    monkeypatch.setattr(process, "current", process.Process(service="web", kind="worker"))
+    checks.require_counted_server()
 
 
 def test_E011_arguments_with_an_open_quote_are_named(settings):
@@ -437,14 +494,23 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+OURS = ["--config", "roadmap_project/gunicorn_conf.py"]
+
+
 @pytest.mark.parametrize(
-    ("variables", "said"),
-    [({"WEB_THREADS": "40"}, "roadmap_project.E001"), ({"WEB_WORKERS": "abc"}, "WEB_WORKERS='abc'")],
+    ("arguments", "variables", "said"),
+    [
+        (OURS, {"WEB_THREADS": "40"}, "roadmap_project.E001"),
+        (OURS, {"WEB_WORKERS": "abc"}, "WEB_WORKERS='abc'"),
+        (OURS, {"GUNICORN_CMD_ARGS": "-Rw9"}, "roadmap_project.E011"),
+        ([*OURS, "--threads", "9"], {}, "gunicorn's threads 9 is not the connection budget's 2"),
+        ([*OURS, "--worker-class", "asgi"], {}, "roadmap_project.E011"),
+    ],
 )
-def test_gunicorn_refuses_to_start_and_listens_nowhere(variables, said):
+def test_gunicorn_refuses_to_start_and_listens_nowhere(arguments, variables, said):
     port = free_port()
     gunicorn = shutil.which("gunicorn", path=str(Path(sys.executable).parent))
-    command = [str(gunicorn), "--config", "roadmap_project/gunicorn_conf.py", "roadmap_project.wsgi"]
+    command = [str(gunicorn), *arguments, "roadmap_project.wsgi"]
     running = subprocess.Popen(
         command, cwd=ROOT, env=environment(HOST="127.0.0.1", PORT=str(port), **variables),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -464,6 +530,19 @@ def test_gunicorn_refuses_to_start_and_listens_nowhere(variables, said):
     assert said in stderr
     assert not listened
     assert not is_listening(port)
+
+
+@pytest.mark.parametrize("arguments", [["--threads", "40"], ["--preload"], ["--worker-class", "gthread"]])
+def test_E021_gunicorn_without_our_configuration_serves_nothing_and_ends(arguments):
+    gunicorn = shutil.which("gunicorn", path=str(Path(sys.executable).parent))
+
+    done = subprocess.run(
+        [str(gunicorn), "--bind", f"127.0.0.1:{free_port()}", *arguments, "roadmap_project.wsgi"],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode != 0
+    assert "(roadmap_project.E021)" in done.stderr
 
 
 @pytest.mark.parametrize(

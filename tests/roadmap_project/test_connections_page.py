@@ -140,8 +140,9 @@ def test_it_needs_a_constant_number_of_queries(operator, django_assert_num_queri
     make_samples(minutes=minutes)
     heartbeats.picked_up("logs")
 
-    # Session, person, two for permissions; samples; the look: server, roles; bound, count, queues in a transaction.
-    with django_assert_num_queries(4 + 1 + 2 + 5):
+    # Session, person, two for permissions; samples; the look: server, roles; in a transaction the bound, count,
+    # queues, who was refused, what lasts.
+    with django_assert_num_queries(4 + 1 + 2 + 7):
         assert operator.get(ADDRESS).status_code == 200
 
 

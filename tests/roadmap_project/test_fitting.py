@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -98,9 +99,27 @@ def test_behind_a_pooler_the_inequality_is_its_own(max_client_conn, max_db_conne
         }
     )
 
+    found = suggestion(pooled)
+    assert found is None or (found.fits and not any(each.fits for each in one_more(found)))
     has_room_for_clients = max_client_conn * replicas >= 2 * 31
     is_within_usable = max_db_connections * replicas + 1 <= 72
     assert pooled.fits == (has_room_for_clients and is_within_usable)
     if not pooled.fits:
         changes = dict(re.findall(r"([A-Z_]+)=([0-9]+)", pooled.smallest_change()))
         assert budget(pooled.as_environment() | changes).fits
+
+
+@pytest.mark.parametrize(("pool", "fits"), [(71, True), (72, False)])
+def test_behind_a_pooler_a_migration_needs_a_connection_beside_the_pool(pool, fits):
+    pooled = budget({"DB_POOLER": "transaction", "DB_POOLER_MAX_DB_CONNECTIONS": pool})
+
+    assert (pooled.usable, pooled.fits) == (72, fits)
+
+
+def test_a_suggestion_behind_a_pooler_shrinks_the_pool_to_what_the_server_has_room_for():
+    found = suggestion(budget({"DB_POOLER": "transaction", "DB_MAX_CONNECTIONS": 30, "DB_POOLER_MAX_CLIENT_CONN": 40}))
+
+    assert found is not None
+    assert (found.usable, found.pooler.max_db_connections, found.deploy_overlap) == (16, 15, 2)
+    assert (found.steady, found.pooler.max_client_conn) == (20, 40)
+    assert budget(found.as_environment()) == found

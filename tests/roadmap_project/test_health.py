@@ -44,8 +44,9 @@ def test_readiness_tells_the_age_of_each_queues_last_pick_up(client):
 @pytest.mark.django_db
 def test_readiness_needs_few_queries(client, django_assert_num_queries):
     with django_assert_num_queries(
-        2 + 3 + 2
-    ):  # the server and its roles; the bound, the connections, the queues; the transaction around these
+        2 + 5 + 2
+    ):  # the server and its roles; the bound, the connections, the queues, who was
+        # refused, what lasts; the transaction around these
         client.get("/health/")
 
 
@@ -67,7 +68,9 @@ def test_A17_readiness_tells_declared_limit_and_observed(client, settings):
     budget, seen = settings.CONNECTION_BUDGET, answer["connections"]
     assert (seen["declared"], seen["declared_deploying"]) == (budget.steady, budget.deploy)
     assert 0 < seen["usable"] < seen["limit"]
-    assert seen["services"]["web"] == {"declared": budget.service("web").total, "observed": 0}
+    assert seen["services"]["web"] == {
+        "declared": budget.service("web").total, "observed": 0, "waits": 0, "refusals": {},
+    }  # fmt: skip
     assert seen["services"]["other"]["observed"] >= 1  # this test
     assert seen["observed"] == sum(each["observed"] for each in seen["services"].values())
     assert seen["fits"] is True

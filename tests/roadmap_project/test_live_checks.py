@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
-from roadmap_project import live_checks
+from roadmap_project import live_checks, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.models import ConnectionSample
@@ -122,13 +123,13 @@ def test_W003_a_superuser_login_is_warned_about(superuser, monkeypatch):
 
 def test_E014_a_role_limit_below_what_its_services_need_is_refused(change):
     user = connection.settings_dict["USER"]
-    change("ALTER ROLE {} CONNECTION LIMIT 61", "ALTER ROLE {} CONNECTION LIMIT -1", user)
+    change("ALTER ROLE {} CONNECTION LIMIT 62", "ALTER ROLE {} CONNECTION LIMIT -1", user)
     (problem,) = findings()
     assert problem.id == "roadmap_project.E014"
-    assert "61 connections" in problem.msg
-    assert "need 62" in problem.msg
+    assert "62 connections" in problem.msg
+    assert "workflow, release need 63" in problem.msg  # migrations log in with it, too
 
-    change("ALTER ROLE {} CONNECTION LIMIT 62", "ALTER ROLE {} CONNECTION LIMIT -1", user)
+    change("ALTER ROLE {} CONNECTION LIMIT 63", "ALTER ROLE {} CONNECTION LIMIT -1", user)
     assert ids() == []
 
 
@@ -165,6 +166,39 @@ def test_W007_more_connections_than_declared_are_noticed():
 
     assert problem.id == "roadmap_project.W007"
     assert "content holds 19 connections; 9 are declared, 18 while deploying" in problem.msg
+
+
+def test_W007_more_than_declared_is_no_deploy_when_it_lasts(settings):
+    now = timezone.now()
+    for minute in range(sampling.LASTING_MINUTES):
+        for service, observed in (("content", 12 if minute else 18), ("web", 8), ("logs", 0 if minute == 5 else 14)):
+            ConnectionSample.objects.create(
+                sampled_at=now - timedelta(minutes=minute, seconds=1),
+                service=service, observed=observed, declared=8, limit=97, usable=72,
+            )  # fmt: skip
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.W007"
+    assert "content held at least 12 connections for 20 minutes; 9 are declared" in problem.msg
+    assert "CONTENT_WORKERS and CONTENT_REPLICAS" in problem.hint
+    ConnectionSample.objects.filter(sampled_at__lt=now - timedelta(minutes=10)).delete()  # too few to tell
+    assert ids() == []
+
+
+def test_E015_a_server_without_a_connection_left_is_told_from_one_that_is_away(change, monkeypatch):
+    connection.close()
+    change(
+        "ALTER DATABASE {} CONNECTION LIMIT 0",
+        "ALTER DATABASE {} CONNECTION LIMIT -1",
+        connection.settings_dict["NAME"],
+    )
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.E015"
+    assert problem.msg.startswith("The server has no connection left for whoever asks")
+    assert "ALTER DATABASE" in problem.hint
 
 
 def test_E015_a_server_that_cannot_be_asked_fails_the_check_and_refuses_no_start(monkeypatch):
@@ -237,6 +271,7 @@ def test_the_commands_exit_status_is_its_verdict():
     assert command("--set", "WEB_SHOES=2").returncode == 2
     assert command(WEB_THREADS="forty").returncode == 2
     assert command("--suggest", "-3").returncode == 2
+    assert command("--sql", "--json").returncode == 2
 
 
 def test_the_live_certificate_names_its_source_and_what_is_observed():

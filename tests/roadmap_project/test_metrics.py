@@ -2,9 +2,11 @@
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from roadmap_project import health, process
+from roadmap_project.models import ConnectionTrouble
 from roadmap_project.postgresql import base
 from tests.factories import make_user
 
@@ -76,7 +78,7 @@ def test_the_process_tells_of_itself_in_opentelemetrys_names(scrape, monkeypatch
 
 @pytest.mark.django_db
 def test_a_scrape_needs_few_queries_and_shares_healths_look(scrape, client, django_assert_num_queries):
-    with django_assert_num_queries(2 + 3 + 2):
+    with django_assert_num_queries(2 + 5 + 2):
         scrape()
 
     with django_assert_num_queries(0):
@@ -121,3 +123,16 @@ def test_staff_may_read_it_and_other_accounts_may_not(client):
     client.force_login(make_user(is_staff=True))
     assert client.get("/metrics").status_code == 200
     assert client.get("/metrics/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_waits_and_refusals_of_all_processes_are_told_by_service(scrape):
+    now = timezone.now()
+    ConnectionTrouble.objects.create(
+        service="content", refused_by="role", waits=4, refusals=9, lately=0, began_at=now, last_at=now
+    )
+
+    found = samples(scrape())
+
+    assert found["roadmaps_connections_waits_total", "content", "role"] == 4
+    assert found["roadmaps_connections_refusals_total", "content", "role"] == 9

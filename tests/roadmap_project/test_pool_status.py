@@ -2,18 +2,21 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import psycopg
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
-from roadmap_project import pool_status, process
+from roadmap_project import health, pool_status, process, troubles
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.connections import ConnectionBudgetExceededError
 from roadmap_project.dev_database import SUPERUSER
 from roadmap_project.environment import Environment
+from roadmap_project.models import ConnectionTrouble
 from roadmap_project.pool_status import PoolStatus
-from roadmap_project.postgresql import base
+from roadmap_project.postgresql import base, telling
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,8 +25,11 @@ BUDGET = ConnectionBudget.from_environment(Environment({}))
 
 @pytest.fixture(autouse=True)
 def _untroubled(monkeypatch):
-    """No waits and refusals from other tests."""
+    """No waits and refusals from other tests, and none for them."""
     monkeypatch.setattr(base, "_troubles", base.Troubles())
+    health.forget()
+    yield
+    health.forget()
 
 
 @pytest.fixture
@@ -34,6 +40,15 @@ def become(monkeypatch):
 
     yield change
     connection.close()
+
+
+TOLD = "SELECT service, refused_by, waits, refusals, lately FROM roadmap_project_connectiontrouble ORDER BY 1, 2"
+
+
+def told():
+    """What the rows say, read past our backend."""
+    with outside() as reader:
+        return reader.execute(TOLD).fetchall()
 
 
 def outside(**parameters):
@@ -207,3 +222,78 @@ def test_what_happened_long_ago_is_no_finding():
     base._troubles.recent.extend([(long_ago, base.SERVER)] * 5)
 
     assert base.recently() == {}
+
+
+def test_a_refused_process_says_so_over_the_next_connection_that_it_gets(full_role, become):
+    become("content", "monitor")
+    wrapper = connection.copy()
+    wrapper.settings_dict = {**connection.settings_dict, "USER": "one_slot"}
+    for _ in range(3):
+        with pytest.raises(OperationalError, match="too many connections for role"):
+            wrapper.ensure_connection()
+    assert told() == []
+
+    connection.ensure_connection()
+    assert (told(), base.open_connections()) == ([("content", "role", 3, 3, 3)], 1)
+
+    become("content", "worker")
+    connection.ensure_connection()
+    assert told() == [("content", "role", 3, 3, 3)]  # it says nothing twice
+
+    answer = health._connections(health.look().count, troubles.known())["services"]["content"]
+    assert (answer["waits"], answer["refusals"]) == (3, {"role": 3})
+    (finding,) = [each for each in health.look().findings if each.id == "roadmap_project.W011"]
+    assert "3 connects of content met their role's CONNECTION LIMIT since" in finding.msg
+    assert "CONTENT_WORKERS" in finding.hint
+
+
+def test_a_process_that_keeps_its_connections_says_between_two_requests_that_it_was_refused(become):
+    become("web", "worker")
+    held = [connection.copy() for _ in range(2)]
+    for each in held:
+        each.ensure_connection()
+    with pytest.raises(ConnectionBudgetExceededError):
+        connection.ensure_connection()
+    assert told() == []
+
+    held[0].close_if_unusable_or_obsolete()  # as Django does at a request's beginning and end
+
+    assert told() == [("web", "allotment", 0, 1, 1)]
+    for each in held:
+        each.close()
+
+
+def test_what_cannot_be_said_now_is_said_later(become, monkeypatch):
+    become("web", "worker")
+    connection.ensure_connection()
+    base._troubles.note(base.SERVER, connects=1, waits=1)
+    with monkeypatch.context() as before_the_first_migration:
+        before_the_first_migration.setattr(telling, "ADD", telling.ADD.replace("connectiontrouble", "no_such_table"))
+        connection.close_if_unusable_or_obsolete()
+    base._troubles.note(base.SERVER, refusals=1)
+
+    connection.close_if_unusable_or_obsolete()
+
+    assert told() == [("web", "server", 1, 1, 1)]
+
+
+def test_after_a_quiet_time_repetitions_are_counted_anew_and_totals_go_on(become):
+    become("logs", "worker")
+    connection.ensure_connection()
+    for _ in range(2):
+        base._troubles.note(base.SERVER, connects=1, refusals=1)
+    connection.close_if_unusable_or_obsolete()
+    ConnectionTrouble.objects.update(last_at=timezone.now() - timedelta(seconds=telling.QUIET + 1))
+
+    for _ in range(2):
+        base._troubles.note(base.SERVER, connects=1, refusals=1)
+        connection.close_if_unusable_or_obsolete()
+
+    assert told() == [("logs", "server", 0, 4, 2)]
+    assert list(troubles.findings(BUDGET, troubles.known())) == []
+    base._troubles.note(base.SERVER, connects=1, waits=1)
+    connection.close_if_unusable_or_obsolete()
+    (finding,) = troubles.findings(BUDGET, troubles.known())
+    assert finding.msg.startswith("3 connects of logs met a full server since ")
+    ConnectionTrouble.objects.update(last_at=timezone.now() - timedelta(seconds=telling.QUIET + 1))
+    assert list(troubles.findings(BUDGET, troubles.known())) == []

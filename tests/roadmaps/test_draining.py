@@ -562,6 +562,22 @@ def test_a_drain_waits_for_a_step_that_becomes_due(writing, stub):
     assert draining.drain("content") == 1
 
 
+def test_A4_no_connection_is_held_while_a_drain_waits_for_a_step_that_becomes_due(writing, stub):
+    Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
+    Step.objects.update(not_before=timezone.now() + timedelta(seconds=7))
+    done = []
+    drained = threading.Thread(target=lambda: done.append(_drain_and_close("content")))
+    connections.close_all()
+    drained.start()
+    wait_until(lambda: server_count() == 1)
+
+    wait_until(lambda: server_count() == 0)
+
+    assert drained.is_alive()
+    drained.join(30)
+    assert done == [1]
+
+
 def test_E3_a_log_line_that_cannot_be_saved_fails_neither_the_work_nor_the_other_lines(writing, monkeypatch):
     (step,) = claiming.claim("content", 1)
     answer = answer_of(step)

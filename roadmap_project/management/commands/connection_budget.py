@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, ProgrammingError, connection
 
-from roadmap_project import counting, sampling
+from roadmap_project import counting, sampling, troubles
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.fitting import given_up, suggestion
@@ -64,6 +64,8 @@ class Command(BaseCommand):
         if options["suggest"] is not None:
             return self._suggest(budget, options["suggest"], is_json=options["json"])
         if options["sql"]:
+            if options["json"]:
+                raise ImproperlyConfigured("--sql prints SQL; it has no form as --json.")
             return self._sql(budget, options["owner"])
         observed = counting.count(budget).observed if options["live"] else None
         if options["json"]:
@@ -82,6 +84,8 @@ class Command(BaseCommand):
             self.stdout.write(counting.table(budget, now) + "\n")
             self.stdout.write(_seen(budget))
             self.stdout.write(_others(observed))
+            for row in _troubles():
+                self.stdout.write(f"since the first migration {row}")
         self.stdout.write(
             f"limit   {budget.limit}  ({budget.limit_source()})\n"
             f"usable  {budget.usable}  ({budget.headroom:.0%} headroom, {budget.other_clients} for other clients)\n"
@@ -105,6 +109,8 @@ class Command(BaseCommand):
             return FITS
         for name, before in given_up(wanted, found).items():
             self.stdout.write(f"# {name} was {before}; with that, not even one worker of each kind fits.")
+        if found.pooler:
+            self.stdout.write("# PgBouncer's own max_client_conn and max_db_connections must be the same.")
         for name, value in found.as_environment().items():
             self.stdout.write(f"{name}={value}")
         return FITS
@@ -156,6 +162,13 @@ def _peaks() -> dict[str, int]:
         return sampling.series(hours=PEAK_HOURS).peaks
     except ProgrammingError:  # before the first migration there is no table of samples
         return {}
+
+
+def _troubles() -> tuple[troubles.Trouble, ...]:
+    try:
+        return troubles.known()
+    except ProgrammingError:
+        return ()
 
 
 def _seen(budget: ConnectionBudget) -> str:

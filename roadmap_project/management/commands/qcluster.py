@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from roadmap_project import restarting
+from roadmap_project import process, restarting
 from roadmap_project.cluster import Cluster
 from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmap_project.live_checks import refusals_at_start, wait_for_server
@@ -46,6 +46,7 @@ class Command(BaseCommand):
             raise CommandError(f"Set Q_CLUSTER_NAME to one of {', '.join(CLUSTER_NAMES)}; it names the queue to serve.")
         if not settings.SECRET_KEY:
             raise CommandError("Set SECRET_KEY: tasks are signed with it.")
+        process.become(name, "parent")  # what it asks is of its service's share, too
         _require_fit()
         wait_for_server()
         _require_fit()  # what the server says, where it had to be waited for
