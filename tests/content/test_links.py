@@ -8,9 +8,13 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.db import connections
 
-from content.links import MOST_REDIRECTS, fetch_status
+from content.links import MOST_REDIRECTS, check_roadmap, fetch_status
 from content.models import Resource
+from roadmaps.steps import draining
+from tests.engine import in_thread, server_count, wait_until
+from tests.factories import make_resources, make_written_roadmap
 
 ALLOWED = frozenset({"127.0.0.1"})
 OK, BROKEN, UNCHECKED, REFUSED = (
@@ -242,3 +246,21 @@ def test_no_thread_and_no_socket_is_left_behind(site):
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.02)
     assert threading.active_count() <= before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_A6_no_connection_is_held_while_links_are_looked_at(site, settings):
+    settings.LINK_CHECKS, settings.LINK_CHECK_ALLOWED_HOSTS = True, ALLOWED
+    roadmap = make_written_roadmap(concepts=2)
+    for concept in roadmap.concepts.all():
+        make_resources(concept=concept, count=3, url=f"{site.url}/slow")
+    check_roadmap(roadmap)
+    checked = in_thread(draining.drain, "logs")
+    wait_until(lambda: site.seen["HEAD /slow"] == 6)
+
+    connections.close_all()
+    wait_until(lambda: server_count() == 0)
+
+    site.ended.set()
+    assert checked.result(30) == 2
+    assert not Resource.objects.filter(checked_at=None).exists()

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import copy
 import json
 import time
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -13,9 +11,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn, asking
+from content.answers import QuizAnswer
+from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, asking
 from roadmap_project.llm.asking import AskingFailedError, InvalidAnswerError, ask, json_object
 from roadmaps.answers import Outline
+from tests.scripted_model import ScriptedModel, damaged
 
 
 class Pet(BaseModel):
@@ -27,34 +27,12 @@ VALID = '{"name": "Rex", "legs": 4}'
 REQUEST = ModelRequest(purpose="pet", system="You know pets.", prompt="Which pet?", answer=Pet)
 
 
-@dataclass
-class Provider:
-    """The outside door: says what it is told to, one thing a call; the last one again and again."""
-
-    says: list
-    name: str = "scripted"
-    origin: str = "From a test"
-    repairs: list[Turn | None] = field(default_factory=list)
-
-    async def complete(self, request: ModelRequest, repair: Turn | None, *, timeout: float) -> Completion:
-        said = self.says[min(len(self.repairs), len(self.says) - 1)]
-        self.repairs.append(repair)
-        if isinstance(said, BaseException):
-            raise said
-        if isinstance(said, float):
-            await asyncio.sleep(said)
-            raise AssertionError("slept to the end")
-        if isinstance(said, Completion):
-            return said
-        return Completion(text=said, model="scripted-1", input_tokens=10, output_tokens=5)
-
-
 @pytest.fixture
 def asked(monkeypatch):
     """Ask a provider that says these things; hands back the answer or the error, and the provider."""
 
     def run(*says, request: ModelRequest = REQUEST):
-        model = Provider(list(says))
+        model = ScriptedModel(list(says))
         monkeypatch.setattr(asking, "provider", lambda: model)
         try:
             return asyncio.run(ask(request)), model
@@ -293,7 +271,7 @@ def test_F6_the_deadline_ends_the_pause_between_two_tries(asked, settings):
 
 def test_a_cancelled_call_stays_cancelled(monkeypatch):
     """A worker that stops cancels its calls; that is no failure of the provider."""
-    monkeypatch.setattr(asking, "provider", lambda: Provider([60.0]))
+    monkeypatch.setattr(asking, "provider", lambda: ScriptedModel([60.0]))
 
     async def cancel_soon():
         task = asyncio.create_task(ask(REQUEST))
@@ -306,7 +284,7 @@ def test_a_cancelled_call_stays_cancelled(monkeypatch):
 
 
 def test_many_questions_at_once_do_not_mix_their_records(monkeypatch):
-    monkeypatch.setattr(asking, "provider", lambda: Provider([VALID]))
+    monkeypatch.setattr(asking, "provider", lambda: ScriptedModel([VALID]))
 
     async def all_at_once():
         return await asyncio.gather(*(ask(REQUEST) for _ in range(50)))
@@ -347,51 +325,6 @@ def outline() -> dict:
     }
 
 
-def places(value, here=()) -> list[tuple]:
-    """Every place in a JSON value, as the keys and indices that lead there."""
-    found = [here] if here else []
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        found += places(inner, (*here, key))
-    return found
-
-
-PLACES = places(outline())
-ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.just(10**400), st.text(max_size=20),
-    st.sampled_from(["", " ", "\x00", "a\x00b", "\ud800", "</script>", "c-1-1-1", "c-9-9-9", "c-1-1-1\n", "x" * 5000]),
-    st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
-    st.just([{}] * 40), st.just({"a": {"b": {"c": []}}}),
-)  # fmt: skip
-
-
-@st.composite
-def mutated_outlines(draw) -> str:
-    value = outline()
-    for _ in range(draw(st.integers(0, 4))):
-        place = draw(st.sampled_from(PLACES))
-        try:
-            parent = value
-            for key in place[:-1]:
-                parent = parent[key]
-            what = draw(st.sampled_from(["delete", "replace", "duplicate"]))
-            if what == "delete":
-                del parent[place[-1]]
-            elif what == "replace":
-                parent[place[-1]] = draw(ODD)
-            elif isinstance(parent, list):
-                parent.insert(0, copy.deepcopy(parent[place[-1]]))
-            else:
-                parent[f"{place[-1]}2"] = copy.deepcopy(parent[place[-1]])
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier mutation took that place away
-    text = json.dumps(value)
-    cut = draw(st.one_of(st.none(), st.integers(0, len(text))))
-    return draw(st.sampled_from(["{}", "```json\n{}\n```", "{}\nthat is all"])).replace(
-        "{}", text if cut is None else text[:cut]
-    )
-
-
 def stored(value: BaseModel) -> str:
     """As a row would take it: JSON and UTF-8 without NUL, or PostgreSQL refuses a paid answer."""
     text = json.dumps(value.model_dump(), ensure_ascii=False, allow_nan=False)
@@ -400,13 +333,13 @@ def stored(value: BaseModel) -> str:
     return text
 
 
-@given(mutated_outlines())
+@given(damaged(outline()))
 @hypothesis_settings(
     max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
 )
 def test_F1_a_damaged_outline_is_valid_or_refused_and_never_another_error(text):
     request = ModelRequest(purpose="outline", system="", prompt="", answer=Outline)
-    model = Provider([text])
+    model = ScriptedModel([text])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asking, "provider", lambda: model)
         try:
@@ -427,6 +360,27 @@ def test_F1_a_damaged_outline_is_valid_or_refused_and_never_another_error(text):
         assert set(concept.prerequisites) <= seen
         seen.add(concept.key)
     assert stored(answer.value)
+
+
+def test_F1_what_is_wrong_is_said_in_bounded_words_also_where_the_answer_is_quoted(asked):
+    question = {"kind": "single_choice", "question": "Which?", "options": ["One", "Two"], "correct": [10**30] * 999}
+    quiz = {"questions": [{**question, "explanation": "So.", "difficulty": "easy"}] * 8}
+
+    error, model = asked(
+        json.dumps(quiz), request=ModelRequest(purpose="quiz", system="", prompt="", answer=QuizAnswer)
+    )
+
+    assert "questions.0: Value error, correct [1000" in str(error)
+    assert len(model.repairs[1].problem) <= 2000
+    assert len(model.repairs[1].answer) == 20_000
+    assert len(str(error)) <= 2100
+
+
+def test_F1_a_models_own_name_fits_its_column(monkeypatch):
+    says = Completion(text=VALID, model="m\x00" * 1000)
+    monkeypatch.setattr(asking, "provider", lambda: ScriptedModel([says], origin="Written by {model}."))
+
+    assert asyncio.run(ask(REQUEST)).origin == f"Written by {'m' * 100}."
 
 
 @pytest.mark.parametrize("odd", ["a\\u0000b", "a\\ud800b"])
