@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from django.db.backends.postgresql import base
 
 from roadmap_project import process
-from roadmap_project.connections import ConnectionBudgetExceededError, require_permission, seconds_left
+from roadmap_project.connections import ConnectionBudgetExceededError, Patience, require_permission, seconds_left
 from roadmap_project.postgresql.telling import Untold, tell
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,7 @@ REFUSALS = {
     "no more connections allowed": POOLER,
 }
 RECENT = 600  # seconds after which a wait or refusal no longer says anything about now
+TELL_SECONDS = 2
 BACK_OFF = (0.05, 0.1, 0.2, 0.4)  # seconds; a refused attempt holds a slot for milliseconds, so not faster
 
 
@@ -141,6 +142,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         with _lock:
             untold, _troubles.untold = _troubles.untold, {}
+        patience = Patience(self, TELL_SECONDS)  # a request must not wait for a server that has stopped answering
         try:
             tell(self, process.current.service, untold)
         except DatabaseError as error:  # before the first migration there is no such table
@@ -148,6 +150,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with _lock:
                 for reason, each in untold.items():
                     _troubles.untold.setdefault(reason, Untold()).add(each)
+        finally:
+            patience.cancel()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Refuses above the allotment before connecting, so that the server never sees the attempt.

@@ -329,31 +329,27 @@ def test_processes_start_and_wait_for_a_server_that_is_not_there(fleet):
     hidden.parent.rmdir()
 
 
-def test_a_fleet_suggested_for_twenty_connections_runs_on_them(fleet, model):
-    suggested = subprocess.run(
-        [sys.executable, "manage.py", "connection_budget", "--suggest", "20"],
-        env=fleet.environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
-    fleet.environment.update(line.split("=") for line in suggested.splitlines() if not line.startswith("#"))
+def test_a_cluster_that_waited_for_its_server_asks_it_again_before_it_starts(fleet):
+    hidden = Path(tempfile.mkdtemp(dir="/tmp")) / "socket"
     name = sql.Identifier(connection.settings_dict["NAME"])
-    connection.close()
-    with superuser("postgres") as server:
-        # What a server with max_connections 20 leaves to ordinary roles.
-        server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 17").format(name))
+    fleet.environment["DATABASE_URL"] = f"postgres://roadmaps@:5432/{connection.settings_dict['NAME']}?host={hidden}"
+    fleet.start("content")
+    log = fleet.logs / "content.log"
+    wait_until(lambda: "waiting_for_database" in log.read_text(), seconds=60, fleet=fleet)
+    with superuser() as server:
+        server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 40").format(name))
         try:
-            fleet.start()
-            start_roadmaps(1)
-            wait_until(all_final, seconds=120, fleet=fleet)
+            hidden.symlink_to(connection.settings_dict["OPTIONS"]["host"])
+            refused = fleet.processes.pop("content").wait(60)
         finally:
             server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(name))
+            hidden.unlink()
+            hidden.parent.rmdir()
 
-    assert states() == {Roadmap.State.READY}
-    assert "too many connections" not in said(fleet)
+    assert refused != 0
+    assert "roadmap_project.E001" in log.read_text()
+    assert "the database's CONNECTION LIMIT 40" in log.read_text()
+    assert "cluster_started" not in log.read_text()
 
 
 def test_changing_a_variable_moves_the_started_processes_and_the_sum_together(fleet):
