@@ -1,30 +1,9 @@
 """Addresses of the pages about what was written for a concept, about taking it away and sharing it."""
 
-from django.urls import path, register_converter
-from django.urls.converters import IntConverter, StringConverter
+from django.urls import path
 
+from content import converters  # noqa: F401  registers them
 from content.views import concepts, diagrams, quizzes, shared, taking_away, versions
-
-
-class ConceptKeyConverter(StringConverter):
-    """Like c-2-2-1; anything else is no page, and never reaches the database."""
-
-    regex = r"c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}"
-
-
-class ShareTokenConverter(StringConverter):
-    regex = r"[-_A-Za-z0-9]{43}"
-
-
-class RowConverter(IntConverter):
-    """A primary key that the database can hold."""
-
-    regex = r"[0-9]{1,18}"
-
-
-register_converter(ConceptKeyConverter, "concept_key")
-register_converter(ShareTokenConverter, "share_token")
-register_converter(RowConverter, "row")
 
 app_name = "content"
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from roadmap_project import counting, health, pool_status, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.forms import StaffSignInForm
-from roadmap_project.models import ConnectionSample
+from roadmap_project.models import ApiToken, ConnectionSample
 from roadmap_project.sampling import Point, Series
 
 DEFAULT_HOURS = 6
@@ -305,3 +305,19 @@ def _round_numbers() -> Iterator[int]:
     while True:
         yield from (size, 2 * size, 5 * size)
         size *= 10
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Whose programs have access. An operator can revoke it by deleting the row, and make none."""
+
+    list_display = ("name", "user", "created_at", "last_used_at", "expires_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

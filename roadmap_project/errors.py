@@ -7,17 +7,30 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.defaults import server_error as default_server_error
 
+from roadmap_project import api_errors
+
+UNREACHABLE = "The database cannot be reached right now. Nothing is lost; please try again in a moment."
+
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 and "try again" while the database cannot be used, else the plain 500 page; neither uses the database."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    is_unreachable = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    if request.path.startswith(api_errors.PREFIX):
+        return _for_programs(request, is_unreachable=is_unreachable)
+    if is_unreachable:
         return HttpResponse(
-            "The database cannot be reached right now. Nothing is lost; please try again in a moment.\n",
+            f"{UNREACHABLE}\n",
             status=503,
             content_type="text/plain; charset=utf-8",
             headers={"Retry-After": "10"},
         )
     return default_server_error(request)
+
+
+def _for_programs(request: HttpRequest, *, is_unreachable: bool) -> HttpResponse:
+    if is_unreachable:
+        return api_errors.answer(request, 503, UNREACHABLE, headers={"Retry-After": "10"})
+    return api_errors.answer(request, 500, "Something broke here. It is recorded under this request's id.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -1,6 +1,8 @@
-"""What was counted: connections, for the plot of declared against observed, who had to wait, and tries to sign in."""
+"""What was counted (connections, who had to wait for one, tries to sign in), and API tokens."""
 
+from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 
 class ConnectionSample(models.Model):
@@ -46,7 +48,7 @@ class ConnectionTrouble(models.Model):
 
 
 class SignInTries(models.Model):
-    """How often somebody tried to sign in or up lately: to one account, or from one address."""
+    """How often somebody tried to sign in or up lately (to one account, from one address), or changed things by API."""
 
     key = models.CharField(max_length=64, primary_key=True)  # a keyed hash: what people type there may be a password
     tries = models.PositiveIntegerField()
@@ -57,3 +59,25 @@ class SignInTries(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tries} until {self.ends_at:%H:%M:%S}"
+
+
+class ApiToken(models.Model):
+    """A key with which a person's own programs use the API as that person. The secret itself is not stored."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256: enough for 256 random bits
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="api_token_name_once", fields=["user", "name"])]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()

@@ -36,6 +36,10 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 SIGN_INS_PER_ACCOUNT = env.whole("SIGN_INS_PER_ACCOUNT", 10)
 SIGN_INS_PER_ADDRESS = env.whole("SIGN_INS_PER_ADDRESS", 50)
 SIGN_UPS_PER_ADDRESS = env.whole("SIGN_UPS_PER_ADDRESS", 20)
+# By API: requests a minute, as each web process counts them, and changes in a quarter of an hour; 0: any number
+API_REQUESTS_PER_TOKEN = env.whole("API_REQUESTS_PER_TOKEN", 300)
+API_REQUESTS_PER_ADDRESS = env.whole("API_REQUESTS_PER_ADDRESS", 600)
+API_CHANGES_PER_PERSON = env.whole("API_CHANGES_PER_PERSON", 600)
 # Proxies of ours that append to X-Forwarded-For. In production there is one, which ends TLS: without it all visitors
 # would have its address, and the wrong passwords of one would keep everybody out.
 TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0 if DEBUG else 1, most=10)

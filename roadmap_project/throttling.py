@@ -1,4 +1,4 @@
-"""How often may somebody try to sign in or up before they have to wait?"""
+"""How often may somebody try to sign in or up, or change things by API, before they have to wait?"""
 
 import ipaddress
 import math
@@ -31,6 +31,10 @@ RETURNING tries, ends_at
 class TooManyTriesError(Exception):
     """Too many tries lately; the text says how long to wait, and nothing about whether there is such an account."""
 
+    def __init__(self, message: str, *, seconds: float = 0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -55,6 +59,10 @@ def address(request: HttpRequest) -> Subject:
 
 def sign_up(request: HttpRequest) -> Subject:
     return Subject("sign-up", address_of(request), settings.SIGN_UPS_PER_ADDRESS)
+
+
+def changes_by_api(user_id: int) -> Subject:
+    return Subject("changes-by-api", str(user_id), settings.API_CHANGES_PER_PERSON)
 
 
 @contextmanager
@@ -86,8 +94,11 @@ def count(subject: Subject) -> None:
         cursor.execute(COUNT, values)
         tries, ends_at = cursor.fetchone()
     if tries > subject.limit:
-        minutes = math.ceil((ends_at - now).total_seconds() / 60)
-        raise TooManyTriesError(f"Too many tries. Please wait {minutes} minute{'' if minutes == 1 else 's'}.")
+        seconds = (ends_at - now).total_seconds()
+        minutes = math.ceil(seconds / 60)
+        raise TooManyTriesError(
+            f"Too many tries. Please wait {minutes} minute{'' if minutes == 1 else 's'}.", seconds=seconds
+        )
 
 
 def _forget(now: datetime) -> None:

@@ -1,5 +1,6 @@
 """May another roadmap be made now, and may more be spent on models today?"""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,25 @@ from django.db.models import Sum
 from roadmaps.models import ModelCall, Roadmap
 
 ACTIVE_LOCK = 7_364_003  # an advisory lock, beside those of steps.claiming
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How much of what a person may have made they use; a limit of 0 is none."""
+
+    being_made: int
+    most_being_made: int
+    spent_today: Decimal
+    most_a_day: Decimal
+
+
+def standing(owner_id: int) -> Standing:
+    return Standing(
+        Roadmap.objects.being_made().filter(owner=owner_id).count(),
+        settings.MAX_ACTIVE_ROADMAPS,
+        _spent_today(roadmap__owner=owner_id),
+        Decimal(str(settings.MAX_COST_PER_PERSON)),
+    )
 
 
 def problem_with_another(owner_id: int) -> str:

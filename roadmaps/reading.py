@@ -182,6 +182,15 @@ def page(roadmap: Roadmap) -> RoadmapPage:
     return shown if written else _with_design(shown, trail)
 
 
+def prerequisite_keys(roadmap: Roadmap) -> dict[int, list[str]]:
+    """What each concept builds on, by the concept's primary key."""
+    links = Concept.prerequisites.through.objects.filter(from_concept__roadmap=roadmap)
+    keys: dict[int, list[str]] = defaultdict(list)
+    for concept, key in links.order_by("to_concept__position").values_list("from_concept_id", "to_concept__key"):
+        keys[concept].append(key)
+    return keys
+
+
 def current_tag(roadmap: Roadmap) -> str:
     """The tag of the page as it would be now: three small queries, whatever the number of concepts."""
     return tag(

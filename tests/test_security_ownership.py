@@ -10,6 +10,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from content.models import Resource
+from roadmap_project import api_tokens
+from roadmap_project.models import ApiToken
 from roadmaps.models import Roadmap
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
 
@@ -21,6 +23,10 @@ NO_SHARE = "A" * 43  # what a share's link would bear; whoever has a real one ma
 
 # Whoever adds a name here says that a stranger may read what is there.
 PUBLIC = {
+    "api:api-root",
+    "api:docs",
+    "api:nothing-here",
+    "api:openapi",
     "content:diagram",
     "content:schema",
     "roadmaps:list",
@@ -47,8 +53,10 @@ def walked(resolver: URLResolver, prefix: str = "", parts: frozenset[str] = froz
 
 
 EVERY = list(walked(get_resolver()))
-OURS = sorted({name for name, _ in EVERY if not name.startswith("admin:")})
-ABOUT_SOMETHING = sorted({name for name, takes in EVERY if takes and not name.startswith("admin:")})
+# The admin is walked below, the API's operations with tokens in content/test_api_ownership.py.
+ELSEWHERE = {name for name, _ in EVERY if name.startswith(("admin:", "api:"))} - PUBLIC
+OURS = sorted({name for name, _ in EVERY} - ELSEWHERE)
+ABOUT_SOMETHING = sorted({name for name, takes in EVERY if takes} - ELSEWHERE)
 
 
 def made(owner) -> Roadmap:
@@ -58,6 +66,7 @@ def made(owner) -> Roadmap:
     make_tutorial(concept=concept, title=SECRET, markdown=SECRET)
     make_resources(concept=concept, title=SECRET)
     make_quiz(concept=concept)
+    api_tokens.make(user=owner, name=f"{SECRET} {roadmap.token}")
     roadmap.refresh_from_db()
     return roadmap
 
@@ -67,6 +76,8 @@ def address(name: str, roadmap: Roadmap) -> str:
     values = {"slug": roadmap.slug, "key": "c-1-1-1", "kind": "quiz", "file_format": "json"}
     resource = Resource.objects.filter(resource_list__concept__roadmap=roadmap.pk).first()
     values |= {"resource": resource.pk if resource else 1, "token": NO_SHARE}
+    token = ApiToken.objects.filter(user=roadmap.owner_id).first() if roadmap.owner_id else None
+    values |= {"pk": token.pk if token else 0}
     unknown = takes - set(values)
     assert not unknown, f"{name} takes {unknown}: give this test values that name something of the roadmap's owner"
     return reverse(name, kwargs={each: values[each] for each in takes})

@@ -4,16 +4,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from content import links, reading
+from content import links, noting, reading
 from content.forms import NoteForm, WishForm
-from content.models import Note
 from content.views.lookup import address, number, own_concept
-from roadmaps import deciding
+from roadmaps import deciding, learning
 from roadmaps.deciding import RefusedError
-from roadmaps.models import Concept, ConceptProgress, Step
+from roadmaps.models import Concept, Step
 from roadmaps.views import SignedInRequest, conditional, decision, fragment
 
 
@@ -45,9 +43,9 @@ def pieces(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
 def done(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     """Learned, or with `learned=no` not any more; a second click changes nothing."""
     found = own_concept(request, slug, key)
-    done_at = None if request.POST.get("learned") == "no" else timezone.now()
-    ConceptProgress.objects.update_or_create(concept=found, user=request.user, defaults={"done_at": done_at})
-    messages.success(request, f"“{found.name}” is marked as {'learned' if done_at else 'not learned yet'}.")
+    is_learned = request.POST.get("learned") != "no"
+    learning.mark(found, user=request.user, is_learned=is_learned)
+    messages.success(request, f"“{found.name}” is marked as {'learned' if is_learned else 'not learned yet'}.")
     return redirect(address(found))
 
 
@@ -84,13 +82,7 @@ def note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
 def _save_note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     found = own_concept(request, slug, key)
     form = NoteForm(request.POST)
-    saved = None
-    if form.is_valid():
-        saved, _ = Note.objects.update_or_create(
-            concept=found,
-            user=request.user,
-            defaults={"text": form.cleaned_data["text"], "saved_at": timezone.now()},
-        )
+    saved = noting.keep(found, user=request.user, text=form.cleaned_data["text"]) if form.is_valid() else None
     if request.htmx:
         return render(request, "content/_note_state.html", {"note": saved, "note_form": form})
     return redirect(f"{address(found)}#note") if saved else _page(request, found, form)

@@ -16,6 +16,7 @@ from content.forms import ImportForm
 from content.models import Share
 from content.views.lookup import own_roadmap
 from roadmaps.deciding import RefusedError
+from roadmaps.models import Roadmap
 from roadmaps.views import SignedInRequest, decision
 
 
@@ -38,8 +39,11 @@ def take_away(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_safe
 @login_required
 def download(request: SignedInRequest, slug: str, file_format: str) -> HttpResponse:
+    return file_of(own_roadmap(request, slug), file_format)
+
+
+def file_of(found: Roadmap, file_format: str) -> HttpResponse:
     """The whole file is made before the first byte is sent."""
-    found = own_roadmap(request, slug)
     if file_format not in FORMATS or not found.concepts.exists():
         raise Http404
     chosen = FORMATS[file_format]

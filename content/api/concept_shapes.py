@@ -1,0 +1,263 @@
+"""What is said about a concept: what was written for it, and what its reader did there?"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from content.answering import MarkedQuestion, marked
+from content.api.shapes import Kind, PieceState, Sent, Shape, Text
+from content.models import Note, QuizAttempt
+from content.reading import PieceView
+from roadmaps.models import Step
+
+Choices = list[int]
+MOST_CHOSEN = 20
+MOST_ANSWERS = 100
+
+
+class ConceptName(Shape):
+    key: str = Field(examples=["c-1-1-2"])
+    name: str = Field(examples=["Selecting rows"])
+
+
+class Version(Shape):
+    version: int = Field(examples=[1])
+    origin: str = Field(examples=["From the bundled library; no model was used."])
+    wish: str = Field(description="What you asked for when you had it written again.")
+    created_at: datetime
+
+
+class Tutorial(Version):
+    title: str
+    summary: str
+    minutes: int
+    markdown: str = Field(examples=["## Overview\n\nA table holds rows."])
+    html: str = Field(description="Made from the Markdown; it holds no script and no style.")
+
+
+class Resource(Shape):
+    id: int
+    title: str
+    url: str = Field(examples=["https://www.postgresql.org/docs/"])
+    kind: Literal["article", "video", "book", "course", "documentation", "tool"]
+    description: str
+    relevance: float
+    language: str
+    status: Literal["unchecked", "ok", "broken", "refused"]
+    status_detail: str
+    checked_at: datetime | None
+    reported_at: datetime | None
+
+
+class Resources(Version):
+    note: str = Field(description="Why there are none, and how to look.")
+    items: list[Resource]
+
+
+class Question(Shape):
+    """As it is asked: nothing here says what is right."""
+
+    position: int = Field(examples=[0])
+    kind: Literal["single_choice", "multiple_choice", "true_false"]
+    text: str = Field(examples=["What does SELECT do?"])
+    options: list[str] = Field(examples=[["It reads rows", "It deletes rows"]])
+    difficulty: str
+
+
+class Quiz(Version):
+    questions: list[Question]
+
+
+class QuizToAnswer(Quiz):
+    missed: list[int] = Field(description="Positions of the questions that you answered wrongly last time.")
+
+
+class Piece(Shape):
+    """The work on one piece; until there is a version it is null elsewhere."""
+
+    kind: Kind
+    state: PieceState | None = Field(examples=["done"], description="Null where nobody asked for it.")
+    version: int = Field(examples=[1], description="Of what there is to read; 0 where there is nothing.")
+    failure: str = Field(description="Why the last try made nothing.")
+
+    @classmethod
+    def of(cls, view: PieceView) -> "Piece":
+        return cls(
+            kind=view.kind.value, state=view.step and view.step.state, version=view.version, failure=view.failure
+        )
+
+
+class PieceWork(Shape):
+    kind: Kind
+    state: PieceState
+    wish: str
+
+    @classmethod
+    def of(cls, step: Step) -> "PieceWork":
+        return cls.model_validate(step)
+
+
+class NoteText(Shape):
+    text: str = Field(examples=["Ask Bea about the second example."])
+    saved_at: datetime | None
+
+    @classmethod
+    def of(cls, note: Note | None) -> "NoteText":
+        return cls(text=note.text, saved_at=note.saved_at) if note else cls(text="", saved_at=None)
+
+
+class Concept(Shape):
+    key: str = Field(examples=["c-1-1-1"])
+    id: str = Field(examples=["querying-a-database-x5y9z2q8:c-1-1-1"])
+    name: str
+    description: str
+    hours: float
+    difficulty: Literal["easy", "medium", "hard"]
+    keywords: list[str]
+    stage: str
+    module: str
+    prerequisites: list[ConceptName]
+    previous: ConceptName | None
+    next: ConceptName | None
+    is_learned: bool
+    note: NoteText
+    pieces: list[Piece]
+    tutorial: Tutorial | None
+    resources: Resources | None
+    quiz: Quiz | None
+
+    @classmethod
+    def of(cls, page: dict[str, Any]) -> "Concept":
+        concept = page["concept"]
+        names = ("key", "name", "description", "hours", "difficulty", "keywords")
+        return cls.model_validate(
+            {
+                **{name: getattr(concept, name) for name in names},
+                "id": concept.public_id,
+                "stage": concept.module.stage.name,
+                "module": concept.module.name,
+                **{name: page[name] for name in ("previous", "next", "is_learned")},
+                "prerequisites": list(page["prerequisites"]),
+                "note": NoteText.of(page["note"]),
+                "pieces": [Piece.of(each) for each in page["pieces"]],
+                "tutorial": page["tutorial"].piece,
+                "resources": resources_of(page["resources"].piece),
+                "quiz": quiz_of(page["quiz"].piece),
+            }
+        )
+
+
+def resources_of(row: Any) -> Resources | None:
+    return Resources(**_own(row), note=row.note, items=_all(Resource, row.resources.all())) if row else None
+
+
+def quiz_of(row: Any) -> Quiz | None:
+    return Quiz(**_own(row), questions=_all(Question, row.questions.all())) if row else None
+
+
+def _own(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in Version.model_fields}
+
+
+def _all(shape: Any, rows: Any) -> list[Any]:
+    return [shape.model_validate(each) for each in rows]
+
+
+class VersionSummary(Version):
+    is_current: bool
+
+
+class AnyVersion(VersionSummary):
+    """One version of one kind; the other two are null."""
+
+    kind: Kind
+    tutorial: Tutorial | None = None
+    resources: Resources | None = None
+    quiz: Quiz | None = None
+
+    @classmethod
+    def of(cls, kind: Step.Kind, row: Any) -> "AnyVersion":
+        shapes: dict[str, Callable[[Any], Any]] = {
+            "tutorial": Tutorial.model_validate,
+            "resources": resources_of,
+            "quiz": quiz_of,
+        }
+        return cls.model_validate(
+            {**_own(row), "is_current": row.is_current, "kind": kind.value, kind.value: shapes[kind.value](row)}
+        )
+
+
+class Wish(Sent):
+    wish: Text = Field("", max_length=1000, examples=["More examples from cooking"])
+
+
+class NewNote(Sent):
+    text: Text = Field(max_length=Note.LENGTH, examples=["Ask Bea about the second example."])
+
+
+class Answer(Sent):
+    question: int = Field(ge=0, le=1000, examples=[0], description="The question's position.")
+    chosen: Choices = Field(max_length=MOST_CHOSEN, examples=[[0]], description="Places of the options, from 0.")
+
+
+class Answers(Sent):
+    version: int | None = Field(None, ge=1, le=1_000_000, description="Of the quiz that was asked; else the current.")
+    answers: list[Answer] = Field(min_length=1, max_length=MOST_ANSWERS)
+
+
+class MarkedOption(Shape):
+    text: str
+    is_chosen: bool
+    is_correct: bool
+
+
+class MarkedAnswer(Shape):
+    question: int
+    text: str
+    is_right: bool
+    options: list[MarkedOption]
+    explanation: str
+
+    @classmethod
+    def of(cls, each: MarkedQuestion) -> "MarkedAnswer":
+        return cls(
+            question=each.question.position,
+            text=each.question.text,
+            is_right=each.is_right,
+            options=[MarkedOption.model_validate(option) for option in each.options],
+            explanation=each.question.explanation,
+        )
+
+
+class AttemptSummary(Shape):
+    id: int
+    version: int = Field(examples=[1], description="Of the quiz.")
+    right: int = Field(examples=[4])
+    total: int = Field(examples=[5])
+    created_at: datetime
+
+    @classmethod
+    def of(cls, attempt: QuizAttempt) -> "AttemptSummary":
+        return cls.model_validate(_attempt(attempt))
+
+
+class Attempt(AttemptSummary):
+    """What was right, and why."""
+
+    answers: list[MarkedAnswer]
+
+    @classmethod
+    def of(cls, attempt: QuizAttempt) -> "Attempt":
+        return cls.model_validate({**_attempt(attempt), "answers": [MarkedAnswer.of(each) for each in marked(attempt)]})
+
+
+def _attempt(attempt: QuizAttempt) -> dict[str, Any]:
+    own = {name: getattr(attempt, name) for name in ("right", "total", "created_at")}
+    return {**own, "id": attempt.pk, "version": attempt.quiz.version}
+
+
+class Learned(Shape):
+    is_learned: bool
+    done_at: datetime | None

@@ -1,0 +1,157 @@
+"""What can be done with a concept: read it, mark it, note something, answer its quiz, have a piece written again."""
+
+from typing import Any
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router, Status
+
+from content import answering, links, noting, reading, writing
+from content.api.concept_shapes import (
+    Answers,
+    AnyVersion,
+    Attempt,
+    AttemptSummary,
+    Concept,
+    Learned,
+    NewNote,
+    NoteText,
+    PieceWork,
+    QuizToAnswer,
+    Resource,
+    VersionSummary,
+    Wish,
+    quiz_of,
+)
+from content.api.door import TokenRequest
+from content.api.errors import InvalidError
+from content.api.shapes import Kind, Page, Paging, change, paged, read
+from content.models import MODELS, Note, Quiz
+from content.views.lookup import own_concept
+from roadmaps import deciding, learning
+from roadmaps.models import ConceptProgress, Step
+
+PREFIX = "{slug:slug}/concepts/{concept_key:key}"
+
+router = Router(tags=["Concepts"])
+quiz_router = Router(tags=["Quizzes"])
+piece_router = Router(tags=["Pieces"])
+
+
+@router.get(PREFIX, response=read(Concept), summary="Read a concept")
+def read_concept(request: TokenRequest, slug: str, key: str) -> Any:
+    """With its tutorial, resources and quiz; the quiz without its answers."""
+    return Concept.of(reading.concept_page(own_concept(request, slug, key), request.user))
+
+
+@router.put(f"{PREFIX}/learned", response=change(Learned), summary="Mark as learned")
+def mark_learned(request: TokenRequest, slug: str, key: str) -> Any:
+    return _learned(learning.mark(own_concept(request, slug, key), user=request.user, is_learned=True))
+
+
+@router.delete(f"{PREFIX}/learned", response=change(Learned), summary="Mark as not learned")
+def unmark_learned(request: TokenRequest, slug: str, key: str) -> Any:
+    return _learned(learning.mark(own_concept(request, slug, key), user=request.user, is_learned=False))
+
+
+def _learned(progress: ConceptProgress) -> Learned:
+    return Learned(is_learned=progress.done_at is not None, done_at=progress.done_at)
+
+
+@router.get(f"{PREFIX}/note", response=read(NoteText), summary="Read your note")
+def read_note(request: TokenRequest, slug: str, key: str) -> Any:
+    """Empty where there is none."""
+    return NoteText.of(Note.objects.filter(concept=own_concept(request, slug, key), user=request.user).first())
+
+
+@router.put(f"{PREFIX}/note", response=change(NoteText), summary="Write your note")
+def write_note(request: TokenRequest, slug: str, key: str, body: NewNote) -> Any:
+    """In place of the earlier one."""
+    return NoteText.of(noting.keep(own_concept(request, slug, key), user=request.user, text=body.text))
+
+
+@router.post(f"{PREFIX}/resources/{{row:resource}}/report", response=change(Resource), summary="Report a broken link")
+def report_resource(request: TokenRequest, slug: str, key: str, resource: int) -> Any:
+    """Have it looked at now."""
+    reported = links.report(own_concept(request, slug, key), resource)
+    if reported is None:
+        raise Http404
+    return Resource.model_validate(reported)
+
+
+# Quizzes
+
+
+@quiz_router.get(f"{PREFIX}/quiz", response=read(QuizToAnswer), summary="Read the quiz")
+def read_quiz(request: TokenRequest, slug: str, key: str) -> Any:
+    """The questions, without their answers."""
+    current = get_object_or_404(Quiz.objects.current(), concept=own_concept(request, slug, key))
+    missed = reading.quiz_page(current, request.user, only_missed=False)["missed"]
+    asked = quiz_of(current)
+    return QuizToAnswer(**dict(asked or {}), missed=sorted(missed))
+
+
+@quiz_router.post(f"{PREFIX}/attempts", response=change(Attempt, status=201), summary="Answer the quiz")
+def answer_quiz(request: TokenRequest, slug: str, key: str, body: Answers) -> Any:
+    """All questions or some. You get what was right, and why, and the attempt is kept."""
+    versions = Quiz.objects.filter(concept=own_concept(request, slug, key))
+    which = {"version": body.version} if body.version else {"is_current": True}
+    quiz = get_object_or_404(versions, **which)
+    submitted = {each.question: [str(place) for place in each.chosen] for each in body.answers}
+    if unknown := set(submitted) - set(quiz.questions.values_list("position", flat=True)):
+        raise InvalidError([{"field": "answers", "message": f"The quiz has no question {min(unknown)}."}])
+    return Status(201, Attempt.of(answering.answer(quiz, user=request.user, submitted=submitted)))
+
+
+@quiz_router.get(f"{PREFIX}/attempts", response=read(Page[AttemptSummary]), summary="List your attempts")
+def list_attempts(request: TokenRequest, slug: str, key: str, paging: Query[Paging]) -> Any:
+    """The latest first."""
+    return paged(reading.attempts_of(request.user, own_concept(request, slug, key)), paging, AttemptSummary.of)
+
+
+@quiz_router.get(f"{PREFIX}/attempts/{{row:attempt}}", response=read(Attempt), summary="Read an attempt")
+def read_attempt(request: TokenRequest, slug: str, key: str, attempt: int) -> Any:
+    own = reading.attempts_of(request.user, own_concept(request, slug, key))
+    return Attempt.of(get_object_or_404(own, pk=attempt))
+
+
+# Pieces
+
+
+@piece_router.post(
+    f"{PREFIX}/pieces/{{kind}}/regenerate", response=change(PieceWork, status=202), summary="Have a piece written again"
+)
+def regenerate_piece(request: TokenRequest, slug: str, key: str, kind: Kind, body: Wish) -> Any:
+    """With a wish in words, or without. The version that there is stays readable, also if this fails."""
+    return Status(202, PieceWork.of(deciding.regenerate(own_concept(request, slug, key), kind, wish=body.wish)))
+
+
+@piece_router.get(
+    f"{PREFIX}/pieces/{{kind}}/versions", response=read(Page[VersionSummary]), summary="List a piece's versions"
+)
+def list_versions(request: TokenRequest, slug: str, key: str, kind: Kind, paging: Query[Paging]) -> Any:
+    """The latest first."""
+    versions = MODELS[Step.Kind(kind)].objects.filter(concept=own_concept(request, slug, key)).order_by("-version")
+    return paged(versions.only(*VersionSummary.model_fields), paging, VersionSummary.model_validate)
+
+
+@piece_router.get(
+    f"{PREFIX}/pieces/{{kind}}/versions/{{row:version}}", response=read(AnyVersion), summary="Read a version"
+)
+def read_version(request: TokenRequest, slug: str, key: str, kind: Kind, version: int) -> Any:
+    """A quiz without its answers."""
+    versions = MODELS[Step.Kind(kind)].objects.filter(concept=own_concept(request, slug, key))
+    return AnyVersion.of(Step.Kind(kind), get_object_or_404(versions, version=version))
+
+
+@piece_router.post(
+    f"{PREFIX}/pieces/{{kind}}/versions/{{row:version}}/restore",
+    response=change(AnyVersion),
+    summary="Take a version back",
+)
+def restore_version(request: TokenRequest, slug: str, key: str, kind: Kind, version: int) -> Any:
+    """As a new version, which is the current one from now on."""
+    restored = writing.restore(own_concept(request, slug, key), Step.Kind(kind), version)
+    if restored is None:
+        raise Http404
+    return AnyVersion.of(Step.Kind(kind), restored)

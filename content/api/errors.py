@@ -1,0 +1,129 @@
+"""Which answer does each kind of failure get?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from roadmap_project.api_errors import answer
+from roadmaps.deciding import RefusedError
+from roadmaps.starting import KeyUsedOtherwiseError
+
+MOST_PROBLEMS = 8
+
+
+class InvalidError(Exception):
+    """What was sent cannot be taken; `problems` say what about which field."""
+
+    def __init__(self, problems: list[dict[str, str]]) -> None:
+        super().__init__(problems[0]["message"])
+        self.problems = problems
+
+
+class TooManyRequestsError(Exception):
+    """Asked too often; again in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def require(form: "forms.Form | forms.ModelForm[Any]") -> dict[str, Any]:
+    """What the form takes; raises InvalidError with its words."""
+    if not form.is_valid():
+        raise InvalidError(
+            [
+                {"field": "" if name == "__all__" else name, "message": str(message)}
+                for name, messages in form.errors.items()
+                for message in messages
+            ]
+        )
+    return form.cleaned_data
+
+
+def add_to(api: NinjaAPI) -> None:
+    for kind, handler in HANDLERS.items():
+        api.add_exception_handler(kind, handler)
+
+
+def too_often(request: HttpRequest, seconds: float) -> HttpResponse:
+    wait = str(max(1, round(seconds + 0.5)))
+    return answer(request, 429, f"Too many requests. Ask again in {wait} seconds.", headers={"Retry-After": wait})
+
+
+def _unauthorized(request: HttpRequest, error: Any) -> HttpResponse:
+    return answer(
+        request,
+        401,
+        "Send a valid token, as “Authorization: Bearer …”. You make one at /account/tokens/.",
+        headers={"WWW-Authenticate": 'Bearer realm="api"'},
+    )
+
+
+def _not_found(request: HttpRequest, error: Any) -> HttpResponse:
+    return answer(request, 404, "There is no such thing, or it is not yours.")
+
+
+def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """A body that is no JSON is the one that ninja itself raises."""
+    is_body = error.status_code == 400
+    return answer(request, error.status_code, "What was sent is not JSON." if is_body else str(error))
+
+
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    problems = [
+        {"field": _place(each["loc"]), "message": each["msg"].removeprefix("Value error, ")}
+        for each in error.errors[:MOST_PROBLEMS]
+    ]
+    return answer(request, 422, problems[0]["message"], problems=problems)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Like `answers[0].chosen`: without where it came from, and without ninja's name of the argument."""
+    parts = location[2:] if location[0] == "body" else location[1:]
+    path = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in parts)
+    return path.lstrip(".")[:200]
+
+
+def _invalid_by_form(request: HttpRequest, error: InvalidError) -> HttpResponse:
+    return answer(request, 422, str(error), problems=error.problems[:MOST_PROBLEMS])
+
+
+def _refused(request: HttpRequest, error: RefusedError) -> HttpResponse:
+    return answer(request, 409, str(error))
+
+
+def _key_used_otherwise(request: HttpRequest, error: KeyUsedOtherwiseError) -> HttpResponse:
+    problem = {"field": "Idempotency-Key", "message": str(error)}
+    return answer(request, 422, str(error), code="key_used_otherwise", problems=[problem])
+
+
+def _too_many_requests(request: HttpRequest, error: TooManyRequestsError) -> HttpResponse:
+    return too_often(request, error.seconds)
+
+
+def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return answer(request, 413, "More was sent than is taken here.")
+
+
+def _unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Django's affair: it is logged and reported as everywhere, and answered by roadmap_project.errors."""
+    raise error
+
+
+HANDLERS: Mapping[type[Exception], Any] = {
+    AuthenticationError: _unauthorized,
+    Http404: _not_found,
+    HttpError: _http_error,
+    ValidationError: _invalid,
+    InvalidError: _invalid_by_form,
+    RefusedError: _refused,
+    KeyUsedOtherwiseError: _key_used_otherwise,
+    TooManyRequestsError: _too_many_requests,
+    RequestDataTooBig: _too_large,
+    Exception: _unforeseen,
+}

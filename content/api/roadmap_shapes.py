@@ -1,0 +1,230 @@
+"""What is said about a roadmap, its outline and its way so far?"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from content.api.shapes import Kind, PieceState, Sent, Shape, Text
+from roadmaps.models import Feedback, OutlineReview, OutlineRevision, Roadmap, Step
+from roadmaps.reading import ConceptLine, RoadmapPage
+
+State = Literal["designing", "in_review", "writing", "ready", "partly_ready", "failed", "cancelled"]
+Level = Literal["beginner", "intermediate", "advanced"]
+Preference = Literal["any", "visual", "text", "audio", "hands_on"]
+SLUG = "querying-a-database-x5y9z2q8"
+
+
+class NewRoadmap(Sent):
+    """A goal is enough; the rest has defaults."""
+
+    goal: Annotated[str, StringConstraints(pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")] = Field(
+        min_length=1, max_length=Roadmap.GOAL_LENGTH, examples=["Query our sales database myself"]
+    )
+    level: Level = "beginner"
+    hours_per_week: int = Field(6, ge=1, le=168)
+    deadline: date | None = Field(None, description="A day in the future.")
+    motivation: Text = Field("", max_length=1000)
+    background: Text = Field("", max_length=2000)
+    preference: Preference = "any"
+    language: Text = Field("en", min_length=1, max_length=40, examples=["en"])
+    second_language: Text = Field("", max_length=40, description="For resources.")
+    skips_review: bool = Field(default=False, description="Start writing without waiting for your approval.")
+
+
+class WantedChange(Sent):
+    text: Annotated[str, StringConstraints(pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")] = Field(
+        min_length=1, max_length=4000, examples=["Less theory, more practice"]
+    )
+
+
+class RoadmapSummary(Shape):
+    slug: str = Field(
+        examples=[SLUG], description="Its name in addresses. The words may change, the last part does not."
+    )
+    title: str = Field(examples=["Querying a database"], description="Empty until it is designed.")
+    goal: str = Field(examples=["Query our sales database myself"])
+    state: State = Field(examples=["in_review"])
+    notice: str = Field(description="What you should know now: why it failed, what is asked of you.")
+    level: Level
+    hours_per_week: int = Field(examples=[6])
+    language: str = Field(examples=["en"])
+    deadline: date | None
+    origin: str = Field(examples=["From the bundled library; no model was used."])
+    hours: float = Field(examples=[40])
+    weeks: int = Field(examples=[7])
+    pieces_done: int = Field(examples=[0], description="Tutorials, resource lists and quizzes that are written.")
+    pieces_all: int = Field(examples=[0])
+    concepts_learned: int = Field(examples=[0])
+    concepts_all: int = Field(examples=[24])
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConceptInOutline(Shape):
+    key: str = Field(examples=["c-1-1-1"])
+    id: str = Field(examples=[f"{SLUG}:c-1-1-1"])
+    name: str = Field(examples=["Tables and rows"])
+    description: str
+    hours: float = Field(examples=[1.5])
+    difficulty: Literal["easy", "medium", "hard"]
+    keywords: list[str] = Field(examples=[["table", "row", "column"]])
+    prerequisites: list[str] = Field(examples=[[]], description="Keys of the concepts that it builds on.")
+    is_learned: bool
+    pieces: dict[Kind, PieceState] = Field(examples=[{"tutorial": "done", "resources": "done", "quiz": "running"}])
+
+
+class ModuleInOutline(Shape):
+    name: str
+    description: str
+    concepts: list[ConceptInOutline]
+
+
+class StageInOutline(Shape):
+    name: str
+    description: str
+    modules: list[ModuleInOutline]
+
+
+class Failure(Shape):
+    """Pieces that failed for the same reason."""
+
+    reason: str
+    pieces: list[str] = Field(examples=[["c-1-1-1/quiz"]])
+
+
+class Review(Shape):
+    """What the review of an outline found; without a score it was not reviewed, and `failure` says why."""
+
+    is_reviewed: bool
+    overall: float | None = Field(examples=[86])
+    passes: bool | None
+    scores: dict[str, Any]
+    issues: list[dict[str, Any]]
+    suggestions: list[dict[str, Any]]
+    failure: str
+
+
+class WantedChangeState(Shape):
+    """A change that you asked for, and what became of it."""
+
+    id: int
+    text: str = Field(examples=["Less theory, more practice"])
+    state: Literal["working", "done", "question", "failed"]
+    answer: str
+    questions: list[Any] = Field(description="What the planner asks back; answer with another change.")
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Feedback) -> "WantedChangeState":
+        return cls(**{name: getattr(row, name) for name in cls.model_fields if name != "id"}, id=row.pk)
+
+
+class RoadmapDetail(RoadmapSummary):
+    motivation: str
+    background: str
+    preference: Preference
+    second_language: str
+    skips_review: bool
+    rationale: str
+    stages: list[StageInOutline]
+    pieces: dict[PieceState, int] = Field(examples=[{"done": 70, "running": 2}])
+    failures: list[Failure]
+    unserved_queues: list[str] = Field(description="Queues in which this waits and which nobody serves.")
+    review: Review | None
+    changes: list[WantedChangeState]
+
+    @classmethod
+    def of(cls, page: RoadmapPage, prerequisites: dict[int, list[str]]) -> "RoadmapDetail":
+        roadmap = page.roadmap
+        own = {name: getattr(roadmap, name) for name in cls.model_fields if hasattr(roadmap, name)}
+        own |= {
+            "stages": _stages(page, prerequisites),
+            "pieces_done": page.pieces.done,
+            "pieces_all": page.pieces.all,
+            "concepts_learned": page.concepts_learned,
+            "concepts_all": page.concepts_all,
+            "pieces": page.pieces.by_state,
+            "failures": [
+                Failure(reason=reason, pieces=_named(steps)) for reason, steps in page.pieces.failures.items()
+            ],
+            "unserved_queues": [each.queue for each in page.unserved_queues],
+            "review": page.review,
+            "changes": [WantedChangeState.of(each) for each in page.feedback],
+        }
+        return cls.model_validate(own)
+
+
+def _stages(page: RoadmapPage, prerequisites: dict[int, list[str]]) -> list[StageInOutline]:
+    return [
+        StageInOutline(
+            name=stage.name,
+            description=stage.description,
+            modules=[
+                ModuleInOutline(
+                    name=module.name,
+                    description=module.description,
+                    concepts=[_concept(page.roadmap, line, prerequisites) for line in module.concepts],
+                )
+                for module in stage.modules
+            ],
+        )
+        for stage in page.stages
+    ]
+
+
+def _concept(roadmap: Roadmap, line: ConceptLine, prerequisites: dict[int, list[str]]) -> ConceptInOutline:
+    concept = line.concept
+    return ConceptInOutline.model_validate(
+        {
+            **{
+                name: getattr(concept, name)
+                for name in ("key", "name", "description", "hours", "difficulty", "keywords")
+            },
+            "id": f"{roadmap.slug}:{concept.key}",
+            "prerequisites": prerequisites.get(concept.pk, []),
+            "is_learned": line.is_learned,
+            "pieces": {step.kind: step.state for step in line.pieces},
+        }
+    )
+
+
+def _named(steps: list[Step]) -> list[str]:
+    return [f"{step.concept.key}/{step.kind}" for step in steps if step.concept]
+
+
+class RevisionSummary(Shape):
+    """One version of the outline: who or what made it, why, and what changed."""
+
+    number: int = Field(examples=[2])
+    author: Literal["design", "automatic_edit", "requested_edit", "hand"]
+    reason: str
+    changes: dict[str, Any] = Field(examples=[{"added": ["c-2-1-4"]}], description="Keys of concepts by what happened.")
+    created_at: datetime
+
+
+class Revision(RevisionSummary):
+    tree: dict[str, Any]
+    review: Review | None
+
+    @classmethod
+    def of(cls, row: OutlineRevision) -> "Revision":
+        own = {name: getattr(row, name) for name in ("number", "author", "reason", "changes", "created_at", "tree")}
+        review: OutlineReview | None = getattr(row, "review", None)
+        return cls(**own, review=Review.model_validate(review) if review else None)
+
+
+class LogLine(Shape):
+    happened_at: datetime
+    level: Literal["info", "warning", "error"]
+    event: str = Field(examples=["tutorial_saved"])
+    message: str
+    step_kind: str = Field(examples=["tutorial"])
+    concept: str | None = Field(examples=["c-1-1-1"], description="The concept's key.")
+
+
+class LogFilter(Sent):
+    level: Literal["info", "warning", "error"] | None = None
+    concept: str | None = Field(None, pattern=r"^c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}$", examples=["c-1-1-1"])
+    page: int = Field(1, ge=1, le=100_000)
+    per_page: int = Field(20, ge=1, le=100)

@@ -1,0 +1,174 @@
+"""What can be done with a roadmap as a whole."""
+
+import uuid
+from typing import Annotated, Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+from ninja import Header, Query, Router, Status
+
+from content import importing
+from content.api.door import TokenRequest
+from content.api.errors import InvalidError, require
+from content.api.roadmap_shapes import (
+    LogFilter,
+    LogLine,
+    NewRoadmap,
+    Revision,
+    RevisionSummary,
+    RoadmapDetail,
+    RoadmapSummary,
+    WantedChange,
+    WantedChangeState,
+)
+from content.api.shapes import Page, Paging, change, paged, read
+from content.exporting.documents import RoadmapDocument
+from content.views.lookup import own_roadmap
+from roadmaps import deciding, reading, starting
+from roadmaps.deciding import RefusedError
+from roadmaps.forms import GoalForm
+from roadmaps.models import LogEntry, Roadmap
+
+DOCUMENT = {"$ref": "#/components/schemas/RoadmapDocument"}
+
+router = Router(tags=["Roadmaps"])
+log_router = Router(tags=["Log"])
+
+RequestName = Annotated[
+    str | None,
+    Header(
+        None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern="^[!-~]+$",
+        description="Any word of yours for this request. Sent again with the same, it makes nothing new.",
+    ),
+]
+
+
+def summary(request: TokenRequest, made: Roadmap) -> RoadmapSummary:
+    """As it is now. What was made under a request's key may be deleted meanwhile."""
+    found = reading.listed(request.user).filter(pk=made.pk).first()
+    if found is None:
+        raise RefusedError("The roadmap that this request made was deleted.")
+    return RoadmapSummary.model_validate(found)
+
+
+def request_key(name: str | None, sent: bytes) -> uuid.UUID | None:
+    return starting.named_key(name, sent) if name else None
+
+
+@router.get("", response=read(Page[RoadmapSummary]), summary="List your roadmaps")
+def list_roadmaps(request: TokenRequest, paging: Query[Paging]) -> Any:
+    """The newest first."""
+    return paged(reading.listed(request.user), paging, RoadmapSummary.model_validate)
+
+
+@router.post("", response=change(RoadmapSummary, status=201), summary="Start a roadmap")
+def start_roadmap(request: TokenRequest, body: NewRoadmap, name: RequestName = None) -> Any:
+    """State a goal. The outline is designed next; ask for the roadmap until its state is `in_review`."""
+    wishes = require(GoalForm(body.model_dump())) | {"request_key": request_key(name, body.model_dump_json().encode())}
+    return Status(201, summary(request, starting.start(owner=request.user, **wishes)))
+
+
+@router.post(
+    "import",
+    response=change(RoadmapSummary, status=201),
+    summary="Bring a roadmap in",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": DOCUMENT}}}},
+)
+def import_roadmap(request: TokenRequest, name: RequestName = None) -> Any:
+    """What the export `json` gave, as a new roadmap of yours."""
+    sent = request.read(importing.MOST_BYTES + 1)
+    if len(sent) > importing.MOST_BYTES:
+        raise RequestDataTooBig
+    document, key = _parsed(sent), request_key(name, sent)
+    made = importing.create(document, owner=request.user, origin=importing.FROM_A_FILE, request_key=key)
+    return Status(201, summary(request, made))
+
+
+def _parsed(sent: bytes) -> RoadmapDocument:
+    """Raises InvalidError with what is wrong and where, as the importing says it."""
+    try:
+        return importing.parse(sent)
+    except RefusedError as error:
+        lines = [line.partition(": ") for line in str(error).split("\n")]
+        problems = [
+            {"field": place, "message": text} if text else {"field": "", "message": place} for place, _, text in lines
+        ]
+        raise InvalidError(problems) from error
+
+
+@router.get("{slug:slug}", response=read(RoadmapDetail), summary="Read a roadmap")
+def read_roadmap(request: TokenRequest, response: HttpResponse, slug: str) -> Any:
+    """The whole outline with states and progress. Send its ETag as `If-None-Match` while you wait: 304 is cheap."""
+    found = own_roadmap(request, slug)
+    unchanged = get_conditional_response(request, etag=quote_etag(reading.current_tag(found)))
+    if unchanged is not None:
+        return unchanged
+    page = reading.page(found)
+    response.headers["ETag"] = quote_etag(page.tag)
+    return RoadmapDetail.of(page, reading.prerequisite_keys(found))
+
+
+@router.delete("{slug:slug}", response=change(None, status=204), summary="Delete a roadmap")
+def delete_roadmap(request: TokenRequest, slug: str) -> Any:
+    """Out of sight at once, and gone for good some weeks later."""
+    deciding.delete(own_roadmap(request, slug).pk)
+    return Status(204, None)
+
+
+@router.post("{slug:slug}/approve", response=change(RoadmapSummary), summary="Approve the outline")
+def approve_roadmap(request: TokenRequest, slug: str) -> Any:
+    """Have everything written. Approved again, it changes nothing."""
+    return summary(request, deciding.approve(own_roadmap(request, slug).pk))
+
+
+@router.post("{slug:slug}/cancel", response=change(RoadmapSummary), summary="Stop the work")
+def cancel_roadmap(request: TokenRequest, slug: str) -> Any:
+    """What was written stays."""
+    return summary(request, deciding.cancel(own_roadmap(request, slug).pk))
+
+
+@router.post("{slug:slug}/retry", response=change(RoadmapSummary), summary="Take up what failed or was stopped")
+def retry_roadmap(request: TokenRequest, slug: str) -> Any:
+    """And only that."""
+    return summary(request, deciding.retry(own_roadmap(request, slug).pk))
+
+
+@router.post("{slug:slug}/changes", response=change(WantedChangeState, status=202), summary="Ask for changes")
+def request_changes(request: TokenRequest, slug: str, body: WantedChange) -> Any:
+    """Say in words what should change in the outline, or answer what was asked back."""
+    feedback = deciding.request_changes(own_roadmap(request, slug).pk, text=body.text, author=request.user)
+    return Status(202, WantedChangeState.of(feedback))
+
+
+@router.get("{slug:slug}/outlines", response=read(Page[RevisionSummary]), summary="List the outline's versions")
+def list_outlines(request: TokenRequest, slug: str, paging: Query[Paging]) -> Any:
+    """The latest first."""
+    revisions = own_roadmap(request, slug).revisions.order_by("-number").defer("tree")
+    return paged(revisions, paging, RevisionSummary.model_validate)
+
+
+@router.get("{slug:slug}/outlines/{row:number}", response=read(Revision), summary="Read a version of the outline")
+def read_outline(request: TokenRequest, slug: str, number: int) -> Any:
+    revisions = own_roadmap(request, slug).revisions.select_related("review")
+    return Revision.of(get_object_or_404(revisions, number=number))
+
+
+@log_router.get("{slug:slug}/log", response=read(Page[LogLine]), summary="Read the execution log")
+def read_log(request: TokenRequest, slug: str, filters: Query[LogFilter]) -> Any:
+    """What happened, the latest first; of one level or about one concept, if you say so."""
+    lines = own_roadmap(request, slug).log.select_related("concept")
+    wanted = {"level": filters.level, "concept__key": filters.concept}
+    chosen = lines.filter(**{name: value for name, value in wanted.items() if value})
+    return paged(chosen, Paging(page=filters.page, per_page=filters.per_page), _line)
+
+
+def _line(entry: LogEntry) -> LogLine:
+    own = {name: getattr(entry, name) for name in ("happened_at", "level", "event", "message", "step_kind")}
+    return LogLine(**own, concept=entry.concept.key if entry.concept else None)

@@ -1,0 +1,86 @@
+"""What do requests and answers look like? The ground for the shapes of the other modules."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from django.db.models import QuerySet
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Item = TypeVar("Item")
+
+NO_NUL = r"^[^\u0000]*$"  # which PostgreSQL's text cannot hold; halves of surrogate pairs pydantic refuses by itself
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Kind = Literal["tutorial", "resources", "quiz"]
+PieceState = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+class Shape(BaseModel):
+    """Something that is answered, made from an object's attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Sent(BaseModel):
+    """Something that is sent. An unknown field is a mistake that would otherwise go unnoticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Shape):
+    """One field that is wrong."""
+
+    field: str = Field(examples=["goal"])
+    message: str = Field(examples=["String should have at least 1 character"])
+
+
+class Error(Shape):
+    code: str = Field(examples=["invalid"], description="For programs: it stays the same.")
+    message: str = Field(examples=["String should have at least 1 character"], description="For people.")
+    field: str | None = Field(None, examples=["goal"], description="The first field that is wrong.")
+    problems: list[Problem] = Field([], description="All fields that are wrong, or the first eight.")
+    request_id: str = Field(examples=["5f0c9e0f4f1b4d0c9a9f0a4c7b7d8e21"], description="Say it when you ask for help.")
+
+
+class ErrorAnswer(Shape):
+    """What is answered instead, whatever is wrong."""
+
+    error: Error
+
+
+class Paging(Sent):
+    page: int = Field(1, ge=1, le=100_000, description="From 1; beyond the last there are no items.")
+    per_page: int = Field(20, ge=1, le=100)
+
+
+class Page(Shape, Generic[Item]):
+    """Some of the items; `count` is the number of all."""
+
+    items: list[Item]
+    count: int = Field(examples=[1])
+    page: int = Field(examples=[1])
+    pages: int = Field(examples=[1])
+
+
+def paged(rows: "QuerySet[Any]", paging: Paging, shape: Any) -> dict[str, Any]:
+    """Two queries: how many there are, and those of this page. `shape` makes an item of a row."""
+    count = rows.count()
+    start = (paging.page - 1) * paging.per_page
+    return {
+        "items": [shape(each) for each in rows[start : start + paging.per_page]] if start < count else [],
+        "count": count,
+        "page": paging.page,
+        "pages": -(-count // paging.per_page),
+    }
+
+
+READS = frozenset({400, 401, 404, 422, 429, 500, 503})
+CHANGES = READS | {409, 413, 415}
+
+
+def read(shape: Any) -> dict[Any, Any]:
+    """The answers of an operation that changes nothing."""
+    return {200: shape, READS: ErrorAnswer}
+
+
+def change(shape: Any, *, status: int = 200) -> dict[Any, Any]:
+    """The answers of an operation that changes something."""
+    return {status: shape, CHANGES: ErrorAnswer}

@@ -1,0 +1,52 @@
+"""Addresses of the API: its operations, and what is said about them."""
+
+from django.urls import URLPattern, path, re_path
+
+from content import converters  # noqa: F401  registers them
+from content.api import about, concepts, documentation, errors, roadmaps, taking_away
+from content.api.door import Token, nothing_here, through
+
+DESCRIPTION = """\
+What you can do on the pages your own programs can do here. Make a token at /account/tokens/ and send it with every \
+request, as `Authorization: Bearer …`. Lists come in pages. Whatever goes wrong is answered in one shape, \
+`ErrorAnswer`, with a code for programs, a sentence for people, and the request's id."""
+
+api = documentation.Api(
+    title="Roadmaps",
+    version="1",
+    description=DESCRIPTION,
+    auth=Token(),
+    urls_namespace="api",
+    openapi_url=None,
+    docs_url=None,
+)
+errors.add_to(api)
+api.add_router("", about.router)
+for router in (
+    roadmaps.router,
+    concepts.router,
+    concepts.quiz_router,
+    concepts.piece_router,
+    taking_away.router,
+    roadmaps.log_router,
+):
+    api.add_router("roadmaps", router)
+api.add_router("shared", taking_away.shared_router)
+
+
+def _operations() -> list[URLPattern]:
+    operations = [each for each in api.urls[0] if isinstance(each, URLPattern) and each.name != "api-root"]
+    for each in operations:
+        each.callback = through(each.callback)
+    return operations
+
+
+app_name = "api"
+
+urlpatterns = [
+    path("", through(documentation.page_of(api)), name="api-root"),
+    path("docs", through(documentation.page_of(api)), name="docs"),
+    path("openapi.json", through(documentation.openapi_of(api)), name="openapi"),
+    *_operations(),
+    re_path(r"", through(nothing_here), name="nothing-here"),
+]

@@ -1,0 +1,566 @@
+"""What a person's program can do by the API, and what it is told when something is wrong."""
+
+import json
+
+import pytest
+import time_machine
+from django.db import OperationalError
+from django.utils import timezone
+
+from content import sharing
+from content.api import door
+from content.exporting import reading as exported
+from content.models import Note, Quiz, QuizAttempt, Resource, Share
+from roadmap_project import api_tokens
+from roadmap_project.models import ApiToken
+from roadmaps.models import ConceptProgress, Feedback, Module, Roadmap, Step
+from roadmaps.steps import draining
+from tests.factories import (
+    make_log_entry,
+    make_quiz,
+    make_resources,
+    make_revision,
+    make_roadmap,
+    make_roadmap_in_review,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+from tests.programs import Program
+
+pytestmark = pytest.mark.django_db
+
+CONCEPT = "roadmaps/{slug}/concepts/c-1-1-1"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted():
+    yield
+    door.rates.forget()
+
+
+@pytest.fixture
+def program(person, library) -> Program:
+    return Program(person)
+
+
+@pytest.fixture
+def written(person) -> Roadmap:
+    """Whose first concept has all three pieces."""
+    roadmap = make_written_roadmap(owner=person)
+    concept = roadmap.concepts.first()
+    make_tutorial(concept=concept)
+    make_resources(concept=concept)
+    make_quiz(concept=concept)
+    return roadmap
+
+
+def at(roadmap: Roadmap, rest: str = "", *, path: str = CONCEPT) -> str:
+    return path.format(slug=roadmap.slug) + rest
+
+
+def error(response, status: int) -> dict:
+    """The error, in the shape that all have."""
+    found = response.json()["error"]
+    assert response.status_code == status
+    assert found["message"]
+    assert len(found["request_id"]) >= 8
+    return found
+
+
+# Roadmaps
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_goal_becomes_a_roadmap_that_is_read_until_its_first_tutorial(program, person):
+    started = program("post", "roadmaps", {"goal": "Learn SQL for data analysis", "skips_review": True})
+    assert started.status_code == 201
+    address = f"roadmaps/{started.json()['slug']}"
+    while program("get", address).json()["state"] in (
+        "designing",
+        "writing",
+    ):  # a drain may end early on a slow machine
+        draining.drain("workflow")
+        draining.drain("content")
+
+    roadmap = program("get", address).json()
+    first = roadmap["stages"][0]["modules"][0]["concepts"][0]
+    concept = program("get", f"{address}/concepts/{first['key']}").json()
+
+    assert roadmap["state"] == "ready"
+    assert roadmap["pieces"] == {"done": roadmap["pieces_all"]}
+    assert first["pieces"] == {"tutorial": "done", "resources": "done", "quiz": "done"}
+    assert concept["id"] == f"{roadmap['slug']}:{first['key']}"
+    assert concept["tutorial"]["markdown"].startswith("## ")
+    assert "<h2" in concept["tutorial"]["html"]
+    assert concept["resources"]["items"][0]["url"].startswith("https://")
+    assert concept["next"]["key"]
+    assert roadmap["stages"][-1]["modules"][-1]["concepts"][-1]["prerequisites"]
+
+
+def test_the_same_key_makes_one_roadmap(program, person):
+    goal = {"goal": "Learn SQL"}
+
+    first = program("post", "roadmaps", goal, Idempotency_Key="mine")
+    again = program("post", "roadmaps", goal, Idempotency_Key="mine")
+    other = program("post", "roadmaps", {"goal": "Learn Go"}, Idempotency_Key="mine")
+    strangers = Program(make_user())("post", "roadmaps", goal, Idempotency_Key="mine")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    refused = error(other, 422)
+    assert (refused["code"], refused["field"]) == ("key_used_otherwise", "Idempotency-Key")
+    assert person.roadmaps.count() == 1
+    assert strangers.json()["slug"] != first.json()["slug"]
+
+
+def test_a_key_whose_roadmap_was_deleted_makes_none(program, person):
+    goal = {"goal": "Learn SQL"}
+    made = program("post", "roadmaps", goal, Idempotency_Key="mine").json()
+    assert program("delete", f"roadmaps/{made['slug']}").status_code == 204
+
+    assert "deleted" in error(program("post", "roadmaps", goal, Idempotency_Key="mine"), 409)["message"]
+    assert program("get", f"roadmaps/{made['slug']}").status_code == 404
+    assert Roadmap.objects.count() == 1
+
+
+def test_what_the_form_refuses_the_api_refuses(program):
+    past = program("post", "roadmaps", {"goal": "Learn SQL", "deadline": "2020-01-01"})
+    assert error(past, 422)["problems"] == [{"field": "deadline", "message": "Choose a day in the future."}]
+
+    assert error(program("post", "roadmaps", {"goal": "  \n "}), 422)["field"] == "goal"
+    assert error(program("post", "roadmaps", {"goal": "Learn\x00 SQL"}), 422)["field"] == "goal"
+    assert (
+        error(program("post", "roadmaps", {"goal": "Learn SQL", "hour_per_week": 3}), 422)["field"] == "hour_per_week"
+    )
+    several = error(program("post", "roadmaps", {"goal": "", "hours_per_week": 10**30, "level": "guru"}), 422)
+    assert {each["field"] for each in several["problems"]} == {"goal", "hours_per_week", "level"}
+
+
+def test_above_the_limit_of_roadmaps_the_refusal_says_so(program, person, settings):
+    settings.MAX_ACTIVE_ROADMAPS = 1
+    program("post", "roadmaps", {"goal": "Learn SQL"})
+
+    assert "being made already" in error(program("post", "roadmaps", {"goal": "Learn Go"}), 409)["message"]
+
+
+def test_lists_come_in_pages(program, person):
+    for number in range(5):
+        make_roadmap(owner=person, title=f"Number {number}")
+    make_roadmap(title="somebody else's")
+
+    first = program("get", "roadmaps?per_page=2").json()
+    last = program("get", "roadmaps?per_page=2&page=3").json()
+
+    assert [each["title"] for each in first["items"]] == ["Number 4", "Number 3"]
+    assert (first["count"], first["pages"]) == (5, 3)
+    assert [each["title"] for each in last["items"]] == ["Number 0"]
+    assert program("get", "roadmaps?page=4").json()["items"] == []
+    for query in ("page=0", "per_page=101", "page=99999999999999999999", "per_page=x"):
+        assert error(program("get", f"roadmaps?{query}"), 422)["field"] == query.partition("=")[0]
+
+
+def test_an_outline_is_changed_and_approved(program, person, stub):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    wanted = program("post", at(roadmap, "/changes", path="roadmaps/{slug}"), {"text": "Less theory"})
+    again = program("post", at(roadmap, "/changes", path="roadmaps/{slug}"), {"text": "Less theory"})
+
+    assert wanted.status_code == again.status_code == 202
+    assert wanted.json() == again.json()
+    assert Feedback.objects.get().text == "Less theory"
+    shown = program("get", at(roadmap, path="roadmaps/{slug}")).json()
+    assert shown["state"] == "designing"
+    assert [each["state"] for each in shown["changes"]] == ["working"]
+    assert shown["review"]["is_reviewed"]
+    assert "designing" in error(program("post", at(roadmap, "/approve", path="roadmaps/{slug}")), 409)["message"]
+
+    other = make_roadmap_in_review(owner=person)
+    approved = program("post", at(other, "/approve", path="roadmaps/{slug}"))
+    assert approved.json()["state"] == "writing"
+    assert approved.json()["pieces_all"] == other.concepts.count() * 3
+
+
+def test_work_is_stopped_and_taken_up_again(program, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+
+    stopped = program("post", at(roadmap, "/cancel", path="roadmaps/{slug}")).json()
+    taken_up = program("post", at(roadmap, "/retry", path="roadmaps/{slug}")).json()
+
+    assert (stopped["state"], taken_up["state"]) == ("cancelled", "writing")
+
+
+def test_the_outlines_versions_are_listed_and_read(program, written):
+    make_revision(roadmap=written, number=2, author="hand", reason="Shorter", changes={"removed": ["c-1-1-4"]})
+
+    listed = program("get", at(written, "/outlines", path="roadmaps/{slug}")).json()["items"]
+    second = program("get", at(written, "/outlines/2", path="roadmaps/{slug}")).json()
+
+    assert [(each["number"], each["author"]) for each in listed] == [(2, "hand"), (1, "design")]
+    assert second["changes"] == {"removed": ["c-1-1-4"]}
+    assert second["tree"]["stages"][0]["modules"][0]["concepts"][0]["key"] == "c-1-1-1"
+    error(program("get", at(written, "/outlines/3", path="roadmaps/{slug}")), 404)
+
+
+def test_the_log_is_read_by_level_and_concept(program, written):
+    concept = written.concepts.first()
+    make_log_entry(roadmap=written, event="tutorial_saved", concept=concept)
+    make_log_entry(roadmap=written, event="tutorial_save_failed", concept=concept, level="error")
+    make_log_entry(roadmap=written, event="roadmap_started", level="info")
+
+    def events(query: str = "") -> list[str]:
+        lines = program("get", at(written, f"/log?{query}", path="roadmaps/{slug}")).json()["items"]
+        return sorted(each["event"] for each in lines)
+
+    assert len(events()) == 3
+    assert events("level=error") == ["tutorial_save_failed"]
+    assert events("concept=c-1-1-1") == ["tutorial_save_failed", "tutorial_saved"]
+    assert events("concept=c-1-1-1&level=info") == ["tutorial_saved"]
+    assert events("concept=c-1-1-2") == []
+    error(program("get", at(written, "/log?level=fatal", path="roadmaps/{slug}")), 422)
+
+
+def test_a_poller_is_told_when_nothing_changed(program, written, django_assert_num_queries):
+    address = at(written, path="roadmaps/{slug}")
+    tag = program("get", address).headers["ETag"]
+
+    with django_assert_num_queries(5):  # the token, the roadmap, three for the tag
+        unchanged = program("get", address, If_None_Match=tag)
+    program("put", at(written, "/learned"))
+    changed = program("get", address, If_None_Match=tag)
+
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert changed.status_code == 200
+    assert changed.json()["concepts_learned"] == 1
+
+
+# Concepts
+
+
+def test_a_concept_is_marked_as_learned_and_not(program, written, person):
+    for _ in range(2):
+        assert program("put", at(written, "/learned")).json()["is_learned"]
+    assert program("get", at(written)).json()["is_learned"]
+    assert not program("delete", at(written, "/learned")).json()["is_learned"]
+    assert ConceptProgress.objects.get().done_at is None
+
+
+def test_a_note_is_kept(program, written):
+    assert program("get", at(written, "/note")).json() == {"text": "", "saved_at": None}
+
+    program("put", at(written, "/note"), {"text": "first"})
+    program("put", at(written, "/note"), {"text": "second\nline"})
+
+    assert program("get", at(written, "/note")).json()["text"] == "second\nline"
+    assert Note.objects.count() == 1
+    assert error(program("put", at(written, "/note"), {"text": "x" * 20_001}), 422)["field"] == "text"
+    assert error(program("put", at(written, "/note"), {"text": "\ud800"}), 422)["field"] == "text"
+
+
+def test_a_broken_link_is_reported(program, written):
+    link = Resource.objects.first()
+
+    assert program("post", at(written, f"/resources/{link.pk}/report")).json()["reported_at"]
+    error(program("post", at(written, "/resources/999999999999999999/report")), 404)
+
+
+def test_G3_before_answering_nothing_says_what_is_right(program, written):
+    make_quiz(concept=written.concepts.first(), version=2)
+    addresses = (
+        at(written),
+        at(written, "/quiz"),
+        at(written, "/pieces/quiz/versions/1"),
+        at(written, "/pieces/quiz/versions/2"),
+        at(written, "/pieces/quiz/versions"),
+        at(written, path="roadmaps/{slug}"),
+    )
+    seen = [program("get", each) for each in addresses]
+    seen.append(program("post", at(written, "/pieces/quiz/versions/1/restore")))
+
+    for response in seen:
+        assert response.status_code == 200
+        assert "explained" not in response.content.decode()
+        assert '"correct"' not in response.content.decode()
+        assert "is_correct" not in response.content.decode()
+
+
+def test_a_quiz_is_answered_and_the_attempt_is_kept(program, written, person):
+    asked = program("get", at(written, "/quiz")).json()
+    answers = [{"question": 0, "chosen": [1]}, {"question": 1, "chosen": [0]}]
+
+    attempt = program("post", at(written, "/attempts"), {"version": asked["version"], "answers": answers})
+
+    assert attempt.status_code == 201
+    marked = attempt.json()
+    assert (marked["right"], marked["total"]) == (1, 2)
+    assert [each["is_right"] for each in marked["answers"]] == [True, False]
+    assert marked["answers"][1]["explanation"] == "Because odd-explained."
+    assert [each["is_correct"] for each in marked["answers"][1]["options"]] == [True, False, True, False]
+    assert program("get", at(written, f"/attempts/{marked['id']}")).json() == marked
+    assert program("get", at(written, "/attempts")).json()["items"][0]["id"] == marked["id"]
+    assert program("get", at(written, "/quiz")).json()["missed"] == [1]
+    assert QuizAttempt.objects.get().user == person
+
+
+def test_an_earlier_version_of_a_quiz_can_be_answered_and_an_unknown_one_not(program, written):
+    make_quiz(concept=written.concepts.first(), version=2)
+    answers = [{"question": 0, "chosen": [1]}]
+
+    assert program("post", at(written, "/attempts"), {"version": 1, "answers": answers}).json()["version"] == 1
+    assert program("post", at(written, "/attempts"), {"answers": answers}).json()["version"] == 2
+    error(program("post", at(written, "/attempts"), {"version": 3, "answers": answers}), 404)
+    assert error(program("post", at(written, "/attempts"), {"answers": []}), 422)["field"] == "answers"
+    unknown = program("post", at(written, "/attempts"), {"answers": [{"question": 7, "chosen": [1]}]})
+    assert error(unknown, 422)["field"] == "answers"
+
+
+def test_a_piece_is_written_again_as_wished(program, written):
+    wished = program("post", at(written, "/pieces/quiz/regenerate"), {"wish": "harder"})
+
+    assert wished.status_code == 202
+    assert wished.json() == {"kind": "quiz", "state": "waiting", "wish": "harder"}
+    pieces = {each["kind"]: each for each in program("get", at(written)).json()["pieces"]}
+    assert pieces["quiz"]["state"] == "waiting"
+    assert pieces["quiz"]["version"] == 1  # which stays readable
+    error(program("post", at(written, "/pieces/poem/regenerate"), {}), 422)
+
+
+def test_a_version_is_taken_back(program, written):
+    make_tutorial(concept=written.concepts.first(), version=2, markdown="Worse.")
+
+    restored = program("post", at(written, "/pieces/tutorial/versions/1/restore")).json()
+    listed = program("get", at(written, "/pieces/tutorial/versions")).json()["items"]
+
+    assert (restored["version"], restored["is_current"]) == (3, True)
+    assert restored["tutorial"]["markdown"].startswith("## Overview")
+    assert [(each["version"], each["is_current"]) for each in listed] == [(3, True), (2, False), (1, False)]
+    error(program("post", at(written, "/pieces/tutorial/versions/9/restore")), 404)
+
+
+# Taking away, bringing in, sharing
+
+
+@pytest.mark.parametrize(("name", "begins"), [("epub", b"PK"), ("markdown", b"PK"), ("anki", b"#"), ("json", b"{")])
+def test_a_roadmap_is_taken_away(program, written, name, begins):
+    file = program("get", at(written, f"/export/{name}", path="roadmaps/{slug}"))
+
+    assert file.status_code == 200
+    assert file.content.startswith(begins)
+    assert written.slug in file.headers["Content-Disposition"]
+
+
+def test_what_was_taken_away_is_brought_in(program, written, person):
+    Module.objects.update(description="What belongs together.")
+    file = exported.for_owner(written).model_dump_json().encode()
+
+    brought = program("post", "roadmaps/import", file, Idempotency_Key="once")
+    again = program("post", "roadmaps/import", file, Idempotency_Key="once")
+
+    assert brought.status_code == 201, brought.content
+    assert brought.json() == again.json()
+    assert brought.json()["title"] == written.title
+    assert person.roadmaps.count() == 2
+    error(program("post", "roadmaps/import", file + b" ", Idempotency_Key="once"), 422)
+
+
+def test_what_cannot_be_brought_in_is_told_with_its_place(program, person):
+    wrong = error(program("post", "roadmaps/import", {"format": "roadmap", "version": 1, "goal": "x"}), 422)
+
+    assert {each["field"] for each in wrong["problems"]} == {"title", "stages"}
+    error(program("post", "roadmaps/import", b"{"), 422)
+    error(program("post", "roadmaps/import", b"[" * 100_000), 422)
+    assert error(program("post", "roadmaps/import", b" " * (4 * 1024 * 1024 + 1)), 413)["code"] == "too_large"
+    assert not person.roadmaps.exists()
+
+
+def test_a_roadmap_is_shared_copied_and_not_shared_any_more(program, written):
+    error(program("get", at(written, "/share", path="roadmaps/{slug}")), 404)
+    link = program("put", at(written, "/share", path="roadmaps/{slug}")).json()
+    assert program("put", at(written, "/share", path="roadmaps/{slug}")).json() == link
+    assert link["url"].endswith(f"/shared/{link['token']}/")
+
+    reader = make_user()
+    copied = Program(reader)("post", f"shared/{link['token']}/copy")
+    assert copied.status_code == 201
+    assert reader.roadmaps.get().slug == copied.json()["slug"]
+
+    assert program("delete", at(written, "/share", path="roadmaps/{slug}")).status_code == 204
+    error(Program(reader)("post", f"shared/{link['token']}/copy"), 404)
+    assert not Share.objects.exists()
+
+
+def test_copying_with_a_key_makes_one_copy(written):
+    reader = make_user()
+    program, token = Program(reader), sharing.share(written).token
+
+    for _ in range(2):
+        program("post", f"shared/{token}/copy", Idempotency_Key="once")
+
+    assert reader.roadmaps.count() == 1
+
+
+def test_a_program_learns_who_answers_and_how_much_is_left(program, person, settings):
+    settings.MAX_ACTIVE_ROADMAPS = 3
+    make_roadmap(owner=person)
+
+    about = program("get", "about").json()
+
+    assert about["username"] == "ada"
+    assert about["provider"]["name"] == "library"
+    assert {"python-programming"} <= {each["key"] for each in about["provider"]["subjects"]}
+    assert (about["limits"]["roadmaps_being_made"], about["limits"]["most_roadmaps_being_made"]) == (1, 3)
+
+
+# The door
+
+
+def test_wrong_methods_addresses_and_bodies_have_proper_errors(program, written):
+    wrong = program("patch", "roadmaps", {})
+    assert error(wrong, 405)["code"] == "method_not_allowed"
+    assert wrong.headers["Allow"] == "GET, POST"
+    for path in (
+        "nowhere",
+        "roadmaps/a b",
+        "roadmaps/%00",
+        "roadmaps/x/concepts/c-1",
+        "roadmaps/x/outlines/" + "9" * 30,
+    ):
+        error(program("get", path), 404)
+    for body in (b"{", b"\xff\xfe", b"[" * 100_000, b'{"goal": NaN', b"1" * 5000):
+        error(program("post", "roadmaps", body), 400)
+    for body in (b"[]", b"null", b'"x"', b"{}"):
+        error(program("post", "roadmaps", body), 422)
+    error(program("post", "roadmaps"), 422)
+
+
+def test_only_json_is_taken_and_not_too_much_of_it(program):
+    form = program.client.post("/api/v1/roadmaps", {"goal": "Learn SQL"})
+    assert error(form, 415)["code"] == "unsupported_media_type"
+    error(program("post", "roadmaps", b'{"goal": "' + b"x" * 3_000_000 + b'"}'), 413)
+    error(program("post", "roadmaps/import", b"x", Content_Length="99999999999"), 413)
+
+
+def test_while_the_database_cannot_be_reached_programs_are_told_so(person, library, monkeypatch):
+    program = Program(person, raise_request_exception=False)
+
+    def unreachable(secret: str) -> None:
+        raise OperationalError("too many clients")
+
+    monkeypatch.setattr(api_tokens, "find", unreachable)
+    response = program("get", "roadmaps")
+
+    assert error(response, 503)["code"] == "unavailable"
+    assert response.headers["Retry-After"] == "10"
+
+
+def test_what_breaks_is_told_in_the_same_shape(person, library, monkeypatch):
+    program = Program(person, raise_request_exception=False)
+
+    def broken(secret: str) -> None:
+        raise ValueError("nobody's business")
+
+    monkeypatch.setattr(api_tokens, "find", broken)
+
+    assert "nobody" not in json.dumps(error(program("get", "roadmaps"), 500))
+
+
+def test_a_token_that_asks_too_often_waits(person, library, settings):
+    settings.API_REQUESTS_PER_TOKEN = 2
+    program, other = Program(person), Program(person)
+
+    answers = [program("get", "about") for _ in range(3)]
+
+    assert [each.status_code for each in answers] == [200, 200, 429]
+    assert error(answers[-1], 429)["code"] == "too_many_requests"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert other("get", "about").status_code == 200
+
+
+def test_an_address_that_asks_too_often_waits_whatever_its_tokens(person, library, settings):
+    settings.API_REQUESTS_PER_ADDRESS, settings.TRUSTED_PROXIES = 2, 1
+
+    def ask(address: str) -> int:
+        return Program()("get", "about", X_Forwarded_For=address).status_code
+
+    assert [ask("192.0.2.1") for _ in range(3)] == [401, 401, 429]
+    assert ask("192.0.2.2") == 401
+
+
+def test_changes_are_counted_for_the_person_and_reading_goes_on(person, library, settings, written):
+    settings.API_CHANGES_PER_PERSON = 2
+    programs = [Program(person), Program(person)]
+
+    with time_machine.travel(timezone.now(), tick=False) as now:
+        changes = [each("put", at(written, "/learned")) for each in [*programs, programs[0]]]
+        assert [each.status_code for each in changes] == [200, 200, 429]
+        assert int(changes[-1].headers["Retry-After"]) == 900
+        assert programs[0]("get", "roadmaps").status_code == 200
+        now.shift(901)
+        assert programs[0]("put", at(written, "/learned")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "queries"),
+    [
+        ("roadmaps", 3),
+        ("roadmaps/{slug}", 13),
+        ("roadmaps/{slug}/outlines", 4),
+        ("roadmaps/{slug}/outlines/1", 3),
+        ("roadmaps/{slug}/log", 4),
+        (CONCEPT, 15),
+        (CONCEPT + "/quiz", 6),
+        (CONCEPT + "/attempts", 4),
+        (CONCEPT + "/pieces/quiz/versions", 4),
+        (CONCEPT + "/pieces/quiz/versions/1", 4),
+        ("about", 4),
+    ],
+)
+def test_the_number_of_queries_is_the_same_however_much_there_is(
+    program, person, path, queries, django_assert_num_queries
+):
+    def fill(stages: int) -> Roadmap:
+        roadmap = make_written_roadmap(owner=person, stages=stages, modules=2)
+        for concept in roadmap.concepts.all():
+            make_tutorial(concept=concept)
+            make_resources(concept=concept)
+            make_quiz(concept=concept)
+        for number in range(2, 2 + stages):
+            make_revision(roadmap=roadmap, number=number)
+            make_log_entry(roadmap=roadmap, concept=roadmap.concepts.first())
+            quiz = Quiz.objects.get(concept__roadmap=roadmap, concept__key="c-1-1-1")
+            QuizAttempt.objects.create(quiz=quiz, user=person, answers={"0": [1]}, right=1, total=1)
+        return roadmap
+
+    small, large = fill(1), fill(3)
+    program("get", "about")  # the token's use is noted, the library read
+
+    for roadmap in (small, large):
+        with django_assert_num_queries(queries):
+            assert program("get", at(roadmap, path=path)).status_code == 200
+
+
+# What is said about it
+
+
+def test_the_document_and_its_page_are_for_everybody_and_hold_examples(client):
+    document = client.get("/api/v1/openapi.json").json()
+    page = client.get("/api/v1/docs").content.decode()
+
+    assert document["openapi"].startswith("3.1")
+    assert document["components"]["schemas"]["NewRoadmap"]["properties"]["goal"]["examples"]
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert operation["summary"] in page.replace("&#x27;", "'")
+            assert "401" in operation["responses"]
+    assert "<script>" not in page
+    assert "style=" not in page
+
+
+def test_an_expired_token_and_a_locked_out_persons_open_nothing(program, person):
+    assert program("get", "about").status_code == 200
+    ApiToken.objects.update(expires_at=timezone.now())
+    error(program("get", "about"), 401)
+    ApiToken.objects.update(expires_at=None)
+    person.is_active = False
+    person.save()
+    error(program("get", "about"), 401)
