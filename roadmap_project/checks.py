@@ -17,10 +17,12 @@ from gunicorn.config import Config as GunicornConfig
 from roadmap_project import process
 from roadmap_project.cluster_settings import least_retry
 from roadmap_project.connection_budget import CLUSTER_NAMES, ConnectionBudget
+from roadmap_project.fitting import suggestion
 from roadmap_project.llm.asking import TRIES_IN_CALL
 
 log = structlog.get_logger(__name__)
 
+BACKEND = "roadmap_project.postgresql"
 COUNTED_BY_BUDGET = ("workers", "threads", "worker_class")
 STORE_MARGIN = 30  # seconds between the last possible store of a drain and the task's timeout
 
@@ -37,6 +39,9 @@ def budget_findings(budget: ConnectionBudget) -> list[CheckMessage]:
         return []
     said = f"The processes may hold more database connections than the server has room for: {budget.explain()}."
     hint = f"The smallest change that fits: {budget.smallest_change()}."
+    if not budget.smaller_counts() and (smaller := suggestion(budget)):
+        limit = smaller.max_connections
+        hint += f" Or less of everything, as `manage.py connection_budget --suggest {limit}` prints it."
     if settings.CONNECTION_BUDGET_BYPASS:
         hint += " Nothing is refused because CONNECTION_BUDGET_BYPASS is set."
         return [CheckWarning(said, hint=hint, id="roadmap_project.W008")]
@@ -61,6 +66,19 @@ def connection_pool(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
             hint="Take `pool` out of DATABASE_URL. Each process keeps its own connection as long as it lives.",
             id="roadmap_project.E010",
         )
+    ]
+
+
+@register()
+def counted_backend(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"The database {alias!r} has the engine {database['ENGINE']!r}: nobody counts or bounds its connections.",
+            hint=f"Use the engine {BACKEND!r}; a process's allotment holds for all its databases together.",
+            id="roadmap_project.E023",
+        )
+        for alias, database in settings.DATABASES.items()
+        if database["ENGINE"] != BACKEND
     ]
 
 

@@ -215,11 +215,14 @@ class ConnectionBudget:
 
     def smallest_change(self) -> str:
         """The change that makes the fleet fit: of one variable, the count that moves least, where that is enough."""
-        candidates = [change for service in self.services for change in self._smaller(service)]
-        if candidates:
+        if candidates := self.smaller_counts():
             _, variable, value, _ = min(candidates)
             return f"{variable}={value}"
         return self._pooler_change(self.pooler) if self.pooler else self._server_change()
+
+    def smaller_counts(self) -> list[tuple[int, str, int, str]]:
+        """Each single count that, made smaller, is enough: by how much, its variable, its value, its service."""
+        return [change for service in self.services for change in self._smaller(service)]
 
     def certificate(self) -> dict[str, Any]:
         """Everything from which the verdict can be recomputed: inputs, source of the limit, terms, sums, verdict."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -20,6 +21,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines := scenarios.table(terminalreporter.stats):
         terminalreporter.section("scenarios")
         terminalreporter.line("\n".join(lines))
+
+
+# A slow machine is no fault: pytest's own timeout bounds a test.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

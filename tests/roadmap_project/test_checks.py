@@ -108,6 +108,17 @@ def test_E001_a_fleet_that_does_not_fit_is_refused_with_sum_limit_shares_and_the
     assert problem.hint == "The smallest change that fits: WEB_THREADS=3."
 
 
+def test_E001_where_no_single_count_is_enough_the_way_to_a_smaller_fleet_is_named(settings):
+    settings.CONNECTION_BUDGET = budget(DB_MAX_CONNECTIONS="20")
+    (problem,) = checks.connection_budget(None)
+    assert "DB_MAX_CONNECTIONS=88" in problem.hint
+    assert problem.hint.endswith("Or less of everything, as `manage.py connection_budget --suggest 20` prints it.")
+
+    settings.CONNECTION_BUDGET = budget(DB_MAX_CONNECTIONS="12")  # not even the smallest fits
+    (problem,) = checks.connection_budget(None)
+    assert "--suggest" not in problem.hint
+
+
 def test_E001_is_silent_at_the_last_fleet_that_fits(settings):
     settings.CONNECTION_BUDGET = budget(WEB_THREADS="3")
     assert found(checks.connection_budget) == []
@@ -399,6 +410,17 @@ def test_E020_a_service_that_is_declared_as_none_is_not_started(settings):
     assert "CONTENT_REPLICAS=0" in problem.msg
     settings.Q_CLUSTER_NAME = "logs"
     assert found(checks.cluster_name) == []
+
+
+def test_E023_a_database_that_nobody_counts_is_refused(monkeypatch):
+    second = {**django_settings.DATABASES["default"], "ENGINE": "django.db.backends.postgresql"}
+    assert found(checks.counted_backend) == []
+
+    monkeypatch.setitem(django_settings.DATABASES, "second", second)
+
+    (problem,) = checks.counted_backend(None)
+    assert problem.id == "roadmap_project.E023"
+    assert "'second' has the engine 'django.db.backends.postgresql'" in problem.msg
 
 
 def test_W008_a_bypass_is_explicit_and_still_says_the_sum(settings):

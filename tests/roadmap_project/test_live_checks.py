@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +20,7 @@ from roadmap_project import live_checks, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.models import ConnectionSample
-from roadmap_project.postgresql import roles, server
+from roadmap_project.postgresql import roles, server, session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -184,6 +186,32 @@ def test_W007_more_than_declared_is_no_deploy_when_it_lasts(settings):
     assert "CONTENT_WORKERS and CONTENT_REPLICAS" in problem.hint
     ConnectionSample.objects.filter(sampled_at__lt=now - timedelta(minutes=10)).delete()  # too few to tell
     assert ids() == []
+
+
+def test_W010_sessions_that_keep_what_is_dead_are_warned_about(monkeypatch, settings):
+    connection.close()
+    options = {key: value for key, value in connection.settings_dict["OPTIONS"].items() if key != "options"}
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.W010"
+    assert "no statement_timeout, idle_in_transaction_session_timeout, client_connection_check_interval:" in problem.msg
+    migration = {**options, "options": session.startup_options(is_migration=True)}
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", migration)
+    assert ids() == ["roadmap_project.W010"]
+    settings.IS_MIGRATION = True  # whose statements take as long as they take
+    assert ids() == []
+
+
+def test_each_finding_of_the_server_has_a_test():
+    here = Path(__file__).parent
+    tests = "".join((here / name).read_text() for name in ("test_live_checks.py", "test_sampling.py"))
+
+    found = set(re.findall(r'id="roadmap_project\.(\w+)"', Path(live_checks.__file__).read_text()))
+
+    assert len(found) > 8
+    assert {each for each in found if f"def test_{each}_" not in tests and f'"{each}"' not in tests} == set()
 
 
 def test_E015_a_server_without_a_connection_left_is_told_from_one_that_is_away(change, monkeypatch):
