@@ -78,7 +78,7 @@ def _advice(budget: ConnectionBudget, service: str) -> dict[str, str]:
     return {
         base.ALLOTMENT: f"Raise {more}, if this is its load.",
         base.ROLE: f"More processes run than are declared: raise {share}, then apply `connection_budget --sql` again.",
-        base.DATABASE: "Raise it (ALTER DATABASE … CONNECTION LIMIT).",
-        base.SERVER: "Raise its max_connections, and DB_MAX_CONNECTIONS with it, or close what nobody declared.",
-        base.POOLER: "Raise its max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
+        base.DATABASE: "Raise that limit (ALTER DATABASE … CONNECTION LIMIT).",
+        base.SERVER: "Raise the server's max_connections, and DB_MAX_CONNECTIONS with it, or close what nobody declared.",
+        base.POOLER: "Raise PgBouncer's max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
     }
