@@ -79,6 +79,6 @@ def _advice(budget: ConnectionBudget, service: str) -> dict[str, str]:
         base.ALLOTMENT: f"Raise {more}, if this is its load.",
         base.ROLE: f"More processes run than are declared: raise {share}, then apply `connection_budget --sql` again.",
         base.DATABASE: "Raise that limit (ALTER DATABASE … CONNECTION LIMIT).",
-        base.SERVER: "Raise the server's max_connections, and DB_MAX_CONNECTIONS with it, or close what nobody declared.",
+        base.SERVER: "Raise the server's max_connections and DB_MAX_CONNECTIONS, or close what nobody declared.",
         base.POOLER: "Raise PgBouncer's max_client_conn, and DB_POOLER_MAX_CLIENT_CONN with it.",
     }
