@@ -340,7 +340,7 @@ def test_a_cluster_that_waited_for_its_server_asks_it_again_before_it_starts(fle
         server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 40").format(name))
         try:
             hidden.symlink_to(connection.settings_dict["OPTIONS"]["host"])
-            refused = fleet.processes.pop("content").wait(60)
+            refused = fleet.processes["content"].wait(60)
         finally:
             server.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(name))
             hidden.unlink()
