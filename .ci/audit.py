@@ -12,7 +12,12 @@ import venv
 from pathlib import Path
 
 AUDITOR = "pip-audit~=2.10"
-REQUIREMENTS = ("requirements.txt", "requirements-run.txt", "requirements-dev.txt")
+REQUIREMENTS = (
+    "requirements.txt",
+    "requirements-run.txt",
+    "requirements-dev.txt",
+    "tests/benchmarks/requirements.txt",
+)
 SECONDS = 240
 
 

@@ -73,9 +73,9 @@ class Fleet:
 
     def start(self, *names: str) -> None:
         for name in names or KEPT_UP:
-            self._spawn(name)
+            self.spawn(name)
         if "web" in self.processes:
-            self._wait_for_web()
+            self.wait_for_web()
 
     def release(self) -> None:
         """Run the database migrations, as a deploy does before the new processes start."""
@@ -90,7 +90,8 @@ class Fleet:
         if done.returncode:
             raise FleetError(f"migrate ended with status {done.returncode}:\n{done.stderr[-3000:]}")
 
-    def _spawn(self, name: str) -> None:
+    def spawn(self, name: str) -> None:
+        """Run one service's command, also again where it ended. From the main thread: its death is the parent's."""
         parent = os.getpid()
         with (self.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(  # noqa: S602  the command is our own Procfile's
@@ -105,7 +106,7 @@ class Fleet:
                 preexec_fn=lambda: process.die_with_parent(parent),
             )
 
-    def _wait_for_web(self) -> None:
+    def wait_for_web(self) -> None:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             self.require_running()

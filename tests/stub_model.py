@@ -4,7 +4,8 @@ As a process: python -m tests.stub_model [--port 0] [--latency 2.0] [--latency-s
 [--seed 1] [--concepts 30]
 [--faults rules.json | --faults reset=0.02,server_error=0.02 | --faults rate=0.04]; its first line of output is its URL.
 In a test: `with StubModel(latency=0.05) as stub:`, then `stub.url`. GET /control/requests and /control/state, and POST
-/control/faults, /control/hold, /control/release and /control/reset do for processes what the object's methods do.
+/control/faults, /control/hold, /control/release and /control/reset do for processes what the object's methods do; POST
+/control/refuse with a number of seconds has nobody listen for so long.
 
 Words in a prompt that change the answer: FLAWED in a goal makes an outline whose review has a critical issue, until it
 is edited; UNCLEAR in feedback makes the plan of an edit ask a question. Equal prompts have equal answers.
@@ -24,6 +25,7 @@ import struct
 import sys
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -53,6 +55,7 @@ TREE_FAULTS = {"duplicate_keys", "unknown_prerequisite", "cyclic_prerequisites",
 TRANSIENT_FAULTS = ("rate_limited", "server_error", "unavailable", "reset")
 PIECES = ("tutorial", "resources", "quiz")
 MODELS = {"object": "list", "data": [{"id": "stub", "object": "model", "created": 0, "owned_by": "tests"}]}
+REPLY_SECONDS = 0.05  # for the reply to whoever asked the server to refuse
 DEFAULT_DELAYS = {"slow": 5.0, "stall": 3600.0}  # seconds
 
 PAYLOAD = (
@@ -106,12 +109,19 @@ class Call:
         return "piece" if self.purpose in PIECES else "design"
 
     @property
+    def goal(self) -> str:
+        """What the prompt says that the learner wants, or ""."""
+        found = GOAL_LINE.search(self.prompt)
+        return found.group(1) if found else ""
+
+    @property
     def outline(self) -> str:
         """The text between the lines <outline> and </outline>, or ""."""
         found = OUTLINE_BLOCK.search(self.prompt)
         return found.group(1) if found else ""
 
 
+GOAL_LINE = re.compile(r"^Goal: (.*)$", re.MULTILINE)
 OUTLINE_BLOCK = re.compile(r"^<outline>[ \t]*$(.*?)^</outline>[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -231,6 +241,7 @@ class Record:
     number: int
     purpose: str
     prompt_sha256: str
+    goal: str
     model: str
     way: str
     is_repair: bool
@@ -257,6 +268,7 @@ class Ledger:
             number=self.last_number,
             purpose=call.purpose,
             prompt_sha256=call.seed,
+            goal=call.goal,
             model=call.model,
             way=call.way,
             is_repair=call.is_repair,
@@ -333,6 +345,8 @@ class Endpoint:
         self.rules: list[Rule] = []
         self._released = asyncio.Event()
         self._released.set()
+        self.refusals: asyncio.Queue[float] = asyncio.Queue()  # seconds for which nobody shall listen
+        self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     async def respond(self, request: HttpRequest, connection: "Connection") -> None:
         path = request.path.partition("?")[0].removeprefix("/v1")
@@ -402,6 +416,7 @@ class Endpoint:
             "POST /control/hold": self.hold,
             "POST /control/release": self.release,
             "POST /control/reset": self.reset,
+            "POST /control/refuse": lambda: self.refusals.put_nowait(float(json.loads(request.body))),
         }
         action = actions.get(f"{request.method} {path}")
         if action is None:
@@ -445,6 +460,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._endpoint.connections.add(self)
         self._transport.set_write_buffer_limits(high=0)  # so that "drained" means that the kernel has it all
         self._task = asyncio.get_running_loop().create_task(self._serve())
 
@@ -487,6 +503,8 @@ class Connection(asyncio.Protocol):
     def reset(self) -> None:
         """Close with RST, as a crashed peer or a firewall does."""
         opened = self._transport.get_extra_info("socket")
+        if opened is None or self._transport.is_closing():
+            return
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
@@ -503,11 +521,31 @@ async def read_request(reader: asyncio.StreamReader) -> HttpRequest:
 
 async def serve(endpoint: Endpoint, *, port: int, started: Callable[[str], object], stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(endpoint), "127.0.0.1", port, backlog=1024)
-    # Inherited by connections; grown by itself, the kernel's buffer would take a megabyte that nobody reads as sent.
-    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
-    started(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+
+    async def listen(port: int) -> asyncio.Server:
+        server = await loop.create_server(lambda: Connection(endpoint), "127.0.0.1", port, backlog=1024)
+        # Inherited by connections; grown by itself, the kernel's buffer takes a megabyte that nobody reads as sent.
+        server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        return server
+
+    server = await listen(port)
+    port = server.sockets[0].getsockname()[1]
+    started(f"http://127.0.0.1:{port}/v1")
+
+    async def refuse() -> None:
+        nonlocal server
+        while True:
+            seconds = await endpoint.refusals.get()
+            await asyncio.sleep(REPLY_SECONDS)
+            server.close()
+            for each in list(endpoint.connections):
+                each.reset()
+            await asyncio.sleep(seconds)
+            server = await listen(port)
+
+    refusing = loop.create_task(refuse())
     await stop.wait()
+    refusing.cancel()
     server.close()
 
 

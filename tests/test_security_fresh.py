@@ -29,6 +29,23 @@ def test_G4_without_a_secret_key_nothing_is_signed():
     assert python("-c", SIGN, SECRET_KEY="a" * 60).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("", ("-m", "gunicorn", "--config", "roadmap_project/gunicorn_conf.py", "roadmap_project.wsgi")),
+        ("only-for-development", ("manage.py", "qcluster")),
+    ],
+    ids=["gunicorn", "qcluster"],
+)
+def test_G4_no_process_starts_without_a_secret_key_of_its_own(key, command):
+    unreachable = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "Q_CLUSTER_NAME": "content", "PORT": "0"}
+
+    done = python(*command, SECRET_KEY=key, HOST="127.0.0.1", **unreachable)
+
+    assert done.returncode != 0
+    assert "roadmap_project.E016" in done.stderr
+
+
 @pytest.mark.parametrize("key", ["changeme", "django-insecure-" + "x" * 60])
 def test_G4_a_secret_key_that_everybody_knows_is_named(key):
     done = python("manage.py", "check", "--deploy", "--fail-level", "WARNING", SECRET_KEY=key)

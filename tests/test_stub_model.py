@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import signal
 import socket
@@ -755,6 +756,35 @@ def test_a_process_serves_controls_and_ends_on_sigterm(process: subprocess.Popen
     assert [record["fault"] for record in records] == ["refusal", "empty", None]
     assert process.wait(timeout=5) == 0
     assert process.stderr.read() == ""
+
+
+def test_nobody_listens_for_the_time_that_was_asked_for_and_what_was_in_flight_is_cut_off(
+    process: subprocess.Popen[str],
+) -> None:
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    control = url.removesuffix("/v1") + "/control"
+    port = int(url.removesuffix("/v1").rpartition(":")[2])
+    messages = [{"role": "system", "content": "for the schema 'quiz'"}, {"role": "user", "content": "Goal: fly\nx"}]
+    fetched(f"{control}/hold", method="POST")
+    held = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    held.request("POST", "/v1/chat/completions", json.dumps({"model": "small", "messages": messages}))
+
+    fetched(f"{control}/refuse", 1.0, "POST")
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        held.getresponse()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    until = time.monotonic() + 10
+    while True:
+        try:
+            records = fetched(f"{control}/requests")
+            break
+        except urllib.error.URLError:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    assert [(record["goal"], record["is_sent"]) for record in records] == [("fly", False)]
 
 
 def test_every_fault_is_tried_here() -> None:

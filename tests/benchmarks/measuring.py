@@ -95,10 +95,10 @@ def cpu_seconds(roots: Iterable[int]) -> float:
     return ticks / TICKS
 
 
-def megabytes(roots: Iterable[int]) -> float:
+def megabytes(pids: Iterable[int]) -> float:
     """Proportional set size: what processes share is divided among them."""
     kilobytes = 0
-    for pid in family(roots):
+    for pid in pids:
         try:
             lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
         except OSError:
@@ -134,6 +134,6 @@ class Watch:
 
     def _watch_memory(self) -> None:
         while not self._is_over.wait(MEMORY_SECONDS):
-            now = {name: megabytes([pid]) for name, pid in self.roots.items()}
+            now = {name: megabytes(family([pid])) for name, pid in self.roots.items()}
             if sum(now.values()) > sum(self.most_memory.values()):
                 self.most_memory = now

@@ -96,7 +96,7 @@ input()
 
         assert measuring.family([parent.pid]) == {parent.pid, child}
         assert measuring.cpu_seconds([parent.pid]) >= 0.3 > measuring.cpu_seconds([child])
-        assert measuring.megabytes([parent.pid]) > 75 > measuring.megabytes([child]) > 45
+        assert measuring.megabytes(measuring.family([parent.pid])) > 75 > measuring.megabytes([child]) > 45
         parent.stdin.close()
     assert measuring.family([parent.pid]) == set()
 

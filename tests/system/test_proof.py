@@ -1,14 +1,9 @@
 """The proof: the predecessor's day on the default fleet, counted by the server itself, connection by connection."""
 
-import re
 import threading
 import urllib.request
-from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,53 +12,18 @@ from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.dev_database import dev_database
 from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, Fleet
-from tests.system.conftest import Model, fill_in_the_form, wait_until
+from tests.connection_log import ALL, SERVICES, log_every_connection, peaks
+from tests.stub_process import Model
+from tests.system.conftest import fill_in_the_form, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 ROADMAPS, CONCEPTS, PIECES = 6, 30, 3
 FINAL = "SELECT count(*) FILTER (WHERE state IN ('ready', 'partly_ready', 'failed')) FROM roadmaps_roadmap"
-SERVICES = ("web", "logs", "content", "workflow")
-ALL = "all"
 BESIDE = {"release", "test"}  # migrations, and this test's own questions
-LOGGED = {"log_connections": "on", "log_disconnections": "on", "log_line_prefix": "%n|%p|"}
-OPENED = re.compile(r"^([0-9.]+)\|(\d+)\|LOG:  connection authorized: user=\S+ database=roadmaps\b(.*)")
-LABEL = re.compile(r"application_name=([^\s:]+)")
-CLOSED = re.compile(r"^([0-9.]+)\|(\d+)\|LOG:  disconnection:")
 # Every way in which a server says that it is full.
 REFUSED = ("too many connections for role", "too many connections for database", "remaining connection slots",
            "too many clients")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Event:
-    at: float  # seconds since the epoch
-    is_opening: bool
-    service: str
-
-
-def events(log: Path) -> Iterator[Event]:
-    """Every connection to the database, its beginning and end as the server wrote them down; "" where unlabelled."""
-    service_of: dict[str, str] = {}
-    for line in log.read_text(errors="replace").splitlines():
-        if opened := OPENED.match(line):
-            at, pid, rest = opened.groups()
-            label = LABEL.search(rest)
-            service_of[pid] = label[1] if label else ""
-            yield Event(float(at), is_opening=True, service=service_of[pid])
-        elif (closed := CLOSED.match(line)) and closed[2] in service_of:
-            yield Event(float(closed[1]), is_opening=False, service=service_of.pop(closed[2]))
-
-
-def peaks(log: Path) -> Counter[str]:
-    """The most connections that each client held at one moment; ALL is everybody together, but the test's questions."""
-    now: Counter[str] = Counter()
-    most: Counter[str] = Counter()
-    for event in sorted(events(log), key=lambda event: (event.at, event.is_opening)):
-        for name in (event.service,) if event.service == "test" else (event.service, ALL):
-            now[name] += 1 if event.is_opening else -1
-            most[name] = max(most[name], now[name])
-    return most
 
 
 @pytest.fixture
@@ -72,10 +32,7 @@ def database():
     server = dev_database(ROOT, name="proof")
     server.start()
     try:
-        with psycopg.connect(server.superuser_url, autocommit=True) as client:
-            for name, value in LOGGED.items():
-                client.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-            client.execute("SELECT pg_reload_conf()")
+        log_every_connection(server.superuser_url)
         yield server
     finally:
         server.remove()

@@ -1,0 +1,408 @@
+"""What must be true at the end, whatever happened in between? Each invariant with its figure and what breaks it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from content.models import MODELS
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
+from roadmaps.steps import kinds
+from tests import connection_log
+from tests.soak.breaking import Breaker, Happened
+from tests.soak.learning import Learner
+from tests.soak.supervising import Release, Supervisor
+from tests.soak.watching import Look, ProcessWatch, Sample, ServerWatch
+
+# The server process of a killed client lives until it notices: client_connection_check_interval is a second.
+LIVES_ON_SECONDS = 2.0
+AWAY_MARGIN = (1.0, 6.0)  # seconds around a database fault in which a page may fail
+STALL_BEGINS = 1.5  # seconds until a stalled worker has let go of its connection
+ENOUGH_SAMPLES = 5
+FLAT_MEMORY = 1.2
+LEAST_THIRD = 100.0  # seconds; before, processes are still importing
+FLAT_FILES = 24  # sockets to the provider that are kept open
+HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'")
+HAND_BACK_SECONDS = 3.0
+PURPOSES = {
+    Step.Kind.ANALYSE: "goal_analysis",
+    Step.Kind.DESIGN: "outline",
+    Step.Kind.REVIEW: "review",
+    Step.Kind.PLAN: "edit_plan",
+    Step.Kind.EDIT: "edited_outline",
+    Step.Kind.TUTORIAL: "tutorial",
+    Step.Kind.RESOURCES: "resources",
+    Step.Kind.QUIZ: "quiz",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    name: str
+    figure: str
+    broken: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """All that was done and seen."""
+
+    budget: ConnectionBudget
+    supervisor: Supervisor
+    breaker: Breaker
+    learners: list[Learner]
+    server: ServerWatch
+    processes: ProcessWatch
+    asked: list[dict[str, Any]]  # by the fleet, of the model
+    log: Path  # the server's
+    finished_in_time: bool
+    left: set[int]  # processes that were there after the stop
+    began_at: float
+    faults_ended_at: float
+
+
+def verdicts(run: Run) -> Iterator[Verdict]:
+    yield _states(run)
+    yield _steps()
+    yield _versions()
+    yield _losses(run)
+    yield from _purchases(run)
+    yield _cancelled(run)
+    yield _connections(run, "connections, sampled on the server", [(s.at, s.by_service) for s in run.server.samples])
+    yield _connections(run, "connections, from the server's log", list(connection_log.levels(run.log)))
+    yield _refusals(run)
+    yield _released(run)
+    yield _orphans(run)
+    yield _memory(run.processes.looks, run)
+    yield _files(run.processes.looks)
+    yield _pages(run)
+
+
+# Rows
+
+
+def _states(run: Run) -> Verdict:
+    states = dict(Roadmap.objects.values_list("goal", "state"))
+    broken = [] if run.finished_in_time else ["the fleet did not finish in the time it was given"]
+    for learner in run.learners:
+        goal, state = learner.journey.goal, states.get(learner.journey.goal, "never begun")
+        waits = state == Roadmap.State.IN_REVIEW and not learner.journey.approves
+        is_final = state in ("ready", "partly_ready", "failed", "cancelled")
+        if not (waits or is_final):
+            broken.append(f"{goal} is {state}")
+        broken += learner.findings
+    counted = Counter(states.values())
+    return Verdict("every roadmap in a final state", _counted(counted), broken)
+
+
+def _steps() -> Verdict:
+    states = Counter(Step.objects.values_list("state", flat=True))
+    unfinished = Step.objects.filter(state__in=(Step.State.WAITING, Step.State.RUNNING))
+    broken = [
+        f"step {step.pk} ({step.kind}) is {step.state}, lease until {step.lease_expires_at}, {step.last_error!r}"
+        for step in unfinished[:10]
+    ]
+    return Verdict("no step waiting or running", _counted(states), broken)
+
+
+def _versions() -> Verdict:
+    broken, current = [], 0
+    for kind, model in MODELS.items():
+        done = set(Step.objects.filter(kind=kind, state=Step.State.DONE).values_list("concept_id", flat=True))
+        by_concept = Counter(model._default_manager.filter(is_current=True).values_list("concept_id", flat=True))
+        current += len(by_concept)
+        broken += [f"{kind} of concept {each}: done without a version" for each in done - by_concept.keys()]
+        broken += [f"{kind} of concept {each}: {n} current versions" for each, n in by_concept.items() if n > 1]
+    return Verdict("one current version of every finished piece", f"{current} current", broken)
+
+
+def _losses(run: Run) -> Verdict:
+    there = {
+        (str(kind), pk) for kind, model in MODELS.items() for pk in model._default_manager.values_list("pk", flat=True)
+    }
+    lost = run.server.pieces - there
+    broken = [f"{kind} {pk} was there and is gone" for kind, pk in sorted(lost)]
+    return Verdict("no finished piece lost", f"{len(there)} made, {len(lost)} lost", broken)
+
+
+# Purchases
+
+
+@dataclass
+class Account:
+    """What was bought and made of one piece, or of one kind of a roadmap's design."""
+
+    name: str
+    bought: int = 0
+    made: int = 0
+    ordered: int = 1
+    causes: int = 0
+
+    @property
+    def without_cause(self) -> int:
+        return max(0, self.bought - min(self.made, self.ordered) - self.causes)
+
+
+def _purchases(run: Run) -> Iterator[Verdict]:
+    accounts = [*_pieces(run), *_designs(run)]
+    bought, made = sum(each.bought for each in accounts), sum(each.made for each in accounts)
+    wasted = sum(max(0, each.bought - each.made) for each in accounts)
+    broken = [
+        f"{each.name}: bought {each.bought}, made {each.made}, causes {each.causes}"
+        for each in accounts
+        if each.without_cause
+    ]
+    unexplained = sum(each.without_cause for each in accounts)
+    yield Verdict(
+        "nothing bought twice without cause",
+        f"{bought} answers bought, {made} used, {wasted} explained by losses, {unexplained} without cause",
+        broken,
+    )
+    twice = [
+        f"{each.name}: {each.made} versions of {each.ordered} ordered" for each in accounts if each.made > each.ordered
+    ]
+    yield Verdict("nothing made that nobody ordered", f"{len(twice)} made twice", twice)
+    total = sum(record["status"] == 200 and record["is_sent"] for record in run.asked)
+    unknown = [] if total == bought else [f"{total - bought} of {total} answers belong to no piece"]
+    yield Verdict("every answer belongs to a piece", f"{total} answers", unknown)
+
+
+def _sold(run: Run) -> list[dict[str, Any]]:
+    return [record for record in run.asked if record["status"] == 200 and record["is_sent"]]
+
+
+def _pieces(run: Run) -> list[Account]:
+    """By concept and kind; its prompt is the same as long as its wish is."""
+    sold: dict[str, list[float]] = {}
+    for record in _sold(run):
+        sold.setdefault(record["prompt_sha256"], []).append(record["finished_at"])
+    versions = {
+        kind: Counter(model._default_manager.values_list("concept_id", flat=True)) for kind, model in MODELS.items()
+    }
+    losses = Counter(LogEntry.objects.filter(event="step_lease_expired").values_list("concept_id", "step_kind"))
+    unheard = Counter(_unheard().values_list("concept_id", "purpose"))
+    learners = {learner.journey.goal: learner for learner in run.learners}
+    moments = _hand_backs(run.supervisor.releases)
+    accounts = []
+    for step in Step.objects.content().select_related("roadmap", "concept__module__stage"):
+        learner, concept = learners[step.roadmap.goal], step.concept
+        assert concept
+        times = sold.pop(_prompt_of(step), [])
+        accounts.append(
+            Account(
+                name=f"{step.roadmap.goal}, {concept.key} {step.kind}",
+                bought=len(times),
+                made=versions[Step.Kind(step.kind)][concept.pk],
+                ordered=1 + learner.orders[concept.key, step.kind],
+                causes=losses[concept.pk, step.kind]
+                + unheard[concept.pk, step.kind]
+                + learner.cancel_clicks
+                + sum(any(0 <= moment - at + 0.5 <= HAND_BACK_SECONDS for moment in moments) for at in times),
+            )
+        )
+    return accounts
+
+
+def _prompt_of(step: Step) -> str:
+    return sha256(kinds.definition(step.kind).prepare(step).prompt.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _designs(run: Run) -> list[Account]:
+    """By roadmap and kind: their prompts hold the outline as it was."""
+    sold: dict[tuple[str, str], list[float]] = {}
+    for record in _sold(run):
+        sold.setdefault((record["goal"], record["purpose"]), []).append(record["finished_at"])
+    moments = _hand_backs(run.supervisor.releases)
+    accounts = []
+    for learner in run.learners:
+        goal = learner.journey.goal
+        roadmap = Roadmap.objects.filter(goal=goal).first()
+        for kind in Step.WORKFLOW_KINDS if roadmap else ():
+            steps = Step.objects.filter(roadmap=roadmap, kind=kind)
+            losses = LogEntry.objects.filter(event="step_lease_expired", roadmap=roadmap, step_kind=kind).count()
+            times = sold.get((goal, PURPOSES[kind]), [])
+            made = steps.filter(state=Step.State.DONE).count()
+            unheard = _unheard().filter(roadmap=roadmap, purpose=PURPOSES[kind]).count()
+            handed_back = sum(any(0 <= moment - at + 0.5 <= HAND_BACK_SECONDS for moment in moments) for at in times)
+            causes = losses + unheard + learner.cancel_clicks + handed_back
+            accounts.append(Account(f"{goal}, {kind}", len(times), made, ordered=made, causes=causes))
+    return accounts
+
+
+def _unheard() -> Any:
+    """Calls that ended before their answer came, though it may have been sent."""
+    return ModelCall.objects.filter(outcome__in=("timeout", "connection", "unreadable"))
+
+
+def _hand_backs(releases: Iterable[Release]) -> list[float]:
+    """When a worker gave up calls because its cluster stopped."""
+    found = []
+    for release in releases:
+        for log in release.fleet.logs.glob("*.log"):
+            for moment in HANDED_BACK.findall(log.read_text(errors="replace")):
+                found.append(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp())
+    return found
+
+
+def _cancelled(run: Run) -> Verdict:
+    """What was cancelled is written no more, until it is taken up again."""
+    broken, spans = [], 0
+    for learner in run.learners:
+        for begin, end in learner.cancels:
+            spans += 1
+            span = [datetime.fromtimestamp(each, UTC) for each in (begin, min(end, run.faults_ended_at + 86_400))]
+            for kind, model in MODELS.items():
+                late = model._default_manager.filter(concept__module__stage__roadmap__goal=learner.journey.goal)
+                broken += [
+                    f"{learner.journey.goal}: {kind} {piece.pk} written at {piece.created_at:%H:%M:%S}, "
+                    f"cancelled at {span[0]:%H:%M:%S}"
+                    for piece in late.filter(created_at__range=span)
+                ]
+    return Verdict("what is cancelled is not written", f"{spans} cancelled", broken)
+
+
+# Connections
+
+
+def _connections(run: Run, name: str, levels: list[tuple[float, Counter[str]]]) -> Verdict:
+    """At every moment no more than declared, and what killed processes leave for a moment on the server."""
+    broken: list[str] = []
+    peaks: Counter[int] = Counter()  # by the number of releases
+    by_terms = 0
+    for at, now in levels:
+        releases = _releases(run, at)
+        together = sum(now[service.name] for service in run.budget.services)
+        peaks[releases] = max(peaks[releases], together)
+        for what, number, limit in (
+            *((service.name, now[service.name], releases * service.total) for service in run.budget.services),
+            ("all", together, releases * run.budget.steady),
+        ):
+            if number <= limit:
+                continue
+            by_terms += 1
+            if number > limit + _killed(run.breaker.happened, at, what):
+                broken.append(f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {what}: {number} of {limit}")
+    told = ", ".join(
+        f"{peak} of {releases * run.budget.steady}{'' if releases == 1 else ' while deploying'}"
+        for releases, peak in sorted(peaks.items())
+    )
+    if not peaks or max(peaks.values()) < run.budget.steady // 3:
+        broken.append("hardly anything was counted")
+    figure = f"peak {told} ({len(levels)} moments, {by_terms} explained by killed processes)"
+    return Verdict(f"{name}, within the budget", figure, broken)
+
+
+def _releases(run: Run, at: float) -> int:
+    """How many had processes then; the server needs a moment to notice that one is gone."""
+    return max(1, sum(each.began_at <= at <= (each.ended_at or at) + 1 for each in run.supervisor.releases))
+
+
+def _killed(happened: list[Happened], at: float, service: str) -> int:
+    """How many connections of processes that were just killed may still be counted."""
+    return sum(
+        each.killed
+        for each in happened
+        if 0 <= at - each.at <= LIVES_ON_SECONDS and service in ("all", each.fault.service)
+    )
+
+
+def _refusals(run: Run) -> Verdict:
+    """The server has room for more than the budget: nobody was turned away."""
+    text = run.log.read_text(errors="replace")
+    refused = sum(
+        text.count(words) for words in ("too many clients", "remaining connection slots", "too many connections")
+    )
+    allowed = run.budget.deploy
+    return Verdict(
+        "nobody refused by the server",
+        f"{refused} refused; the deploying sum is {allowed}",
+        ["refused"] * min(refused, 1),
+    )
+
+
+def _released(run: Run) -> Verdict:
+    """While the provider stalls, workers with calls in hand hold no connection."""
+    broken, looked_at = [], 0
+    for stall in (each for each in run.breaker.happened if each.fault.what == "stall"):
+        samples = [s for s in run.server.samples if stall.at + STALL_BEGINS <= s.at <= stall.until]
+        for service in ("content", "workflow"):
+            busy = [s for s in samples if s.busy[service]]
+            if len(busy) < ENOUGH_SAMPLES:
+                continue
+            looked_at += 1
+            if all(s.workers[service] > _idle(run, s, service) for s in busy):
+                least = min(s.workers[service] - _idle(run, s, service) for s in busy)
+                broken.append(f"{datetime.fromtimestamp(stall.at, UTC):%H:%M:%S} {service}: {least} held throughout")
+    return Verdict("no connection held while all calls wait", f"{looked_at} stalls looked at", broken)
+
+
+def _idle(run: Run, sample: Sample, service: str) -> int:
+    """Workers without calls, which may keep a connection."""
+    return _releases(run, sample.at) * run.budget.service(service).processes - sample.busy[service]
+
+
+# Processes
+
+
+def _orphans(run: Run) -> Verdict:
+    broken = [*run.supervisor.findings, *run.processes.findings.values()]
+    broken += [f"process {pid} was left" for pid in sorted(run.left)]
+    figure = f"{len(run.supervisor.releases)} releases, {len(run.supervisor.restarts)} commands started again"
+    return Verdict("no process without a parent, none left", figure, broken)
+
+
+def _memory(looks: list[Look], run: Run) -> Verdict:
+    """The most that a whole fleet of one release took: in the run's last third no more than in its first."""
+    whole = sum(service.processes + (4 if service.is_cluster else 1) for service in run.budget.services)
+    alone = [look for look in looks if look.releases == 1 and len(look.files) == whole]
+    third = (run.faults_ended_at - run.began_at) / 3
+    first = max((look.memory for look in alone if look.at < run.began_at + third), default=0)
+    last = max((look.memory for look in alone if look.at > run.faults_ended_at - third), default=0)
+    if third < LEAST_THIRD:
+        return Verdict("memory flat", f"{first:.0f} → {last:.0f} MB (PSS); the run is too short to judge")
+    broken = [f"{first:.0f} MB became {last:.0f}"] if not first or last > first * FLAT_MEMORY else []
+    return Verdict("memory flat", f"{first:.0f} → {last:.0f} MB (PSS, the most in the first and last third)", broken)
+
+
+def _files(looks: list[Look]) -> Verdict:
+    """Of every process that lived through several looks; the first is left out, it was starting."""
+    seen: dict[int, list[int]] = {}
+    for look in looks:
+        for pid, files in look.files.items():
+            seen.setdefault(pid, []).append(files)
+    lasting = {pid: counts[1:-1] for pid, counts in seen.items() if len(counts) > 8}
+    growth = {pid: min(counts[-4:]) - counts[0] for pid, counts in lasting.items()}
+    broken = [f"process {pid}: {n} more files than at first" for pid, n in growth.items() if n > FLAT_FILES]
+    most = max(growth.values(), default=0)
+    return Verdict("file descriptors flat", f"{len(lasting)} processes, at most {most:+d}", broken)
+
+
+# Pages
+
+
+def _pages(run: Run) -> Verdict:
+    """A page fails only while the database is away, or where its process was killed."""
+    away = [
+        (each.at - AWAY_MARGIN[0], each.until + AWAY_MARGIN[1])
+        for each in run.breaker.happened
+        if each.fault.kind == "database"
+    ]
+    troubles = [trouble for learner in run.learners for trouble in learner.troubles]
+    broken = [
+        f"{datetime.fromtimestamp(trouble.at, UTC):%H:%M:%S} {trouble.path} answered {trouble.status}"
+        for trouble in troubles
+        if trouble.status >= 500 and not any(begin <= trouble.until and trouble.at <= end for begin, end in away)
+    ]
+    pages = sum(learner.pages for learner in run.learners)
+    errors = sum(trouble.status >= 500 for trouble in troubles)
+    figure = f"{pages} answered, {errors} failed with 5xx, {len(troubles) - errors} without an answer"
+    return Verdict("pages fail only while the database is away", figure, broken)
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))

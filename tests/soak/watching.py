@@ -1,0 +1,146 @@
+"""What is looked at all the while: the server's connections, the pieces that are there, the processes."""
+
+import os
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from tests.benchmarks.measuring import megabytes
+from tests.soak.supervising import Supervisor, marked
+
+SERVER_SECONDS = 0.2
+PIECES_SECONDS = 2.0
+PROCESS_SECONDS = 2.0
+ORPHAN_SECONDS = 20.0  # gunicorn's workers need a moment to notice that their master is gone
+CONNECTIONS = "SELECT application_name, count(*) FROM pg_stat_activity WHERE usename = 'roadmaps' GROUP BY 1"
+BUSY = "SELECT DISTINCT queue, worker FROM roadmaps_step WHERE state = 'running'"
+PIECES = """
+SELECT 'tutorial', id FROM content_tutorial
+UNION ALL SELECT 'resources', id FROM content_resourcelist
+UNION ALL SELECT 'quiz', id FROM content_quiz
+"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    at: float  # time.time()
+    by_service: Counter[str]  # connections
+    workers: Counter[str]  # connections of a cluster's workers, by service
+    busy: Counter[str]  # living workers with calls in hand, by service
+
+
+@dataclass
+class ServerWatch:
+    """From a thread of its own, on a connection of its own that waits through the server's absences."""
+
+    url: str
+    samples: list[Sample] = field(default_factory=list)
+    pieces: set[tuple[str, int]] = field(default_factory=set)  # every one that was ever there
+    unreachable: int = 0
+    _is_over: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "ServerWatch":
+        self._thread = threading.Thread(target=self._run, name="server watch", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._is_over.wait(SERVER_SECONDS):
+            try:
+                with psycopg.connect(self.url, autocommit=True, connect_timeout=2) as client:
+                    self._look(client)
+            except psycopg.OperationalError:
+                self.unreachable += 1
+
+    def _look(self, client: psycopg.Connection) -> None:
+        next_pieces = 0.0
+        while not self._is_over.wait(SERVER_SECONDS):
+            self.samples.append(_sample(client))
+            if time.monotonic() >= next_pieces:
+                next_pieces = time.monotonic() + PIECES_SECONDS
+                self.pieces.update((kind, pk) for kind, pk in client.execute(PIECES).fetchall())
+
+
+def _sample(client: psycopg.Connection) -> Sample:
+    by_service: Counter[str] = Counter()
+    workers: Counter[str] = Counter()
+    at = time.time()
+    for name, number in client.execute(CONNECTIONS).fetchall():
+        service, _, kind = name.partition(":")
+        by_service[service] += number
+        if kind == "worker":
+            workers[service] += number
+    busy = Counter(
+        queue
+        for queue, worker in client.execute(BUSY).fetchall()
+        if Path(f"/proc/{worker.rpartition(':')[2]}").exists()
+    )
+    return Sample(at, by_service, workers, busy)
+
+
+@dataclass(frozen=True)
+class Look:
+    at: float
+    files: dict[int, int]  # open file descriptors by process
+    memory: float  # PSS of all together, in megabytes
+    releases: int
+
+
+@dataclass
+class ProcessWatch:
+    """Every process of every release, by the mark in its environment."""
+
+    supervisor: Supervisor
+    looks: list[Look] = field(default_factory=list)
+    orphans: dict[int, float] = field(default_factory=dict)  # since when
+    findings: dict[int, str] = field(default_factory=dict)
+    _is_over: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "ProcessWatch":
+        self._thread = threading.Thread(target=self._run, name="process watch", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._is_over.wait(PROCESS_SECONDS):
+            self._look_for_orphans()
+            pids = marked(self.supervisor.mark)
+            running = sum(release.ended_at is None for release in self.supervisor.releases)
+            self.looks.append(Look(time.time(), {pid: _files(pid) for pid in pids}, megabytes(pids), running))
+
+    def _look_for_orphans(self) -> None:
+        now = time.monotonic()
+        found = self.supervisor.orphans()
+        self.orphans = {pid: self.orphans.get(pid, now) for pid in found}
+        for pid, since in self.orphans.items():
+            if now - since > ORPHAN_SECONDS:
+                self.findings[pid] = (
+                    f"process {pid} lived without its parent for {now - since:.0f} seconds: {_words(pid)}"
+                )
+
+
+def _files(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
+
+
+def _words(pid: int) -> str:
+    """How it was started."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return "gone"
