@@ -214,6 +214,10 @@ class Revision(RevisionSummary):
         return cls(**own, review=Review.model_validate(review) if review else None)
 
 
+class SeenOutline(Sent):
+    seen_version: int = Field(ge=1, le=1_000_000, examples=[2], description="The latest version that you have seen.")
+
+
 class LogLine(Shape):
     happened_at: datetime
     level: Literal["info", "warning", "error"]

@@ -21,13 +21,14 @@ from content.api.roadmap_shapes import (
     RevisionSummary,
     RoadmapDetail,
     RoadmapSummary,
+    SeenOutline,
     WantedChange,
     WantedChangeState,
 )
 from content.api.shapes import Page, Paging, change, paged, read
 from content.exporting.documents import RoadmapDocument
 from content.views.lookup import own_roadmap
-from roadmaps import deciding, reading, starting
+from roadmaps import deciding, reading, reshaping, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import GoalForm
 from roadmaps.models import LogEntry, Roadmap
@@ -158,6 +159,16 @@ def list_outlines(request: TokenRequest, slug: str, paging: Query[Paging]) -> An
 def read_outline(request: TokenRequest, slug: str, number: int) -> Any:
     revisions = own_roadmap(request, slug).revisions.select_related("review")
     return Revision.of(get_object_or_404(revisions, number=number))
+
+
+@router.post(
+    "{slug:slug}/outlines/{row:number}/restore", response=change(Revision), summary="Take a version of the outline back"
+)
+def restore_outline(request: TokenRequest, slug: str, number: int, body: SeenOutline) -> Any:
+    """As a new version, while the outline waits for your review; refused where it changed since you looked."""
+    found = own_roadmap(request, slug)
+    reshaping.restore(found.pk, seen_version=body.seen_version, by=request.user, version=number)
+    return Revision.of(found.revisions.select_related("review").order_by("-number")[0])
 
 
 @log_router.get("{slug:slug}/log", response=read(Page[LogLine]), summary="Read the execution log")

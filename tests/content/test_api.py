@@ -13,6 +13,7 @@ from content.exporting import reading as exported
 from content.models import Note, Quiz, QuizAttempt, Resource, Share
 from roadmap_project import api_tokens
 from roadmap_project.models import ApiToken
+from roadmaps import reshaping
 from roadmaps.models import ConceptProgress, Feedback, Module, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import (
@@ -200,6 +201,21 @@ def test_the_outlines_versions_are_listed_and_read(program, written):
     assert second["changes"] == {"removed": ["c-1-1-4"]}
     assert second["tree"]["stages"][0]["modules"][0]["concepts"][0]["key"] == "c-1-1-1"
     error(program("get", at(written, "/outlines/3", path="roadmaps/{slug}")), 404)
+
+
+def test_a_version_of_the_outline_is_taken_back(program, person):
+    roadmap = make_roadmap_in_review(owner=person, concepts=3)
+    reshaping.remove(roadmap.pk, seen_version=1, by=person, part="c-1-1-3")
+    first = at(roadmap, "/outlines/1/restore", path="roadmaps/{slug}")
+
+    outdated = program("post", first, {"seen_version": 1})
+    restored = program("post", first, {"seen_version": 2}).json()
+
+    assert "changed meanwhile" in error(outdated, 409)["message"]
+    assert (restored["number"], restored["author"]) == (3, "hand")
+    assert restored["changes"]["added"] == ["c-1-1-3"]
+    assert roadmap.concepts.filter(key="c-1-1-3").exists()
+    error(program("post", at(roadmap, "/outlines/9/restore", path="roadmaps/{slug}"), {"seen_version": 3}), 409)
 
 
 def test_the_log_is_read_by_level_and_concept(program, written):
