@@ -5,26 +5,31 @@ import sys
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.defaults import server_error as default_server_error
+from django.template.loader import render_to_string
 
-from roadmap_project import api_errors
+from roadmap_project import api_errors, request_ids
 
 UNREACHABLE = "The database cannot be reached right now. Nothing is lost; please try again in a moment."
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 and "try again" while the database cannot be used, else the plain 500 page; neither uses the database."""
+    """503 and "try again" while the database cannot be used, else the plain 500 page; neither uses the database.
+
+    Both say the request's id, under which the log and Sentry have what happened.
+    """
+    request_id = request_ids.of(request)
     is_unreachable = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     if request.path.startswith(api_errors.PREFIX):
         return _for_programs(request, is_unreachable=is_unreachable)
     if is_unreachable:
         return HttpResponse(
-            f"{UNREACHABLE}\n",
+            f"{UNREACHABLE}\nRequest {request_id}\n",
             status=503,
             content_type="text/plain; charset=utf-8",
             headers={"Retry-After": "10"},
         )
-    return default_server_error(request)
+    # Without the request: its context processors would ask who is signed in.
+    return HttpResponse(render_to_string("500.html", {"request_id": request_id}), status=500)
 
 
 def _for_programs(request: HttpRequest, *, is_unreachable: bool) -> HttpResponse:

@@ -55,11 +55,26 @@ def logging_config(*, level: str, is_json: bool) -> dict[str, Any]:
     }
 
 
+IDS = ("request_id", "step", "kind", "roadmap", "concept", "attempt", "queue")
+
+
 def without_personal_words(event: Any, hint: dict[str, Any]) -> Any:
-    """What goes to Sentry of a log line: its event's name and ids, never its message, which may quote a person."""
+    """What goes to Sentry: of a log line its event's name, never its message, which may quote a person; and the ids.
+
+    Of a slug only the token at its end: the words before it are the goal's.
+    """
     record = hint.get("log_record")
+    line: dict[str, Any] = {}
     if record is not None:
         line = record.msg if isinstance(record.msg, dict) else {}
         event["logentry"] = {"message": str(line.get("event", record.name))}
-        event["extra"] = {name: line[name] for name in ("step", "kind", "roadmap", "queue") if name in line}
+        event.pop("extra", None)
+    known = {**structlog.contextvars.get_contextvars(), **line}
+    if ids := {name: _without_words(name, str(known[name])) for name in IDS if name in known}:
+        event["tags"] = {**dict(event.get("tags") or {}), **ids}
     return event
+
+
+def _without_words(name: str, value: str) -> str:
+    slug, colon, key = value.partition(":")
+    return slug.rpartition("-")[2] + colon + key if name in ("roadmap", "concept") else value

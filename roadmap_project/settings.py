@@ -28,9 +28,13 @@ if not DEBUG and SECRET_KEY == DEVELOPMENT_KEY:  # everybody knows it
     SECRET_KEY = ""
 SECRET_KEY_IS_SET = bool(SECRET_KEY)  # asking for an empty one raises
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
-if RAILWAY_PUBLIC_DOMAIN := env.text("RAILWAY_PUBLIC_DOMAIN"):
-    ALLOWED_HOSTS += [RAILWAY_PUBLIC_DOMAIN, "healthcheck.railway.app"]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+IS_ON_RAILWAY = bool(env.text("RAILWAY_SERVICE_NAME") or env.text("RAILWAY_PUBLIC_DOMAIN"))
+if IS_ON_RAILWAY:  # its health check comes under a name of its own, whatever the site's domain is
+    ALLOWED_HOSTS += ["healthcheck.railway.app"]
+if RAILWAY_PUBLIC_DOMAIN := env.text("RAILWAY_PUBLIC_DOMAIN"):
+    ALLOWED_HOSTS += [RAILWAY_PUBLIC_DOMAIN]
+    CSRF_TRUSTED_ORIGINS += [f"https://{RAILWAY_PUBLIC_DOMAIN}"]
 
 # Tries to sign in, in a quarter of an hour; 0: any number
 SIGN_INS_PER_ACCOUNT = env.whole("SIGN_INS_PER_ACCOUNT", 10)
@@ -50,6 +54,7 @@ CONNECTION_BUDGET = ConnectionBudget.from_environment(env)
 DB_POOLER = env.choice("DB_POOLER", ("none", "transaction"), "none")
 IS_RUNSERVER = "runserver" in sys.argv[1:2]
 IS_MIGRATION = sys.argv[1:2] == ["migrate"]
+MIGRATION_LOCK_SECONDS = env.whole("MIGRATION_LOCK_SECONDS", 5, least=1, most=3600)
 # Seconds that a thread waits for a slot when the server is full. Clusters' processes keep their answers and wait by
 # themselves, a drain at a time.
 CONNECT_WAIT = 0.0 if sys.argv[1:2] == ["qcluster"] else 3.0
@@ -57,6 +62,10 @@ GUNICORN_CMD_ARGS = env.text("GUNICORN_CMD_ARGS")
 DATABASE_UNPOOLED_URL = env.text("DATABASE_UNPOOLED_URL")
 CONNECTION_BUDGET_BYPASS = env.flag("CONNECTION_BUDGET_BYPASS")
 PREDECESSOR_VARIABLES = {name: env.text(name) for name in ("DB_POOL_SIZE", "DB_MAX_OVERFLOW")}
+
+
+# The server itself, beside a pooler, by our name or Railway's; empty where DATABASE_URL is direct.
+DIRECT_URL_VARIABLE = next((name for name in ("DATABASE_DIRECT_URL", "DATABASE_UNPOOLED_URL") if env.text(name)), "")
 
 
 def _conn_max_age() -> int | None:
@@ -75,8 +84,10 @@ def _database(variable: str) -> dict[str, object]:
         }
         return parts | {"CONN_MAX_AGE": _conn_max_age()}
     options = dict(session.CLIENT_PARAMETERS)
-    if DB_POOLER == "none":
-        options["options"] = session.startup_options(is_migration=IS_MIGRATION)
+    if IS_MIGRATION and (DB_POOLER == "none" or DIRECT_URL_VARIABLE):
+        options["options"] = session.startup_options(migration_lock_seconds=MIGRATION_LOCK_SECONDS)
+    elif DB_POOLER == "none":
+        options["options"] = session.startup_options()
     config = env.database(variable)
     return config | {
         "ENGINE": "roadmap_project.postgresql",
@@ -87,8 +98,6 @@ def _database(variable: str) -> dict[str, object]:
     }
 
 
-# The server itself, beside a pooler, by our name or Railway's; empty where DATABASE_URL is direct.
-DIRECT_URL_VARIABLE = next((name for name in ("DATABASE_DIRECT_URL", "DATABASE_UNPOOLED_URL") if env.text(name)), "")
 POOLER_ADDRESS = env.address("DATABASE_URL")
 DIRECT_ADDRESS = env.address(DIRECT_URL_VARIABLE)
 DATABASES = {"default": _database((IS_MIGRATION and DIRECT_URL_VARIABLE) or "DATABASE_URL")}
@@ -100,6 +109,7 @@ CALL_DEADLINE = env.whole("CALL_DEADLINE", 180, least=1)
 DRAIN_SECONDS = env.whole("DRAIN_SECONDS", 600, least=1)
 STORE_RETRY_SECONDS = env.whole("STORE_RETRY_SECONDS", 75, least=1)
 STOP_GRACE = env.whole("STOP_GRACE", 10)
+RAILWAY_DRAINING_SECONDS = env.whole("RAILWAY_DEPLOYMENT_DRAINING_SECONDS", 0)
 LEASE_SECONDS = env.whole("LEASE_SECONDS", CALL_DEADLINE + STORE_RETRY_SECONDS + 15)
 
 # Django-Q
@@ -158,6 +168,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "roadmap_project.request_ids.request_ids",
     "django.middleware.security.SecurityMiddleware",
     "roadmap_project.content_security.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -264,8 +275,8 @@ if SENTRY_DSN := env.text("SENTRY_DSN"):
         integrations=[LoggingIntegration(level=None)],  # no log lines as breadcrumbs: they hold goals and wishes
         before_send=logs.without_personal_words,
         dsn=SENTRY_DSN,
-        release=env.text("RAILWAY_GIT_COMMIT_SHA") or None,
-        environment=env.text("RAILWAY_ENVIRONMENT_NAME", "production"),
+        release=env.text("SENTRY_RELEASE") or env.text("RAILWAY_GIT_COMMIT_SHA") or None,
+        environment=env.text("SENTRY_ENVIRONMENT") or env.text("RAILWAY_ENVIRONMENT_NAME", "production"),
         send_default_pii=False,
         include_local_variables=False,  # a frame's variables hold goals, prompts and answers
         trace_propagation_targets=[],  # no trace headers to model providers

@@ -1,13 +1,18 @@
 """What every test may ask for."""
 
 import asyncio
-from collections.abc import Iterator
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from django.contrib.auth import get_user_model
 
-from roadmap_project import process
+from roadmap_project import logs, process
 from roadmap_project.llm import asking
 from roadmaps import log_lines, starting
 from roadmaps.models import Roadmap
@@ -44,6 +49,20 @@ def _no_lines_of_other_tests() -> Iterator[None]:
     """What a test buffered must not be written by the next one's first request."""
     yield
     log_lines._buffer.clear()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def written_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The process's log lines from warnings on, as production writes them."""
+    configured = dict(logs.logging_config(level="WARNING", is_json=True)["formatters"]["structlog"])
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(configured.pop("()")(**configured))
+    logging.getLogger().addHandler(handler)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

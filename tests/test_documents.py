@@ -71,4 +71,4 @@ def test_sentry_is_told_names_and_ids_and_no_personal_words():
         {"logentry": {"message": "my goal"}, "extra": {"message": "my goal"}}, {"log_record": record}
     )
 
-    assert event == {"logentry": {"message": "step_failed"}, "extra": {"step": 3}}
+    assert event == {"logentry": {"message": "step_failed"}, "tags": {"step": "3"}}

@@ -21,7 +21,13 @@ CLIENT_PARAMETERS: dict[str, object] = {
 }
 
 
-def startup_options(*, is_migration: bool = False) -> str:
-    """LIMITS and SERVER_KEEPALIVES as libpq's `options`; a migration's statements take as long as they take."""
-    limits = {**LIMITS, "statement_timeout": "0"} if is_migration else LIMITS
+def startup_options(*, migration_lock_seconds: int | None = None) -> str:
+    """LIMITS and SERVER_KEEPALIVES as libpq's `options`.
+
+    A migration's statements take as long as they take, but wait for a lock no longer than so many seconds: whoever
+    needs the table after it queues behind it, even those that only read.
+    """
+    limits = dict(LIMITS)
+    if migration_lock_seconds is not None:
+        limits |= {"statement_timeout": "0", "lock_timeout": f"{migration_lock_seconds}s"}
     return " ".join(f"-c {name}={value}" for name, value in {**limits, **SERVER_KEEPALIVES}.items())

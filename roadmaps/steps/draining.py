@@ -10,7 +10,7 @@ from django.db import transaction
 from roadmap_project import process
 from roadmap_project.connections import LOST_CONNECTION, connection_released
 from roadmaps.models import Step
-from roadmaps.steps import claiming, heartbeats, kinds, sweeping, waking
+from roadmaps.steps import claiming, heartbeats, kinds, recording, sweeping, waking
 from roadmaps.steps.calling import COALESCING_SECONDS, Calls, Finished
 from roadmaps.steps.storing import patiently, pause_when_spent, store
 
@@ -78,8 +78,11 @@ class _Drain:
     def _store(self, results: list[Finished]) -> None:
         try:
             store(results)
-        except BaseException:
+        except BaseException as error:
             self.unbegun |= {finished.step.lease_token for finished in results}  # handed back with the rest
+            for finished in results:
+                with recording.about(finished.step):
+                    log.error(f"{finished.step.kind}_save_failed", cause=str(error).strip(), next="it is done again")
             raise
         self.stored += len(results)
         self._mind_the_cost()
@@ -124,7 +127,8 @@ class _Drain:
         self.leaves_it_to_others = not steps
         self.unbegun |= {step.lease_token for step in steps}
         for step in steps:
-            self._begin(step)
+            with recording.about(step):
+                self._begin(step)
             self.unbegun.discard(step.lease_token)
 
     def _begin(self, step: Step) -> None:
@@ -133,7 +137,7 @@ class _Drain:
         except LOST_CONNECTION:
             raise
         except Exception as error:
-            log.exception("step_prepare_failed", step=step.pk, kind=step.kind)
+            log.exception("step_prepare_failed")
             self._store([Finished(step, error=error)])
         else:
             self.calls.begin(step, request)

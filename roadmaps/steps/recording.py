@@ -1,6 +1,7 @@
 """What does a step leave behind beside its result: log lines and model calls?"""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,19 @@ from roadmaps.models import LogEntry, ModelCall, Step
 log = structlog.get_logger(__name__)
 
 
+def about(step: Step) -> AbstractContextManager[Any]:
+    """Every log line of the block, whoever writes it, and what the block starts says which step it is about."""
+    ids: dict[str, Any] = {
+        "step": step.pk,
+        "kind": step.kind,
+        "roadmap": step.roadmap.slug,
+        "attempt": step.attempts + 1,
+    }
+    if step.concept:
+        ids["concept"] = f"{step.roadmap.slug}:{step.concept.key}"
+    return structlog.contextvars.bound_contextvars(**ids)
+
+
 @dataclass(frozen=True)
 class LogLine:
     event: str
@@ -27,16 +41,14 @@ class LogLine:
 
 @dataclass
 class StepLog:
-    """Lines about one step; they travel with its result and go to the process's log at once."""
+    """Lines about one step; they travel with its result and go to the process's log at once, within `about`."""
 
     step: Step
     lines: list[LogLine] = field(default_factory=list)
 
     def line(self, event: str, message: str = "", *, level: str = LogEntry.Level.INFO, **details: Any) -> None:
         self.lines.append(LogLine(event, message, level, details, timezone.now()))
-        getattr(log, level)(
-            event, step=self.step.pk, kind=self.step.kind, roadmap=self.step.roadmap_id, message=message, **details
-        )
+        getattr(log, level)(event, message=message, **details)
 
     def entries(self) -> Iterable[LogEntry]:
         for line in self.lines:

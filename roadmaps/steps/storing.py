@@ -66,7 +66,8 @@ def _store(results: list[Finished]) -> None:
             if step is None:
                 continue
             step.roadmap = roadmaps[step.roadmap_id]
-            logs.append(_store_one(step, finished))
+            with recording.about(step):
+                logs.append(_store_one(step, finished))
         recording.save_lines(logs)
         finishing.settle_all(roadmaps.values())
 
@@ -88,7 +89,7 @@ def _store_one(step: Step, finished: Finished) -> StepLog:
         with transaction.atomic():
             _save_calls(finished, step)  # also those of a refused result: they were paid for
             if step.lease_token is None or step.lease_token != finished.step.lease_token:
-                log.warning("result_refused", step=step.pk, reason="the step was cancelled or claimed again")
+                log.warning("result_refused", reason="the step was cancelled or claimed again")
             elif finished.answer is None:
                 _store_failure(step, finished.error, lines)
             else:
@@ -99,7 +100,7 @@ def _store_one(step: Step, finished: Finished) -> StepLog:
     except LOST_CONNECTION:
         raise
     except Exception as error:
-        log.exception("step_store_failed", step=step.pk, kind=step.kind)
+        log.exception(f"{step.kind}_save_failed", cause=str(error), next=_after_failure(step))
         lines.lines.clear()
         with transaction.atomic():
             fail(step, f"the result could not be saved: {error}", lines)
@@ -180,14 +181,26 @@ def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:
         level=LogEntry.Level.WARNING,
         attempts=step.attempts,
         next_try_in_seconds=round(seconds),
+        next=f"tried again in {seconds:.0f} seconds; {step.attempts} of {Step.MOST_ATTEMPTS} attempts are used",
     )
 
 
 def fail(step: Step, reason: str, lines: StepLog) -> None:
     """Failed for good, until a person retries. A rewrite that fails leaves the earlier version standing and done."""
     end(step, Step.State.DONE if step.is_rewrite else Step.State.FAILED, error=storable(reason)[:LONGEST_REASON])
-    lines.line("step_failed", step.last_error, level=LogEntry.Level.ERROR, attempts=step.attempts, losses=step.losses)
+    lines.line(
+        "step_failed",
+        step.last_error,
+        level=LogEntry.Level.ERROR,
+        attempts=step.attempts,
+        losses=step.losses,
+        next=_after_failure(step),
+    )
     kinds.definition(step.kind).fail(step, step.last_error, lines)
+
+
+def _after_failure(step: Step) -> str:
+    return "the earlier version stands" if step.is_rewrite else "nothing by itself; it can be retried"
 
 
 def end(step: Step, state: str, *, error: str = "") -> None:

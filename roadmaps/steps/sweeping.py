@@ -63,8 +63,8 @@ def _release_expired(queue: str) -> None:
         with transaction.atomic():
             roadmap = Roadmap.objects.locked(roadmap_id)
             ids = [pk for owner, pk in expired if owner == roadmap_id]
-            steps = Step.objects.expired().select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
-            recording.save_lines([_lose(step, roadmap) for step in steps])
+            steps = Step.objects.expired().select_for_update(no_key=True, of=("self",)).filter(pk__in=ids)
+            recording.save_lines([_lose(step, roadmap) for step in steps.select_related("concept").order_by("pk")])
             finishing.settle(roadmap)
 
 
@@ -72,13 +72,18 @@ def _lose(step: Step, roadmap: Roadmap) -> StepLog:
     step.roadmap = roadmap
     step.losses += 1
     lines = StepLog(step)
+    with recording.about(step):
+        _take_back(step, lines)
+    return lines
+
+
+def _take_back(step: Step, lines: StepLog) -> None:
     if step.losses >= Step.MOST_LOSSES:
         storing.fail(step, f"its worker was lost {step.losses} times", lines)
-        return lines
+        return
     step.state, step.lease_expires_at = Step.State.WAITING, None
     step.save(update_fields=["state", "lease_expires_at", "losses"])
     lines.line("step_lease_expired", "its worker was lost; it is tried again", level="warning", losses=step.losses)
-    return lines
 
 
 def _settle() -> None:
