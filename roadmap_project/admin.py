@@ -1,4 +1,4 @@
-"""How full is the database, and how did it get there? The admin's page "Connections"."""
+"""How full is the database, how did it get there, and how does the work go? The admin's page "Operations"."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,12 +14,16 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from roadmap_project import counting, health, pool_status, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.forms import StaffSignInForm
 from roadmap_project.models import ApiToken, ConnectionSample
 from roadmap_project.sampling import Point, Series
+
+# By name: queues, steps and model calls belong to an app that builds on this package, as does their part of the page.
+WORK = "roadmaps.watching.report"
 
 DEFAULT_HOURS = 6
 LATE = timedelta(minutes=5)  # without a sample: then nobody takes any
@@ -56,7 +60,7 @@ class ConnectionSampleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         hours = int(asked) if asked in {str(each) for each in sampling.STEPS} else DEFAULT_HOURS
         context = {
             **self.admin_site.each_context(request),
-            "title": "Connections",
+            "title": "Operations",
             "opts": self.opts,
             "hours": hours,
             "ranges": sampling.STEPS,
@@ -88,7 +92,7 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
             }
             for name in counting.names(budget)
         ],
-        "queues": seen.queues or {},
+        "work": import_string(WORK)(seen.queues or {}),
         "own": own,
         "plot": plot,
         "table": _table(series, budget, hours),

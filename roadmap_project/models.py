@@ -16,7 +16,7 @@ class ConnectionSample(models.Model):
     usable = models.IntegerField()  # below zero where headroom and other clients leave nothing
 
     class Meta:
-        verbose_name_plural = "connections"
+        verbose_name_plural = "operations"
         # Its index begins with the moment, which is what the plot and the purge look for.
         constraints = [
             models.UniqueConstraint(fields=["sampled_at", "service"], name="one_sample_per_moment_and_service")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from roadmaps import reshaping
-from roadmaps.models import Concept, Roadmap
+from roadmaps.models import Concept, Roadmap, Step
 from roadmaps.reshaping import Edit
 from roadmaps.sketching import Node, Sketch
 
@@ -260,3 +260,31 @@ def edit_form(sketch: Sketch, *, opened: str = "", adding: str = "", typed: Any 
         return ModuleForm(sketch, opened, typed, {**values, "stage": parent.reference})
     measures = {"hours": part.hours, "difficulty": part.difficulty, "prerequisites": part.prerequisites}
     return ConceptForm(sketch, opened, typed, {**values, **measures, "module": parent.reference})
+
+
+class LogFilterForm(forms.Form):
+    """What of a roadmap's log is shown. In an address, so that wrong values are as good as none."""
+
+    level = forms.ChoiceField(
+        label=gettext_lazy("Level"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Everything")),
+            ("warning", gettext_lazy("Warnings and errors")),
+            ("error", gettext_lazy("Errors")),
+        ],
+    )
+    step = forms.ChoiceField(label=gettext_lazy("Step"), required=False)
+    concept = forms.ChoiceField(label=gettext_lazy("Concept"), required=False)
+
+    def __init__(self, roadmap: Roadmap, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        concepts = roadmap.concepts.order_by("position").values_list("key", "name")
+        steps: Any = self.fields["step"]
+        steps.choices = [("", gettext_lazy("All steps")), *Step.Kind.choices]
+        named: Any = self.fields["concept"]
+        named.choices = [("", gettext_lazy("All concepts")), *((key, f"{key} {name}") for key, name in concepts)]
+
+    def chosen(self) -> dict[str, str]:
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}

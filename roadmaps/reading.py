@@ -16,6 +16,7 @@ from roadmaps.models import (
     Concept,
     ConceptProgress,
     Feedback,
+    LogEntry,
     OutlineReview,
     OutlineRevision,
     Roadmap,
@@ -27,6 +28,7 @@ from roadmaps.slugs import token_of
 from roadmaps.steps import heartbeats
 from roadmaps.steps.heartbeats import UNSERVED_AFTER
 
+LEVELS_FROM = {level: LogEntry.Level.values[place:] for place, level in enumerate(LogEntry.Level.values)}
 FIRST_DESIGN = (Step.Kind.ANALYSE, Step.Kind.DESIGN, Step.Kind.REVIEW)
 REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
 
@@ -351,3 +353,33 @@ def _names(tree: dict[str, Any]) -> dict[str, str]:
         for module in stage["modules"]
         for concept in module["concepts"]
     }
+
+
+def log_of(roadmap: Roadmap, *, level: str = "", step: str = "", concept: str = "") -> QuerySet[LogEntry]:
+    """The execution log, the latest line first, each with its concept.
+
+    Of `level` or a more serious one, of one kind of step, of one concept by its key; what is empty does not narrow,
+    and what is unknown finds nothing.
+    """
+    lines = LogEntry.objects.filter(roadmap=roadmap).select_related("concept")
+    if level:
+        lines = lines.filter(level__in=LEVELS_FROM.get(level, []))
+    if step:
+        lines = lines.filter(step_kind=step)
+    if concept:
+        lines = lines.filter(concept__key=concept, concept__roadmap=roadmap)
+    return lines
+
+
+@dataclass(frozen=True)
+class TimelineLine:
+    """A line of the log, and how long its step took beside the longest one that is shown."""
+
+    entry: LogEntry
+    share: int  # of a hundred; 0 where it took no time that is known
+
+
+def timeline(entries: Iterable[LogEntry]) -> list[TimelineLine]:
+    shown = list(entries)
+    longest = max((entry.seconds or 0.0 for entry in shown), default=0.0)
+    return [TimelineLine(entry, round(100 * (entry.seconds or 0.0) / longest) if longest else 0) for entry in shown]

@@ -25,7 +25,7 @@ from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
 from roadmaps import added_subjects, deciding, reading, starting
 from roadmaps.deciding import RefusedError
-from roadmaps.forms import FeedbackForm, GoalForm
+from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm
 from roadmaps.models import Roadmap
 from roadmaps.reviewing import SCORE_NAMES
 
@@ -215,5 +215,9 @@ def log(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
     if slug != found.slug:
         return redirect("roadmaps:log", found.slug)
-    entries = Paginator(found.log.select_related("concept"), LOG_LINES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "roadmaps/log.html", {"roadmap": found, "entries": entries})
+    form = LogFilterForm(found, request.GET)
+    chosen = form.chosen()
+    entries = Paginator(reading.log_of(found, **chosen), LOG_LINES_PER_PAGE).get_page(request.GET.get("page"))
+    lines = reading.timeline(entries)
+    context = {"roadmap": found, "form": form, "is_narrowed": bool(chosen), "entries": entries, "lines": lines}
+    return render(request, "roadmaps/log.html", context)

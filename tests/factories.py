@@ -15,6 +15,7 @@ from roadmaps.models import (
     Concept,
     Feedback,
     LogEntry,
+    ModelCall,
     Module,
     OutlineReview,
     OutlineRevision,
@@ -231,6 +232,14 @@ def make_quiz(*, concept: Concept, version: int = 1, questions: Any = QUESTIONS)
 
 def make_log_entry(*, roadmap: Roadmap, event: str = "outline_designed", **fields: Any) -> LogEntry:
     return LogEntry.objects.create(roadmap=roadmap, event=event, **{"happened_at": timezone.now(), **fields})
+
+
+def make_call(*, ago: timedelta = timedelta(), **fields: Any) -> ModelCall:
+    """A valid answer of a model, unless `outcome` says something else."""
+    fields = {"purpose": "tutorial", "provider": "openai", "model": "gpt", "outcome": "ok", "latency": 2, **fields}
+    call = ModelCall.objects.create(**fields)
+    ModelCall.objects.filter(pk=call.pk).update(created_at=timezone.now() - ago)
+    return call
 
 
 def make_heartbeat(*, queue: str = "content", seconds_ago: float = 5) -> QueueHeartbeat:

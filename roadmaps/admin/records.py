@@ -122,10 +122,14 @@ class StepAdmin(RecordAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(RecordAdmin):
-    list_display = ("happened_at", "level", "event", "message", "of_roadmap", "of_concept")
+    list_display = ("happened_at", "level", "event", "step_label", "took", "message", "of_roadmap", "of_concept")
     list_filter = ("level", StepKindFilter)
     list_select_related = ("roadmap", "concept")
     search_fields = ("roadmap__slug", "event", "message")
+
+    @admin.display(description="took")
+    def took(self, entry: LogEntry) -> str:
+        return "" if entry.seconds is None else f"{entry.seconds:.1f} s"
 
 
 @admin.register(ModelCall)

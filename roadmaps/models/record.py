@@ -9,6 +9,7 @@ from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 
 from roadmap_project.connections import LOST_CONNECTION
+from roadmaps.models.step import Step
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,22 @@ class LogEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.event} {self.message}"[:120]
 
+    @property
+    def step_label(self) -> str:
+        """The kind of step that the line is about, where it is about one."""
+        return str(Step.Kind(self.step_kind).label) if self.step_kind in Step.Kind.values else self.step_kind
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the step took that ended with this line."""
+        seconds = self.details.get("seconds")
+        return float(seconds) if isinstance(seconds, int | float) else None
+
+    @property
+    def follows(self) -> str:
+        """What happens next, where the line says so."""
+        return str(self.details.get("next", ""))
+
 
 class ModelCall(models.Model):
     """One request to a language model, whatever became of it."""
@@ -103,7 +120,14 @@ class ModelCall(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(name="model_call_by_day", fields=["-created_at"])]
+        # With what sums of days need, so that they read no row.
+        indexes = [
+            models.Index(
+                name="model_call_by_moment",
+                fields=["-created_at"],
+                include=["purpose", "outcome", "input_tokens", "output_tokens", "cost"],
+            )
+        ]
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

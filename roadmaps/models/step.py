@@ -61,6 +61,7 @@ class StepQuerySet(models.QuerySet["Step"]):
             not_before=None,
             lease_token=None,
             lease_expires_at=None,
+            asked_at=Now(),
             started_at=None,
             finished_at=None,
         )
@@ -126,6 +127,7 @@ class Step(models.Model):
     not_before = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    asked_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was created or started over.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -161,6 +163,13 @@ class Step(models.Model):
             ),
             models.Index(name="step_running", fields=["queue", "lease_expires_at"], condition=Q(state="running")),
             models.Index(name="step_by_roadmap", fields=["roadmap", "kind", "state"]),
+            # What an operator looks at: how long the queues are, who waits longest, what failed lately.
+            models.Index(name="step_waiting_since", fields=["queue", "asked_at"], condition=Q(state="waiting")),
+            models.Index(
+                name="step_ended_in_error",
+                fields=["finished_at"],
+                condition=Q(state__in=("done", "failed")) & ~Q(last_error=""),
+            ),
         ]
 
     def __str__(self) -> str:

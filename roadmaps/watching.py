@@ -1,0 +1,241 @@
+"""What does an operator look at? Six queries, each bounded, however many steps and model calls there are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+import structlog
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db import OperationalError, connection, transaction
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, Sum
+from django.db.models.functions import Left, Now, TruncDate
+from django.utils import timezone
+
+from roadmap_project.connection_budget import CLUSTER_NAMES
+from roadmaps.models import ModelCall, ProviderPause, Step
+
+log = structlog.get_logger(__name__)
+
+STATEMENT_TIMEOUT = "2s"
+MOST_COUNTED = 100_000  # of what waits in a queue
+MOST_RUNNING = 20
+MOST_FAILURES = 5_000  # of the last day, the latest
+MOST_REASONS = 20
+REASON_LENGTH = 200
+MOST_CALLS = 10_000  # of the last hour, the latest
+DAYS = 7
+ANSWERED = ("ok", "invalid", "cut")  # their latency is the provider's; a refusal comes at once
+LIMITED = "rate_limited"
+
+QUEUES = """
+SELECT queue, waiting.number, later.number, now() - oldest.asked_at, running.number, now() - running.oldest,
+       running.workers, wake_ups.number
+FROM unnest(%(queues)s::text[]) WITH ORDINALITY AS each (queue, place)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number
+    FROM (SELECT FROM roadmaps_step WHERE state = 'waiting' AND queue = each.queue LIMIT %(most)s) AS bounded
+) AS waiting
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number
+    FROM (
+        SELECT FROM roadmaps_step
+        WHERE state = 'waiting' AND queue = each.queue AND not_before > now()
+        LIMIT %(most)s
+    ) AS bounded
+) AS later
+LEFT JOIN LATERAL (
+    SELECT asked_at FROM roadmaps_step
+    WHERE state = 'waiting' AND queue = each.queue
+    ORDER BY asked_at LIMIT 1
+) AS oldest ON true
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, min(started_at) AS oldest, count(DISTINCT worker) AS workers
+    FROM roadmaps_step WHERE state = 'running' AND queue = each.queue
+) AS running
+CROSS JOIN LATERAL (SELECT count(*) AS number FROM django_q_ormq WHERE key = each.queue AND lock <= now()) AS wake_ups
+ORDER BY place
+"""
+
+HEALTH = """
+SELECT provider, model, count(*), count(*) FILTER (WHERE outcome = 'ok'), count(*) FILTER (WHERE outcome = %(limited)s),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY latency) FILTER (WHERE outcome = ANY (%(answered)s)),
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY latency) FILTER (WHERE outcome = ANY (%(answered)s)),
+       now() - max(created_at)
+FROM (
+    SELECT provider, model, outcome, latency, created_at FROM roadmaps_modelcall
+    WHERE created_at > now() - interval '1 hour'
+    ORDER BY created_at DESC
+    LIMIT %(most)s
+) AS latest
+GROUP BY provider, model
+ORDER BY count(*) DESC
+"""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """How much waits in it and for how long, what runs, and when a worker last came by."""
+
+    name: str
+    waiting: int
+    later: int  # of those that wait: not before a moment that is still to come
+    oldest: timedelta | None
+    running: int
+    oldest_running: timedelta | None
+    workers: int
+    wake_ups: int
+    seconds_since_pick_up: float | None
+    seconds_since_sweep: float | None
+
+    @property
+    def was_not_counted_to_its_end(self) -> bool:
+        return self.waiting > MOST_COUNTED
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why steps failed, and how many for it."""
+
+    text: str
+    count: int
+    kinds: list[str]
+    last: timedelta
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Model calls of one purpose or of all, on one day."""
+
+    purpose: str
+    calls: int
+    failed: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+
+
+@dataclass(frozen=True)
+class Day:
+    on: date
+    purposes: list[Spent]
+
+    @property
+    def together(self) -> Spent:
+        sums: list[Any] = [
+            sum(getattr(each, name) for each in self.purposes)
+            for name in ("calls", "failed", "input_tokens", "output_tokens", "cost")
+        ]
+        return Spent("all", *sums)
+
+
+@dataclass(frozen=True)
+class Health:
+    """Of one model, over its latest calls of an hour; latencies in seconds."""
+
+    provider: str
+    model: str
+    calls: int
+    ok: int
+    limited: int
+    p50: float | None
+    p95: float | None
+    last: timedelta
+
+    @property
+    def failed(self) -> int:
+        return self.calls - self.ok - self.limited
+
+
+@dataclass(frozen=True)
+class Report:
+    queues: list[Queue]
+    running: list[Step]
+    reasons: list[Reason]
+    failures: int
+    days: list[Day]
+    health: list[Health]
+    pauses: list[ProviderPause]
+
+    @property
+    def failures_were_not_counted_to_their_end(self) -> bool:
+        return self.failures == MOST_FAILURES
+
+
+def report(beats: dict[str, dict[str, float | None]]) -> Report | None:
+    """With the queues' heartbeats, which whoever asks knows already. None where the database took too long."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+            return Report(
+                queues=list(_queues(beats)),
+                running=_running(),
+                reasons=(reasons := _reasons())[:MOST_REASONS],
+                failures=sum(each.count for each in reasons),
+                days=_days(),
+                health=_health(),
+                pauses=list(ProviderPause.objects.filter(until__gt=Now()).order_by("provider")),
+            )
+    except OperationalError as error:
+        log.warning("report_without_answer", reason=str(error).strip()[:200])
+        return None
+
+
+def _queues(beats: dict[str, dict[str, float | None]]) -> Iterator[Queue]:
+    nothing = {"seconds_since_pick_up": None, "seconds_since_sweep": None}
+    with connection.cursor() as cursor:
+        cursor.execute(QUEUES, {"queues": list(CLUSTER_NAMES), "most": MOST_COUNTED + 1})
+        for name, *numbers in cursor.fetchall():
+            yield Queue(name, *numbers, **beats.get(name, nothing))
+
+
+def _running() -> list[Step]:
+    """Those that have been running longest, each with its `age`."""
+    age = ExpressionWrapper(Now() - F("started_at"), output_field=DurationField())
+    running = Step.objects.filter(state=Step.State.RUNNING).select_related("roadmap", "concept").defer("payload")
+    return list(running.annotate(age=age).order_by("started_at")[:MOST_RUNNING])
+
+
+def ended_in_error() -> Any:
+    """Steps that failed, and rewrites that failed and left the earlier version standing."""
+    return Step.objects.filter(Q(state__in=(Step.State.DONE, Step.State.FAILED)) & ~Q(last_error=""))
+
+
+def _reasons() -> list[Reason]:
+    latest = ended_in_error().filter(finished_at__gt=Now() - timedelta(days=1)).order_by("-finished_at")[:MOST_FAILURES]
+    rows = (
+        Step.objects.filter(pk__in=latest.values("pk"))
+        .annotate(reason=Left("last_error", REASON_LENGTH))
+        .values_list("reason")
+        .annotate(number=Count("pk"), kinds=ArrayAgg("kind", distinct=True), last=Now() - Max("finished_at"))
+        .order_by("-number", "reason")
+    )
+    return [Reason(text, number, [Step.Kind(kind).label for kind in kinds], last) for text, number, kinds, last in rows]
+
+
+def _days() -> list[Day]:
+    """Today (UTC) first."""
+    since = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+    rows = (
+        ModelCall.objects.filter(created_at__gte=since)
+        .order_by()
+        .values_list(TruncDate("created_at"), "purpose")
+        .annotate(
+            calls=Count("pk"),
+            failed=Count("pk", filter=~Q(outcome="ok")),
+            tokens_in=Sum("input_tokens"),
+            tokens_out=Sum("output_tokens"),
+            dollars=Sum("cost"),
+        )
+    )
+    by_day = groupby(sorted(rows, key=lambda row: (-row[0].toordinal(), -row[-1], row[1])), key=lambda row: row[0])
+    return [Day(on, [Spent(*row[1:]) for row in of_day]) for on, of_day in by_day]
+
+
+def _health() -> list[Health]:
+    with connection.cursor() as cursor:
+        cursor.execute(HEALTH, {"limited": LIMITED, "answered": list(ANSWERED), "most": MOST_CALLS})
+        return [Health(*row) for row in cursor.fetchall()]
