@@ -19,7 +19,7 @@ from tests.scripted_model import ScriptedModel, damaged
 
 pytestmark = pytest.mark.django_db
 
-LONGEST = 10.0  # seconds for one answer, on a slow machine
+LONGEST = 5.0  # seconds of computing for one answer
 PARAGRAPH = "What it is, what it is for, and where it ends. " * 4
 VALID = {
     Step.Kind.TUTORIAL: {
@@ -122,11 +122,11 @@ def test_F1_a_valid_answer_is_stored(steps, kind):
 def test_F1_a_damaged_answer_becomes_a_valid_piece_or_a_failed_step_with_its_reason(steps, kind, data):
     model = MODELS[Step.Kind(kind)]
     before = model.objects.count()
-    began = time.monotonic()
+    began = time.process_time()
 
     step, asked = work(steps[kind], data.draw(damaged(VALID[kind])))
 
-    assert time.monotonic() - began < LONGEST
+    assert time.process_time() - began < LONGEST
     stored = model.objects.count() - before
     if step.state == Step.State.DONE:
         assert stored == 1

@@ -164,15 +164,17 @@ def _needed(piece) -> dict[str, object]:
 
 def test_C2_two_workers_that_store_the_same_piece_leave_one_current_version(writing):
     """Even those that forgot the roadmap's lock."""
-    concept, both_are_there = writing.concepts.get(position=0), threading.Barrier(2)
+    concept = writing.concepts.get(position=0)
 
     def store() -> None:
-        both_are_there.wait(10)
         with suppress(IntegrityError), transaction.atomic():
             new_version(Quiz, concept, origin="")
 
-    for future in [in_thread(store) for _ in range(2)]:
-        future.result(20)
+    with transaction.atomic():
+        new_version(Quiz, concept, origin="")
+        other = in_thread(store)
+        wait([other], 1)  # it has looked before we commit, and waits for us
+    other.result(20)
 
     assert Quiz.objects.current().count() == 1
 
