@@ -4,11 +4,13 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
-from django.db.models import Count, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from roadmaps import differences, outline, reviewing
 from roadmaps.differences import Difference
@@ -123,6 +125,18 @@ class Unserved:
     minutes: int | None
 
 
+class StepFacts(NamedTuple):
+    """Of a roadmap's steps in one queue and state, what changes whenever one of them does."""
+
+    queue: str
+    state: str
+    number: int
+    last: int
+    created_at: datetime  # the first
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
 @dataclass(frozen=True)
 class RoadmapPage:
     """Everything that a roadmap's page shows."""
@@ -166,7 +180,7 @@ class RoadmapPage:
 def page(roadmap: Roadmap) -> RoadmapPage:
     # The tag's facts first: what changes while the rest is read gets another tag, and is asked for again.
     facts = _step_facts(roadmap)
-    unserved = unserved_queues(roadmap)
+    unserved = _unserved(facts)
     learned = set(_progress(roadmap).values_list("concept_id", flat=True))
     steps = list(_steps(roadmap))
     written = [step for step in steps if step.concept_id and step.kind in Step.CONTENT_KINDS]
@@ -194,33 +208,27 @@ def prerequisite_keys(roadmap: Roadmap) -> dict[int, list[str]]:
 
 
 def current_tag(roadmap: Roadmap) -> str:
-    """The tag of the page as it would be now: three small queries, whatever the number of concepts."""
-    return tag(
-        roadmap,
-        steps=_step_facts(roadmap),
-        unserved=unserved_queues(roadmap),
-        learned=_progress(roadmap).count(),
-    )
+    """The tag of the page as it would be now: two or three small queries, whatever the number of concepts."""
+    facts = _step_facts(roadmap)
+    return tag(roadmap, steps=facts, unserved=_unserved(facts), learned=_progress(roadmap).count())
 
 
-def tag(roadmap: Roadmap, *, steps: dict[str, Any], unserved: list[Unserved], learned: int) -> str:
+def tag(roadmap: Roadmap, *, steps: list[StepFacts], unserved: list[Unserved], learned: int) -> str:
     """Changes whenever what a roadmap's page shows does."""
-    facts = (roadmap.slug, roadmap.state, roadmap.updated_at, sorted(steps.items()), unserved, learned)
+    facts = (roadmap.slug, roadmap.state, roadmap.updated_at, steps, unserved, learned)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
 
 
-def _step_facts(roadmap: Roadmap) -> dict[str, Any]:
-    counts = {state: Count("pk", filter=Q(state=state)) for state in Step.State.values}
-    facts: dict[str, Any] = roadmap.steps.aggregate(
-        last=Max("pk"), started=Max("started_at"), finished=Max("finished_at"), **counts
-    )
-    return facts
+def _step_facts(roadmap: Roadmap) -> list[StepFacts]:
+    groups = roadmap.steps.values_list("queue", "state").order_by("queue", "state")
+    found = groups.annotate(Count("pk"), Max("pk"), Min("created_at"), Max("started_at"), Max("finished_at"))
+    return [StepFacts(*row) for row in found]
 
 
-def unserved_queues(roadmap: Roadmap) -> list[Unserved]:
-    """Queues in which this roadmap's steps have been waiting while no worker serves them."""
-    long_waiting = roadmap.steps.waiting().filter(created_at__lt=Now() - UNSERVED_AFTER)
-    queues = set(long_waiting.values_list("queue", flat=True).distinct())
+def _unserved(facts: list[StepFacts]) -> list[Unserved]:
+    """Queues in which these steps have been waiting while no worker serves them."""
+    waiting_since = timezone.now() - UNSERVED_AFTER
+    queues = {each.queue for each in facts if each.state == Step.State.WAITING and each.created_at < waiting_since}
     if not queues:
         return []
     return [Unserved(queue, _minutes(age)) for queue, age in heartbeats.unserved() if queue in queues]

@@ -150,7 +150,7 @@ def _context(found: Roadmap, form: FeedbackForm) -> dict[str, Any]:
 @require_safe
 @fragment
 def progress(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The changing part of a roadmap's page, asked for every two seconds while it changes."""
+    """The changing part of a roadmap's page, asked for every second and a half while it changes: seen within two."""
     found = _owned(request, slug)
     response = conditional(
         request,

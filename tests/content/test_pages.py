@@ -48,6 +48,21 @@ def set_step(concept, kind, **fields):
 # Reading
 
 
+@pytest.mark.parametrize("shape", [(3, 2, 3), (3, 2, 5), (5, 4, 6)], ids=["18", "30", "120"])
+def test_A12_a_concepts_queries_do_not_grow_with_the_roadmap(visitor, person, django_assert_num_queries, shape):
+    stages, modules, concepts = shape
+    roadmap = make_written_roadmap(owner=person, stages=stages, modules=modules, concepts=concepts)
+    concept = roadmap.concepts.get(key="c-1-1-2")
+    make_tutorial(concept=concept)
+    make_resources(concept=concept, count=concepts)
+    make_quiz(concept=concept)
+
+    with django_assert_num_queries(15):
+        assert visitor.get(address("concept", concept)).status_code == 200
+    with django_assert_num_queries(7):
+        assert visitor.get(address("pieces", concept)).status_code == 200
+
+
 def test_a_concept_shows_its_tutorial_links_and_quiz(visitor, concept):
     response = visitor.get(address("concept", concept))
     shown = text_of(response)
@@ -186,7 +201,7 @@ def test_a_piece_that_becomes_ready_is_offered_and_not_forced_on_the_reader(visi
     concept.quiz_versions.all().delete()
     set_step(concept, "quiz", state="waiting")
     page = visitor.get(address("concept", concept)).content.decode()
-    poll = re.search(r'hx-get="([^"]+)" hx-trigger="every 2s"', page)[1].replace("&amp;", "&")
+    poll = re.search(r'hx-get="([^"]+)" hx-trigger="every 1.5s"', page)[1].replace("&amp;", "&")
     tag = re.search(r'"If-None-Match": "\\"(\w+)\\""', page)[1]
 
     assert visitor.get(poll, headers={"If-None-Match": f'"{tag}"'}).status_code == 304
