@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import urllib.request
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -15,6 +16,7 @@ from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, FleetError
 from roadmaps import starting
 from roadmaps.models import Roadmap, Step
+from tests.backlog import make_backlog
 from tests.system.conftest import alive, descendants, holding, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -51,6 +53,23 @@ def test_A1_roadmaps_are_finished_within_the_declared_connections(fleet, model):
     bought = [purchase for purchase in model.bought() if purchase[0] in ("tutorial", "resources", "quiz")]
     assert len(bought) == len(set(bought)) == pieces == 3 * Tutorial.objects.count()
     assert "too many" not in "".join(fleet.tail(name) for name in fleet.processes)
+
+
+def test_a_newcomers_first_tutorial_is_begun_at_once_while_a_hundred_roadmaps_wait(fleet, model):
+    """The content cluster has four slots, and nine thousand pieces wait for them."""
+    slots = 4
+    make_backlog(steps=100 * 90, age=timedelta(hours=3))
+    fleet.environment.update({"CONTENT_WORKERS": "1", "CONTENT_IN_FLIGHT": str(slots)})
+    fleet.start("workflow", "content")
+    wait_until(lambda: Step.objects.content().filter(state=Step.State.DONE).exists(), seconds=90, fleet=fleet)
+    (newcomer,) = start_roadmaps(1)
+    first = newcomer.steps.filter(kind=Step.Kind.TUTORIAL, concept__position=0)
+    wait_until(lambda: first.filter(state=Step.State.DONE).exists(), seconds=90, fleet=fleet)
+
+    step = first.get()
+    between = Step.objects.content().filter(started_at__gt=step.created_at, started_at__lt=step.started_at)
+    assert between.count() <= slots  # one claim may have been under way as it was created
+    assert Step.objects.content().waiting().count() > 8_000
 
 
 def test_every_kind_of_a_clusters_processes_is_in_the_sum(fleet, model):
