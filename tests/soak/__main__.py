@@ -36,7 +36,7 @@ VARIABLES = {
     "SIGN_INS_PER_ADDRESS": "0", "SIGN_UPS_PER_ADDRESS": "0",
     "DEBUG": "1", "LINK_CHECKS": "off", "LLM_PROVIDER": "openai", "OPENAI_API_KEY": "stub",
 }  # fmt: skip
-FINISH_SECONDS = 150.0
+QUIET_SECONDS = 120.0
 TICK_SECONDS = 0.05
 HURRY_SECONDS = 2.0
 # In the end nobody wants to wait until what was put off is due: as if its time had come.
@@ -46,7 +46,7 @@ HURRY = (
     "UPDATE django_q_schedule SET next_run = now() WHERE func = 'roadmaps.tasks.sweep'",
 )
 
-UNFINISHED = "SELECT count(*) FROM roadmaps_step WHERE state IN ('waiting', 'running')"
+STEPS = "SELECT count(*), count(*) FILTER (WHERE state IN ('waiting', 'running')) FROM roadmaps_step"
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -167,25 +167,29 @@ def happen(
 
 
 def finish(database: DevDatabase, supervisor: Supervisor, breaker: Breaker, learners: list[Learner]) -> bool:
-    """Without further faults; whether everybody got to their journey's end in time, and every step was ended."""
-    until, next_look, left = time.monotonic() + FINISH_SECONDS, 0.0, 1
-    while left or any(learner.thread.is_alive() for learner in learners) or not breaker.is_calm:
-        if time.monotonic() > until:
+    """Without further faults; whether everybody got to their journey's end, and every step was ended.
+
+    A slow machine may take long: False only where for QUIET_SECONDS nothing was ended.
+    """
+    quiet_since, next_look, left = time.monotonic(), 0.0, (0, 1)
+    while left[1] or any(learner.thread.is_alive() for learner in learners) or not breaker.is_calm:
+        if time.monotonic() > quiet_since + QUIET_SECONDS:
             return False
         let_pass(time.time() + TICK_SECONDS, supervisor, breaker)
         if time.monotonic() >= next_look and breaker.is_calm:
-            next_look = time.monotonic() + HURRY_SECONDS
+            next_look, before = time.monotonic() + HURRY_SECONDS, left
             left = hurry(database)
+            quiet_since = quiet_since if left == before else time.monotonic()
     return True
 
 
-def hurry(database: DevDatabase) -> int:
-    """How many steps are not ended; what was put off is due now."""
+def hurry(database: DevDatabase) -> tuple[int, int]:
+    """How many steps there are, and how many of them are not ended; what was put off is due now."""
     with psycopg.connect(database.superuser_url, autocommit=True) as client:
         for statement in HURRY:
             client.execute(statement)
-        row = client.execute(UNFINISHED).fetchone()
-    return int(row[0]) if row else 0
+        row = client.execute(STEPS).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
 
 
 def configure_django(environment: dict[str, str]) -> None:

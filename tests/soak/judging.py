@@ -357,16 +357,16 @@ def _orphans(run: Run) -> Verdict:
 
 
 def _memory(looks: list[Look], run: Run) -> Verdict:
-    """The most that a whole fleet of one release took: in the run's last third no more than in its first."""
+    """The most that a whole fleet of one release took: in the last third no more than in the one before, both warm."""
     whole = sum(service.processes + (4 if service.is_cluster else 1) for service in run.budget.services)
     alone = [look for look in looks if look.releases == 1 and len(look.files) == whole]
     third = (run.faults_ended_at - run.began_at) / 3
-    first = max((look.memory for look in alone if look.at < run.began_at + third), default=0)
+    first = max((look.memory for look in alone if 0 <= look.at - run.began_at - third <= third), default=0)
     last = max((look.memory for look in alone if look.at > run.faults_ended_at - third), default=0)
     if third < LEAST_THIRD:
         return Verdict("memory flat", f"{first:.0f} → {last:.0f} MB (PSS); the run is too short to judge")
     broken = [f"{first:.0f} MB became {last:.0f}"] if not first or last > first * FLAT_MEMORY else []
-    return Verdict("memory flat", f"{first:.0f} → {last:.0f} MB (PSS, the most in the first and last third)", broken)
+    return Verdict("memory flat", f"{first:.0f} → {last:.0f} MB (PSS, the most in the second and last third)", broken)
 
 
 def _files(looks: list[Look]) -> Verdict:

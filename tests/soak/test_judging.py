@@ -112,11 +112,11 @@ def test_files_that_a_process_keeps_opening_are_found():
     assert judging._files(looks(5)).broken == ["process 7: 30 more files than at first"]
 
 
-def test_memory_that_grows_from_the_first_third_to_the_last_is_found():
+def test_memory_that_grows_from_the_second_third_to_the_last_is_found():
     whole = sum(service.processes + (4 if service.is_cluster else 1) for service in BUDGET.services)
 
     def looks(growth):
         return [Look(float(at), dict.fromkeys(range(whole), 1), 500.0 + growth * at, 1) for at in range(0, 600, 50)]
 
     assert judging._memory(looks(0), make_run()).broken == []
-    assert judging._memory(looks(1), make_run()).broken == ["650 MB became 1050"]
+    assert judging._memory(looks(3), make_run()).broken == ["1700 MB became 2150"]
