@@ -351,6 +351,26 @@ def production_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
     ]
 
 
+RAILWAY_MARGIN = 5  # seconds between the end of a worker's grace and that of its processes
+
+
+@register(Tags.compatibility, deploy=True)
+def railway_draining(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Without the variable Railway sends SIGKILL right after SIGTERM."""
+    needed = settings.STOP_GRACE + RAILWAY_MARGIN
+    given = settings.RAILWAY_DRAINING_SECONDS
+    if not settings.IS_ON_RAILWAY or given >= needed:
+        return []
+    return [
+        CheckWarning(
+            f"RAILWAY_DEPLOYMENT_DRAINING_SECONDS={given}: at a deploy Railway kills a process {given} seconds after "
+            f"asking it to stop, and STOP_GRACE={settings.STOP_GRACE} is cut off: calls under way are bought again.",
+            hint=f"Set the variable RAILWAY_DEPLOYMENT_DRAINING_SECONDS={needed} for every service.",
+            id="roadmap_project.W020",
+        )
+    ]
+
+
 @register()
 def provider_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     if settings.LLM_PROVIDER != "openai" or settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:

@@ -14,7 +14,7 @@ from roadmap_project.postgresql.base import open_connections
 from roadmaps import deciding
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
-from tests.factories import make_roadmap, make_roadmap_in_review, make_user, make_written_roadmap
+from tests.factories import make_roadmap, make_roadmap_in_review, make_tutorial, make_user, make_written_roadmap
 from tests.system.conftest import database_url
 
 pytestmark = pytest.mark.django_db
@@ -196,3 +196,24 @@ def test_create_and_follow_end_with_0_when_the_workers_are_through(person, libra
     assert (command.returncode, roadmap.state) == (0, Roadmap.State.READY), errors
     assert out.splitlines()[-1] == f"{roadmap}: Ready"
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("form", "begins"), [("json", b"{"), ("markdown", b"PK"), ("epub", b"PK"), ("anki", b"#")])
+def test_export_writes_everything_into_a_file(person, tmp_path, form, begins):
+    roadmap = make_written_roadmap(owner=person, concepts=1)
+    make_tutorial(concept=roadmap.concepts.get(), markdown="## Overview")
+    there = tmp_path / "roadmap"
+
+    said = run("export", roadmap.slug, "--format", form, "--output", str(there))
+
+    assert there.read_bytes().startswith(begins)
+    assert said.strip() == f"{there}: {there.stat().st_size} bytes"
+
+
+def test_export_says_where_it_cannot_write(person, tmp_path):
+    roadmap = make_written_roadmap(owner=person, concepts=1)
+
+    with pytest.raises(CommandError, match="No such file or directory") as caught:
+        run("export", roadmap.slug, "--output", str(tmp_path / "nowhere" / "roadmap"))
+
+    assert caught.value.returncode == 2

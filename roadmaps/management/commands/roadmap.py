@@ -5,17 +5,22 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
+from django.utils.module_loading import import_string
 
 from roadmap_project.connections import connection_released
 from roadmaps import deciding, log_lines, operating, reading, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap
+
+# By name: what takes a roadmap away belongs to an app that builds on this one.
+FORMATS, DOCUMENT = "content.exporting.formats.FORMATS", "content.exporting.reading.for_owner"
 
 BAR = 24  # characters
 DECISIONS: dict[str, Callable[[int], Roadmap]] = {
@@ -43,6 +48,10 @@ class Command(BaseCommand):
         for each in (create, follow):
             each.add_argument("--every", type=_seconds, default=2.0, metavar="SECONDS", help="between two looks")
         verbs.add_parser("show", help="the outline with the state of every piece").add_argument("slug")
+        export = verbs.add_parser("export", help="everything that was written, as a file")
+        export.add_argument("slug")
+        export.add_argument("--format", choices=("epub", "markdown", "anki", "json"), default="json", dest="form")
+        export.add_argument("--output", required=True, metavar="FILE")
         for verb in DECISIONS:
             verbs.add_parser(verb, help=f"{verb} a roadmap").add_argument("slug")
         several = verbs.add_parser("list", help="all roadmaps, the newest first")
@@ -119,6 +128,15 @@ class Command(BaseCommand):
                 for line in module.concepts:
                     pieces = ", ".join(f"{each.get_kind_display()}: {each.get_state_display()}" for each in line.pieces)
                     self.stdout.write(f"    {line.concept}" + (f" ({pieces})" if pieces else ""))
+        return 0
+
+    def _export(self, *, slug: str, form: str, output: str, **_: Any) -> int:
+        written = import_string(FORMATS)[form].write(import_string(DOCUMENT)(_found(slug)))
+        try:
+            Path(output).write_bytes(written)
+        except OSError as error:
+            raise CommandError(f"{output}: {error.strerror}", returncode=USAGE) from error
+        self.stdout.write(f"{output}: {len(written)} bytes")
         return 0
 
     def _decide(self, verb: str, *, slug: str, **_: Any) -> int:

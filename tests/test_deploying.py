@@ -1,0 +1,190 @@
+"""What an operator meets before the first visitor does: checks, static files, Sentry, health checks."""
+
+import os
+import secrets
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+
+# The environment that README and .env.example ask for, of a service on Railway.
+PRODUCTION = {
+    "SECRET_KEY": secrets.token_urlsafe(60),
+    "DATABASE_URL": "postgres://roadmaps_web:secret@db.railway.internal/roadmaps",
+    "RAILWAY_PUBLIC_DOMAIN": "roadmaps.up.railway.app",
+    "RAILWAY_SERVICE_NAME": "web",
+    "RAILWAY_DEPLOYMENT_DRAINING_SECONDS": "15",
+    "RAILWAY_GIT_COMMIT_SHA": "0123abc",
+    "RAILWAY_ENVIRONMENT_NAME": "staging",
+    "METRICS_TOKEN": "a-token",
+}
+ELSEWHERE = {
+    "SECRET_KEY": PRODUCTION["SECRET_KEY"],
+    "DATABASE_URL": PRODUCTION["DATABASE_URL"],
+    "ALLOWED_HOSTS": "roadmaps.example.org",
+    "CSRF_TRUSTED_ORIGINS": "https://roadmaps.example.org",
+}
+POOLED = {
+    "DB_POOLER": "transaction",
+    "DATABASE_URL": "postgres://roadmaps_web:secret@pgbouncer.internal:6432/roadmaps",
+    "DATABASE_UNPOOLED_URL": PRODUCTION["DATABASE_URL"],
+}
+
+# What somebody got wrong; the finding; what it tells them to do.
+MISTAKES = [
+    ({"SECRET_KEY": ""}, "roadmap_project.E016", "Set it to a long random text"),
+    ({"SECRET_KEY": "changeme"}, "security.W009", "SECRET_KEY"),
+    ({"DATABASE_URL": ""}, "roadmap_project.E007", "Set DATABASE_URL=postgres://"),
+    ({"RAILWAY_PUBLIC_DOMAIN": ""}, "roadmap_project.E008", "Set CSRF_TRUSTED_ORIGINS"),
+    (
+        {"WEB_THREADS": "40", "CONNECTION_BUDGET_BYPASS": "", "DB_POOLER": ""},
+        "roadmap_project.E001",
+        "The smallest change that fits",
+    ),
+    ({"Q_CLUSTER_NAME": "contents"}, "roadmap_project.E002", "Expected one of logs, content, workflow"),
+    ({"CONTENT_REPLICAS": "0", "Q_CLUSTER_NAME": "content"}, "roadmap_project.E020", "Set CONTENT_REPLICAS"),
+    ({"TASK_TIMEOUT": "300"}, "roadmap_project.E003", "Set TASK_TIMEOUT to more than"),
+    ({"LEASE_SECONDS": "100"}, "roadmap_project.E004", "Set LEASE_SECONDS to more than"),
+    (
+        {"LLM_PROVIDER": "openai", "OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""},
+        "roadmap_project.E009",
+        "Set OPENAI_API_KEY",
+    ),
+    ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "api.example.org"}, "roadmap_project.E018", "https://HOST/v1"),
+    ({"OPENAI_API_KEY": "k", "LLM_TIMEOUT": "170"}, "roadmap_project.E013", "Set CALL_DEADLINE to at least"),
+    ({"GUNICORN_CMD_ARGS": "--workers 9"}, "roadmap_project.E011", "Set WEB_WORKERS"),
+    ({"DB_POOL_SIZE": "40"}, "roadmap_project.W001", "Unset it"),
+    ({"CONN_MAX_AGE": "60"}, "roadmap_project.W002", "Unset CONN_MAX_AGE"),
+    ({**POOLED, "DB_POOLER": ""}, "roadmap_project.W006", "Set DB_POOLER=transaction"),
+    ({**POOLED, "DATABASE_UNPOOLED_URL": ""}, "roadmap_project.E017", "Set DATABASE_DIRECT_URL"),
+    (
+        {"CONNECTION_BUDGET_BYPASS": "1", "WEB_THREADS": "40", "DB_POOLER": ""},
+        "roadmap_project.W008",
+        "CONNECTION_BUDGET_BYPASS",
+    ),
+    (
+        {"RAILWAY_DEPLOYMENT_DRAINING_SECONDS": "", "STOP_GRACE": ""},
+        "roadmap_project.W020",
+        "Set the variable RAILWAY_DEPLOYMENT_DRAINING_SECONDS=15",
+    ),
+    (
+        {"STOP_GRACE": "30", "RAILWAY_DEPLOYMENT_DRAINING_SECONDS": "15"},
+        "roadmap_project.W020",
+        "RAILWAY_DEPLOYMENT_DRAINING_SECONDS=35",
+    ),
+]
+
+
+def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """With these variables and no others of ours."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT, env={**kept, **variables}, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+
+
+def together() -> list[dict[str, str]]:
+    """As few environments as have room for all mistakes, none of which sets a variable that another needs."""
+    environments: list[dict[str, str]] = []
+    for wrong, *_ in MISTAKES:
+        room = [each for each in environments if all(each.get(name, value) == value for name, value in wrong.items())]
+        if room:
+            room[0].update(wrong)
+        else:
+            environments.append(dict(wrong))
+    return environments
+
+
+@pytest.fixture(scope="module")
+def checked() -> list[tuple[dict[str, str], subprocess.CompletedProcess[str]]]:
+    """What check --deploy says of each of these environments; two at a time, as each process loads everything."""
+    with ThreadPoolExecutor(2) as pool:
+        runs = [(each, pool.submit(manage, "check", "--deploy", **(PRODUCTION | each))) for each in together()]
+        return [(environment, run.result()) for environment, run in runs]
+
+
+@pytest.mark.parametrize("environment", [PRODUCTION, ELSEWHERE, PRODUCTION | POOLED])
+def test_check_deploy_has_nothing_to_say_about_what_is_right(environment):
+    done = manage("check", "--deploy", "--fail-level", "DEBUG", **environment)
+
+    assert (done.returncode, done.stderr, done.stdout) == (
+        0, "", "System check identified no issues (0 silenced).\n",
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("wrong", "finding", "action"), MISTAKES, ids=[f"{each[1]}-{next(iter(each[0]))}" for each in MISTAKES]
+)
+def test_check_deploy_names_each_mistake_and_what_to_do(checked, wrong, finding, action):
+    done = next(done for environment, done in checked if wrong.items() <= environment.items())
+
+    said = done.stderr + done.stdout
+    assert f"({finding})" in said
+    assert action in said
+    assert "secret@" not in said
+    assert "Traceback" not in said
+    assert done.returncode == 1 or "E0" not in finding
+
+
+def test_static_files_are_collected_without_a_database_or_any_secret(tmp_path):
+    code = (
+        "import sys; from django.conf import settings; import django; django.setup();"
+        "from pathlib import Path; settings.STATIC_ROOT = Path(sys.argv[1]);"
+        "from django.core.management import call_command; call_command('collectstatic', '--noinput', '-v0')"
+    )
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT, env=kept | {"DJANGO_SETTINGS_MODULE": "roadmap_project.settings"},
+        capture_output=True, text=True, timeout=110,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "staticfiles.json").exists()
+    assert list(tmp_path.glob("roadmaps/site.*.css.gz"))  # whitenoise's: hashed and compressed
+
+
+def printed(expression: str, **variables: str) -> str:
+    done = manage("shell", "-v0", "-c", f"from django.conf import settings; {expression}", **variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+SENTRY = "import sentry_sdk; o = sentry_sdk.get_client().options; print(o['release'], o['environment'])"
+DSN = "https://public@sentry.example.org/1"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, "0123abc staging"),
+        ({"SENTRY_RELEASE": "v7", "SENTRY_ENVIRONMENT": "blue"}, "v7 blue"),
+    ],
+)
+def test_sentry_is_told_release_and_environment_by_the_platforms_variables_or_its_own(variables, told):
+    assert printed(SENTRY, **PRODUCTION, SENTRY_DSN=DSN, **variables) == told
+
+
+def test_railways_health_check_gets_in_under_a_domain_of_ones_own_too():
+    own = {**PRODUCTION, "RAILWAY_PUBLIC_DOMAIN": "", "ALLOWED_HOSTS": "learn.example.org"}
+
+    assert printed("print(settings.ALLOWED_HOSTS)", **own) == "['learn.example.org', 'healthcheck.railway.app']"
+    assert printed("print(settings.ALLOWED_HOSTS)", **ELSEWHERE) == "['roadmaps.example.org']"
+
+
+def test_every_line_of_the_procfile_is_a_service_that_the_readme_names():
+    services = [line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()]
+    readme = (ROOT / "README.md").read_text()
+
+    assert services == ["web", "logs", "content", "workflow", "release"]
+    for service in services[:-1]:
+        assert f"| {service} |" in readme
+    for said in ("MIGRATION_LOCK_SECONDS", "RAILWAY_DEPLOYMENT_DRAINING_SECONDS", "healthcheck.railway.app", "pg_dump"):
+        assert said in readme
