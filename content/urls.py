@@ -9,6 +9,7 @@ app_name = "content"
 
 urlpatterns = [
     path("diagram/", diagrams.diagram, name="diagram"),
+    path("account/everything/", taking_away.everything, name="everything"),
     path("bring-in/", taking_away.bring_in, name="bring_in"),
     path("roadmap.schema.json", taking_away.schema, name="schema"),
     path("roadmaps/<slug:slug>/take-away/", taking_away.take_away, name="take_away"),

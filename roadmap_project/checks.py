@@ -371,6 +371,27 @@ def railway_draining(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     ]
 
 
+@register(Tags.security, deploy=True)
+def mail(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.MAIL_IS_SENT:
+        return [
+            CheckWarning(
+                "No mail is sent: whoever forgets their password cannot get a new one, and nobody hears of a roadmap.",
+                hint="Set EMAIL_URL to smtp+tls://USER:PASSWORD@HOST:PORT and DEFAULT_FROM_EMAIL to the sender.",
+                id="roadmap_project.W030",
+            )
+        ]
+    if not settings.SITE_URL:
+        return [
+            CheckWarning(
+                "Mail is sent, but nothing says where its links lead.",
+                hint="Set SITE_URL to this site's address, like https://roadmaps.example.org.",
+                id="roadmap_project.W031",
+            )
+        ]
+    return []
+
+
 @register()
 def provider_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     if settings.LLM_PROVIDER != "openai" or settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:

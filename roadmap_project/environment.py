@@ -4,11 +4,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465, "smtps": 587, "consolemail": None, "dummymail": None}
 POSTGRESQL_SCHEMES = ("postgres", "postgresql")
 
 
@@ -84,6 +86,19 @@ class Environment:
         options = config.get("OPTIONS")
         host = (options.get("host") if isinstance(options, dict) else "") or config.get("HOST") or "localhost"
         return f"{host}:{config.get('PORT') or 5432}".lower()
+
+    def mail(self, name: str, default: str) -> dict[str, Any]:
+        """The parts of a mail server's URL as Django's settings are named. The value is not repeated in the error."""
+        url = self.text(name, default)
+        expected = "expected smtp+tls://USER:PASSWORD@HOST:PORT (or smtp, smtp+ssl), with %2F for / in a password"
+        scheme = url.partition(":")[0].lower()
+        try:
+            config = dict(environ.Env.email_url_config(url)) if scheme in MAIL_PORTS else {}
+        except ValueError:
+            config = {}
+        if not config or (MAIL_PORTS[scheme] and not config.get("EMAIL_HOST")):
+            raise ImproperlyConfigured(f"{name} is not a mail server's URL; {expected}.") from None
+        return config | {"EMAIL_PORT": config.get("EMAIL_PORT") or MAIL_PORTS[scheme]}
 
     def _number(
         self, name: str, default: float, expected: str, kind: type[int] | type[float], least: float, most: float

@@ -8,6 +8,7 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from roadmap_project import throttling
 
@@ -52,3 +53,21 @@ class SignUpForm(UserCreationForm):  # type: ignore[type-arg]
         with _refusal_as_words():
             throttling.count(throttling.sign_up(self.request))
         return super().clean_username()
+
+
+def tries_counted(request: HttpRequest, name: str, *, kind: str) -> None:
+    """For what is counted however it ends: by the address that it comes from, and by what it is about."""
+    with _refusal_as_words():
+        throttling.count(throttling.address(request))
+        throttling.count(throttling.about(kind, name))
+
+
+def right_password(request: HttpRequest, user: Any, password: str) -> str:
+    """The password, if it is the user's; guessing it counts as at the sign-in."""
+    with (
+        _refusal_as_words(),
+        throttling.counted(throttling.address(request), throttling.account(user.get_username())),
+    ):
+        if not user.check_password(password):
+            raise ValidationError(_("This is not your password."), code="password_incorrect")
+    return password

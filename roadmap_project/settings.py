@@ -243,6 +243,20 @@ SESSION_COOKIE_SECURE = not DEBUG
 LANGUAGE_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 
+# Mail: what a development site writes appears where its logs cluster runs
+
+MAIL = env.mail("EMAIL_URL", "consolemail://" if DEBUG else "dummymail://")
+MAIL_IS_SENT = bool(env.text("EMAIL_URL")) or DEBUG
+EMAIL_BACKEND = MAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = MAIL.get("EMAIL_HOST"), MAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.get("EMAIL_HOST_USER") or "", MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL.get("EMAIL_USE_TLS", False), MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "roadmaps@localhost")
+# Where links in mail lead; never what a request says that this site's name is.
+_ORIGINS = [each for each in CSRF_TRUSTED_ORIGINS if "*" not in each]
+SITE_URL = env.text("SITE_URL", (_ORIGINS or ["http://127.0.0.1:8000" if DEBUG else ""])[0]).rstrip("/")
+
 # Counted for people
 
 METRICS_TOKEN = env.text("METRICS_TOKEN")

@@ -53,6 +53,11 @@ def account(name: str) -> Subject:
     return Subject("account", name, settings.SIGN_INS_PER_ACCOUNT)
 
 
+def about(kind: str, name: str) -> Subject:
+    """What else is asked for in somebody's name, as often as they may sign in."""
+    return Subject(kind, name, settings.SIGN_INS_PER_ACCOUNT)
+
+
 def address(request: HttpRequest) -> Subject:
     return Subject("address", address_of(request), settings.SIGN_INS_PER_ADDRESS)
 

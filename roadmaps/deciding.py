@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from roadmap_project.llm.asking import storable
-from roadmaps import limits, log_lines
+from roadmaps import limits, log_lines, mailing
 from roadmaps.models import Concept, Feedback, Roadmap, Step
 from roadmaps.models.step import FIRST_TUTORIAL, rank_of
 from roadmaps.steps.waking import wake
@@ -42,6 +42,7 @@ def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True)
         _write(roadmap)
     else:
         roadmap.move(Roadmap.State.IN_REVIEW, notice=notice)
+        mailing.announce(roadmap)
 
 
 def approve(roadmap_id: int) -> Roadmap:

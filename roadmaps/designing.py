@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
-from roadmaps import added_subjects, outline, prompts
+from roadmaps import added_subjects, mailing, outline, prompts
 from roadmaps.answers import LIBRARY_LIMITS, MODEL_LIMITS, GoalAnalysis, Outline, OutlineLimits
 from roadmaps.models import OutlineRevision, Roadmap, Step
 from roadmaps.models.step import rank_of
@@ -92,6 +92,7 @@ def _store_design(step: Step, answer: Answer, log: StepLog) -> None:
 
 def _fail(step: Step, reason: str, log: StepLog) -> None:
     step.roadmap.move(Roadmap.State.FAILED, notice=f"{step.get_kind_display()}: {reason}")
+    mailing.announce(step.roadmap)
 
 
 ANALYSE = StepKind(prepare=_prepare_analysis, store=_store_analysis, fail=_fail)

@@ -6,7 +6,7 @@ import structlog
 from django.db import transaction
 
 from roadmap_project.purging import purge
-from roadmaps.models import LogEntry, ModelCall, Roadmap
+from roadmaps.models import LogEntry, Mail, ModelCall, Roadmap
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +39,9 @@ def purge_deleted_roadmaps(*, deleted_before: datetime) -> int:
 
 
 def purge_records(*, log_before: datetime, calls_before: datetime) -> tuple[int, int]:
-    """Delete older log lines and model calls; returns how many of each."""
+    """Delete older log lines, model calls and mail (as old as log lines); returns how many of the first two."""
     lines = purge(LogEntry.objects.filter(happened_at__lt=log_before).order_by("happened_at"))
     calls = purge(ModelCall.objects.filter(created_at__lt=calls_before).order_by("created_at"))
-    log.info("records_purged", log_lines=lines, model_calls=calls)
+    mails = purge(Mail.objects.filter(created_at__lt=log_before).order_by("created_at"))
+    log.info("records_purged", log_lines=lines, model_calls=calls, mails=mails)
     return lines, calls

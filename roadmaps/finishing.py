@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Count, Q
 
+from roadmaps import mailing
 from roadmaps.models import Roadmap, Step
 
 
@@ -46,3 +47,4 @@ def settle(roadmap: Roadmap) -> None:
             notice=f"{counts['done']} of {counts['all']} pieces are ready; {missing} could not be written. "
             "You can try those again.",
         )
+    mailing.announce(roadmap)

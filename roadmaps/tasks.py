@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from roadmaps import erasing, log_lines
+from roadmaps import accounts, erasing, log_lines, sending
 from roadmaps.steps import draining, sweeping
 
 
@@ -20,6 +20,14 @@ def sweep(queue: str) -> None:
 
 def save_log_lines(lines: list[dict[str, Any]]) -> None:
     log_lines.save(lines)
+
+
+def send_mail() -> None:
+    sending.send_due()
+
+
+def send_new_password(address: str) -> None:
+    accounts.send_new_password(address)
 
 
 def purge_records() -> None:

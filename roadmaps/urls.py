@@ -1,24 +1,25 @@
 """Addresses of the pages about roadmaps."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from roadmap_project.forms import SignInForm
-from roadmaps import outline_views, views
+from roadmaps import account_views, outline_views, views
 
 app_name = "roadmaps"
 
 urlpatterns = [
     path("", views.list_roadmaps, name="list"),
     path("sign-up/", views.sign_up, name="signup"),
-    path(
-        "sign-in/",
-        LoginView.as_view(
-            form_class=SignInForm, template_name="roadmaps/sign_in.html", redirect_authenticated_user=True
-        ),
-        name="login",
-    ),
+    path("sign-in/", account_views.SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("forgotten-password/", account_views.forgotten_password, name="forgotten_password"),
+    path("forgotten-password/sent/", account_views.new_password_sent, name="new_password_sent"),
+    path("new-password/<uidb64>/<token>/", account_views.NewPassword.as_view(), name="new_password"),
+    path("account/", account_views.account, name="account"),
+    path("account/address/", account_views.address, name="address"),
+    path("account/address/<str:token>/", account_views.confirm_address, name="confirm_address"),
+    path("account/password/", account_views.ChangePassword.as_view(), name="change_password"),
+    path("account/delete/", account_views.delete, name="delete_account"),
     path("new/", views.new, name="new"),
     path("roadmaps/<slug:slug>/", views.roadmap, name="roadmap"),
     path("roadmaps/<slug:slug>/progress/", views.progress, name="progress"),

@@ -23,7 +23,7 @@ from django_htmx.middleware import HtmxDetails
 
 from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
-from roadmaps import added_subjects, deciding, reading, starting
+from roadmaps import accounts, added_subjects, deciding, reading, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm
 from roadmaps.models import Roadmap
@@ -114,7 +114,7 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
 @never_cache  # or Back would show a form whose request key is used up
 @login_required
 def new(request: SignedInRequest) -> HttpResponse:
-    form = GoalForm(request.POST or None)
+    form = GoalForm(request.POST or None, initial=accounts.defaults(request.user))
     if form.is_valid():
         try:
             return redirect(starting.start(owner=request.user, **form.cleaned_data))

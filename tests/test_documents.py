@@ -13,7 +13,7 @@ from roadmap_project.logs import without_personal_words
 
 ROOT = Path(settings.BASE_DIR)
 READ = re.compile(
-    r"""env\.(?:text|words|flag|whole|fraction|decimal|choice|database)\(\s*f?["']([A-Z][A-Z_{}a-z().]*)["']"""
+    r"""env\.(?:text|words|flag|whole|fraction|decimal|choice|database|mail)\(\s*f?["']([A-Z][A-Z_{}a-z().]*)["']"""
 )
 
 

@@ -2,13 +2,15 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from content import importing, reading, sharing
+from content.exporting import everything as exported_everything
 from content.exporting import reading as exported
 from content.exporting.documents import RoadmapDocument
 from content.exporting.formats import FORMATS
@@ -55,6 +57,16 @@ def file_of(found: Roadmap, file_format: str) -> HttpResponse:
             "Cache-Control": "private, no-store",
         },
     )
+
+
+@require_safe
+@login_required
+def everything(request: SignedInRequest) -> FileResponse:
+    """All that the person has here; made before the first byte is sent, on disk."""
+    name = f"roadmaps-{timezone.localdate():%Y-%m-%d}.zip"
+    response = FileResponse(exported_everything.write(request.user), as_attachment=True, filename=name)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @decision

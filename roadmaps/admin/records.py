@@ -11,10 +11,12 @@ from roadmaps.models import (
     ConceptProgress,
     Feedback,
     LogEntry,
+    Mail,
     ModelCall,
     Module,
     OutlineReview,
     OutlineRevision,
+    Profile,
     ProviderPause,
     QueueHeartbeat,
     Stage,
@@ -157,6 +159,21 @@ class ConceptProgressAdmin(RecordAdmin):
     list_display = ("user", "concept", "done_at")
     list_select_related = ("user", "concept")
     search_fields = ("user__username", "concept__name")
+
+
+@admin.register(Mail)
+class MailAdmin(RecordAdmin):
+    list_display = ("created_at", "kind", "state", "user", "of_roadmap", "attempts", "sent_at", "last_error")
+    list_filter = ("state", "kind")
+    list_select_related = ("user", "roadmap")
+    search_fields = ("user__username", "last_error")
+
+
+@admin.register(Profile)
+class ProfileAdmin(ReadOnly, LargeListAdmin):
+    list_display = ("user", "level", "hours_per_week", "language", "gets_mail")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
 
 
 @admin.register(ProviderPause)

@@ -1,5 +1,6 @@
 """The rows of a roadmap, its outline's history, the work on it, and what happened."""
 
+from roadmaps.models.person import Mail, Profile
 from roadmaps.models.progress import ConceptProgress
 from roadmaps.models.record import LogEntry, ModelCall
 from roadmaps.models.review import Feedback, OutlineReview, OutlineRevision
@@ -14,10 +15,12 @@ __all__ = [
     "Feedback",
     "LibrarySubject",
     "LogEntry",
+    "Mail",
     "ModelCall",
     "Module",
     "OutlineReview",
     "OutlineRevision",
+    "Profile",
     "ProviderPause",
     "QueueHeartbeat",
     "Roadmap",

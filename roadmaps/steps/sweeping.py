@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 
-from roadmaps import finishing
+from roadmaps import finishing, mailing
 from roadmaps.models import QueueHeartbeat, Roadmap, Step
 from roadmaps.steps import claiming, heartbeats, recording, storing, waking
 from roadmaps.steps.recording import StepLog
@@ -31,6 +31,8 @@ def sweep(queue: str) -> None:
         _release_expired(queue)
     if queue == "content":
         _settle()
+    if queue == "logs":
+        mailing.wake_when_due()
     due_in = claiming.seconds_until_due(queue)
     if due_in is not None and due_in < 60:
         waking.wake(queue)

@@ -45,6 +45,7 @@ def defaults(settings, monkeypatch):
     settings.LLM_PROVIDER, settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "library", "", ""
     settings.LLM_TIMEOUT, settings.GUNICORN_CMD_ARGS, settings.CONNECTION_BUDGET_BYPASS = 90, "", False
     settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = ["a.example"], ["https://a.example"]
+    settings.MAIL_IS_SENT, settings.SITE_URL = True, "https://a.example"
 
 
 def found(check) -> list[str]:
@@ -481,6 +482,19 @@ def test_a_wrong_configuration_stops_the_command_with_a_text_on_stderr(command, 
     assert "Traceback" not in done.stderr
 
 
+def test_W030_an_installation_without_mail_is_told_what_that_costs(settings):
+    settings.MAIL_IS_SENT = False
+
+    assert found(checks.mail) == ["roadmap_project.W030"]
+    assert "EMAIL_URL" in checks.mail(None)[0].hint
+
+
+def test_W031_mail_whose_links_lead_nowhere(settings):
+    settings.SITE_URL = ""
+
+    assert found(checks.mail) == ["roadmap_project.W031"]
+
+
 def test_check_deploy_is_silent_with_production_settings():
     production = {
         "DEBUG": "",
@@ -488,6 +502,7 @@ def test_check_deploy_is_silent_with_production_settings():
         "ALLOWED_HOSTS": "roadmaps.example.org",
         "CSRF_TRUSTED_ORIGINS": "https://roadmaps.example.org",
         "DATABASE_URL": "postgres://roadmaps:secret@db.example.org/roadmaps",
+        "EMAIL_URL": "smtp+tls://roadmaps:secret@mail.example.org",
     }
 
     done = manage("check", "--deploy", "--fail-level", "WARNING", **production)

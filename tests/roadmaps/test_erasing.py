@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from content.models import Note, QuizAttempt, Share
 from roadmaps import deciding, erasing, tasks
-from roadmaps.models import ConceptProgress, LogEntry, ModelCall, Roadmap
+from roadmaps.models import ConceptProgress, LogEntry, Mail, ModelCall, Roadmap
 from tests.factories import (
     make_feedback,
     make_log_entry,
@@ -37,6 +37,7 @@ def make_full_roadmap(*, owner) -> Roadmap:
     make_review(revision=roadmap.revisions.get())
     make_feedback(roadmap=roadmap)
     make_log_entry(roadmap=roadmap, concept=concept)
+    Mail.objects.create(user=owner, roadmap=roadmap, kind=Mail.Kind.READY)
     ModelCall.objects.create(
         roadmap=roadmap, concept=concept, purpose="tutorial", provider="openai", outcome="ok", latency=1, cost=2
     )
@@ -68,7 +69,7 @@ def test_C11_nothing_of_an_erased_roadmap_is_left_in_any_table_but_its_costs(per
         for model in apps.get_models(include_auto_created=True)
         if model._meta.app_label in ("roadmaps", "content")
     }
-    of_nobody = {"roadmaps_providerpause", "roadmaps_queueheartbeat", "roadmaps_librarysubject"}
+    of_nobody = {"roadmaps_providerpause", "roadmaps_queueheartbeat", "roadmaps_librarysubject", "roadmaps_profile"}
     assert set(before) == ours - of_nobody
 
     assert erasing.erase(erased.pk)

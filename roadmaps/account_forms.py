@@ -1,0 +1,93 @@
+"""What may a person change about their account, and what must they know for it?"""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from roadmap_project.forms import right_password, tries_counted
+from roadmaps.models import Profile, Roadmap
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+    level = forms.ChoiceField(label=_("Where you usually start"), choices=Roadmap.Level, widget=forms.RadioSelect)
+
+    class Meta:
+        model = Profile
+        fields = [
+            "level",
+            "hours_per_week",
+            "background",
+            "preference",
+            "language",
+            "second_language",
+            "interface_language",
+            "gets_mail",
+        ]
+        labels = {
+            "hours_per_week": _("Hours a week"),
+            "background": _("What you know already"),
+            "preference": _("How you like to learn"),
+            "language": _("Language of your roadmaps"),
+            "interface_language": _("Language of these pages"),
+            "second_language": _("Second language for resources"),
+            "gets_mail": _("Write to me when a roadmap waits for my review, and when it is ready or failed"),
+        }
+        help_texts = {"language": _("Like en, de, or French.")}
+        widgets = {
+            "background": forms.Textarea(attrs={"rows": 3, "maxlength": 2000}),
+            "hours_per_week": forms.NumberInput(attrs={"min": 1, "max": 168}),
+        }
+
+
+class AddressForm(forms.Form):
+    """Every form that is sent counts, for the address that it comes from and the one that mail would go to."""
+
+    kind = "address"
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        tries_counted(self.request, email.casefold(), kind=self.kind)
+        return email
+
+
+class ForgottenPasswordForm(AddressForm):
+    kind = "new-password"
+
+
+class NewPasswordForm(PasswordChangeForm):
+    """The old password is asked for, and guessing it counts as at sign-in."""
+
+    def __init__(self, user: Any, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(user, *args, **kwargs)
+
+    def clean_old_password(self) -> str:
+        return right_password(self.request, self.user, self.cleaned_data["old_password"])
+
+
+class DeleteForm(forms.Form):
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        return right_password(self.request, self.request.user, self.cleaned_data["password"])

@@ -1,0 +1,142 @@
+"""The pages about a person's account."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView, PasswordChangeView, PasswordResetConfirmView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+from django_q.tasks import async_task
+
+from roadmap_project import languages
+from roadmap_project.forms import SignInForm
+from roadmaps import accounts, sending
+from roadmaps.account_forms import AddressForm, DeleteForm, ForgottenPasswordForm, NewPasswordForm, ProfileForm
+from roadmaps.models import Profile
+from roadmaps.views import SignedInRequest
+
+FORM = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@FORM
+@login_required
+def account(request: SignedInRequest) -> HttpResponse:
+    form = ProfileForm(request.POST or None, instance=Profile.of(request.user))
+    if form.is_valid():
+        language = form.save().interface_language
+        with translation.override(language or translation.get_language()):
+            messages.success(request, _("Saved. New roadmaps begin with this."))
+        return _spoken(redirect("roadmaps:account"), language)
+    return render(request, "roadmaps/account.html", {"form": form, "mail_is_sent": settings.MAIL_IS_SENT})
+
+
+def _spoken(response: HttpResponse, language: str) -> HttpResponse:
+    """With the person's language for this browser, where they chose one; else the browser's choice stays."""
+    if language:
+        languages.remember(response, language)
+    return response
+
+
+class SignIn(LoginView):
+    """From here on in the person's language."""
+
+    form_class = SignInForm
+    template_name = "roadmaps/sign_in.html"
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        return _spoken(super().form_valid(form), Profile.of(form.get_user()).interface_language)
+
+
+@FORM
+@login_required
+def address(request: SignedInRequest) -> HttpResponse:
+    """An address is the person's once they open the link that is sent to it."""
+    form = AddressForm(request, request.POST or None, initial={"email": request.user.email})
+    if form.is_valid():
+        accounts.ask_for_address(request.user, form.cleaned_data["email"])
+        messages.success(
+            request,
+            _("A link is on its way to %(address)s. Open it within three days.")
+            % {"address": form.cleaned_data["email"]},
+        )
+        return redirect("roadmaps:account")
+    return render(request, "roadmaps/address.html", {"form": form, "mail_is_sent": settings.MAIL_IS_SENT})
+
+
+@FORM
+@login_required
+def confirm_address(request: SignedInRequest, token: str) -> HttpResponse:
+    """By a button: programs that look at links in mail must not confirm one."""
+    confirmed = sending.address_of(token, request.user)
+    if not confirmed:
+        raise Http404
+    if request.method == "POST":
+        request.user.email = confirmed
+        request.user.save(update_fields=["email"])
+        messages.success(request, _("%(address)s is your address now.") % {"address": confirmed})
+        return redirect("roadmaps:account")
+    return render(request, "roadmaps/confirm_address.html", {"address": confirmed})
+
+
+@FORM
+@login_required
+def delete(request: SignedInRequest) -> HttpResponse:
+    form = DeleteForm(request, request.POST or None)
+    if form.is_valid():
+        accounts.delete(request.user)
+        logout(request)
+        messages.success(request, _("Your account and everything in it are gone."))
+        return redirect("roadmaps:list")
+    return render(request, "roadmaps/delete_account.html", {"form": form})
+
+
+@FORM
+def forgotten_password(request: HttpRequest) -> HttpResponse:
+    """The same answer, in the same time, whether or not somebody has the address."""
+    form = ForgottenPasswordForm(request, request.POST or None)
+    if settings.MAIL_IS_SENT and form.is_valid():
+        async_task(
+            "roadmaps.tasks.send_new_password", form.cleaned_data["email"], cluster="logs", task_name="new password"
+        )
+        return redirect("roadmaps:new_password_sent")
+    return render(request, "roadmaps/forgotten_password.html", {"form": form, "mail_is_sent": settings.MAIL_IS_SENT})
+
+
+@require_safe
+def new_password_sent(request: HttpRequest) -> HttpResponse:
+    return render(request, "roadmaps/new_password_sent.html")
+
+
+class NewPassword(PasswordResetConfirmView):
+    """By the link that was sent. One that is used up or too old is none."""
+
+    template_name = "roadmaps/new_password.html"
+    success_url = reverse_lazy("roadmaps:login")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, _("Your password is changed. Sign in with the new one."))
+        return super().form_valid(form)
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        return super().render_to_response(context, status=200 if self.validlink else 404, **kwargs)
+
+
+class ChangePassword(PasswordChangeView):
+    template_name = "roadmaps/change_password.html"
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("roadmaps:account")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, _("Your password is changed. Other browsers are signed out."))
+        return super().form_valid(form)

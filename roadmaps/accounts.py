@@ -1,0 +1,60 @@
+"""What does a person decide about their account?"""
+
+from typing import Any
+
+import structlog
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from roadmaps import erasing, mailing
+from roadmaps.models import Mail, Profile, Roadmap, Step
+
+log = structlog.get_logger(__name__)
+
+FOR_NEW_ROADMAPS = ("level", "hours_per_week", "background", "preference", "language", "second_language")
+
+
+def defaults(user: User) -> dict[str, Any]:
+    """What a new roadmap's form begins with."""
+    profile = Profile.of(user)
+    return {name: getattr(profile, name) for name in FOR_NEW_ROADMAPS}
+
+
+def send_new_password(address: str) -> int:
+    """A link to everybody with this address who may sign in with a password; returns to how many.
+
+    On the logs cluster, so that the page takes the same time for an address that nobody has.
+    """
+    people = [
+        user
+        for user in get_user_model().objects.filter(email__iexact=address, is_active=True)
+        if user.has_usable_password()
+    ]
+    for user in people:
+        mailing.post(user, Mail.Kind.PASSWORD)
+    log.info("new_password_asked_for", accounts=len(people))
+    return len(people)
+
+
+def ask_for_address(user: User, address: str) -> None:
+    """Send a link to the address, which becomes the person's when they open it; nothing where it is theirs already."""
+    if address != user.email:
+        mailing.post(user, Mail.Kind.ADDRESS, address=address)
+
+
+def delete(user: User) -> None:
+    """The account and all that is theirs, in one transaction. What is being made is cancelled first.
+
+    Of model calls only their cost is kept. Whoever sends an answer afterwards finds no step to store it to.
+    """
+    with transaction.atomic():
+        # Nothing new begins for them; the lock lets a result be stored that waits to leave a message for them.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        roadmaps = Roadmap.objects.select_for_update().filter(owner=user).order_by("pk")
+        for pk in list(roadmaps.values_list("pk", flat=True)):
+            Step.objects.filter(roadmap=pk).cancel()
+            erasing.erase(pk)
+        pk = user.pk
+        user.delete()
+    log.info("account_deleted", user=pk)

@@ -1,0 +1,353 @@
+"""A person's account: what they begin with, how they sign in, and how they leave."""
+
+import io
+import json
+import re
+import zipfile
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core import signing
+from django.db import connection, models
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from roadmaps import accounts, sending, tasks
+from roadmaps.models import Mail, ModelCall, Profile, Roadmap, Step
+from roadmaps.steps import storing
+from roadmaps.steps.calling import Finished
+from tests.content.test_importing import complete
+from tests.factories import make_roadmap, make_step, make_user, make_written_roadmap
+from tests.roadmaps.test_erasing import make_full_roadmap
+from tests.roadmaps.test_pages import text_of
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "correct horse battery"
+ACCOUNT = reverse("roadmaps:account")
+WISHES = {
+    "level": "advanced",
+    "hours_per_week": "12",
+    "background": "Ten years of Perl",
+    "preference": "hands_on",
+    "language": "de",
+    "second_language": "en",
+}
+
+
+@pytest.fixture(autouse=True)
+def _mail_is_sent(settings):
+    settings.MAIL_IS_SENT = True
+    settings.SITE_URL = "https://roadmaps.example"
+
+
+@pytest.fixture
+def visitor(client, person):
+    client.force_login(person)
+    return client
+
+
+# Defaults
+
+
+def test_what_is_saved_is_what_a_new_roadmap_begins_with_and_is_made_of(visitor, person):
+    assert visitor.get(reverse("roadmaps:new")).context["form"]["level"].value() == "beginner"
+    assert "Saved." in text_of(visitor.post(ACCOUNT, WISHES, follow=True))
+
+    form = visitor.get(reverse("roadmaps:new")).context["form"]
+    shown = {name: str(form[name].value()) for name in WISHES}
+    assert shown == WISHES
+    visitor.post(reverse("roadmaps:new"), {"goal": "Learn to sail", **shown})
+    made = Roadmap.objects.get(owner=person)
+    assert {name: str(getattr(made, name)) for name in WISHES} == WISHES
+
+
+def test_who_saved_nothing_has_no_row_and_a_second_saving_makes_no_second(visitor, person):
+    visitor.get(ACCOUNT)
+    assert not Profile.objects.exists()
+
+    for hours in ("3", "4"):
+        visitor.post(ACCOUNT, {**WISHES, "hours_per_week": hours})
+    assert Profile.objects.get(user=person).hours_per_week == 4
+
+
+def test_the_pages_speak_the_persons_language_from_where_they_sign_in(client, person):
+    def lang(response):
+        return re.search(r'<html lang="([^"]*)"', response.content.decode())[1]
+
+    def sign_in():
+        return client.post(reverse("roadmaps:login"), {"username": "ada", "password": PASSWORD}, follow=True)
+
+    assert lang(sign_in()) == "en"
+    assert lang(client.post(ACCOUNT, {**WISHES, "interface_language": "zh-hans"}, follow=True)) == "zh-hans"
+    client.cookies.clear()  # another browser
+
+    assert lang(client.get(reverse("roadmaps:login"))) == "en"
+    assert lang(sign_in()) == "zh-hans"
+
+
+def test_wrong_values_are_said_and_change_nothing(visitor):
+    response = visitor.post(ACCOUNT, {**WISHES, "hours_per_week": "500", "level": "wizard"})
+
+    assert set(response.context["form"].errors) == {"hours_per_week", "level"}
+    assert not Profile.objects.exists()
+
+
+# The address
+
+
+def link_to(user, address) -> str:
+    return reverse("roadmaps:confirm_address", args=[sending.address_token(user, address)])
+
+
+def test_an_address_is_the_persons_once_they_press_the_links_button(visitor, person):
+    visitor.post(reverse("roadmaps:address"), {"email": "ada@example.org"})
+    mail = Mail.objects.get()
+    person.refresh_from_db()
+    assert (mail.address, mail.kind, person.email) == ("ada@example.org", "address", "")
+    link = re.search(r"https://roadmaps.example(/\S+)", sending.compose(mail).body)[1]
+
+    assert "ada@example.org" in text_of(visitor.get(link))
+    person.refresh_from_db()
+    assert person.email == ""
+    visitor.post(link)
+
+    person.refresh_from_db()
+    assert person.email == "ada@example.org"
+    assert visitor.get(link).status_code == 404  # used up
+
+
+def test_a_link_of_another_person_or_made_up_or_old_confirms_nothing(visitor, person):
+    changed = link_to(person, "ada@example.org")
+    person.email = "new@example.org"
+    person.save()
+    others = link_to(make_user(), "eve@example.org")
+    made_up = reverse("roadmaps:confirm_address", args=[signing.dumps([person.pk, "eve@example.org", person.email])])
+
+    for link in (changed, others, made_up):
+        assert visitor.post(link).status_code == 404
+    person.refresh_from_db()
+    assert person.email == "new@example.org"
+
+
+def test_nobody_has_mail_sent_to_an_address_without_end(visitor, settings):
+    settings.SIGN_INS_PER_ACCOUNT, settings.SIGN_INS_PER_ADDRESS = 3, 50
+
+    for _ in range(5):
+        response = visitor.post(reverse("roadmaps:address"), {"email": "victim@example.org"})
+
+    assert Mail.objects.count() == 3
+    assert "Too many tries" in text_of(response)
+
+
+# A forgotten password
+
+
+def asked(client, address):
+    """What the page says, and what the logs cluster then does."""
+    response = client.post(reverse("roadmaps:forgotten_password"), {"email": address}, follow=True)
+    for task in OrmQ.objects.filter(key="logs"):
+        call = task.task
+        if call["func"] == "roadmaps.tasks.send_new_password":
+            tasks.send_new_password(*call["args"])
+    OrmQ.objects.all().delete()
+    return response
+
+
+def test_a_new_password_is_chosen_by_the_link_that_is_sent_once(client, person):
+    person.email = "Ada@example.org"
+    person.save()
+    asked(client, "ada@EXAMPLE.org")
+    link = re.search(r"https://roadmaps.example(/\S+)", sending.compose(Mail.objects.get()).body)[1]
+
+    form = client.get(link, follow=True)
+    assert "A new password" in text_of(form)
+    done = client.post(
+        form.request["PATH_INFO"],
+        {"new_password1": "another battery", "new_password2": "another battery"},
+        follow=True,
+    )
+
+    assert "Your password is changed." in text_of(done)
+    assert client.login(username="ada", password="another battery")
+    client.logout()
+    again = client.get(link, follow=True)
+    assert again.status_code == 404
+    assert "This link does not work any more" in text_of(again)
+
+
+def test_nobody_learns_which_addresses_have_an_account(client, person, django_assert_num_queries):
+    person.email = "ada@example.org"
+    person.save()
+    path = reverse("roadmaps:forgotten_password")
+    client.post(path, {"email": "warm@example.org"})
+
+    with django_assert_num_queries(9):
+        known = client.post(path, {"email": "ada@example.org"})
+    with django_assert_num_queries(9):
+        unknown = client.post(path, {"email": "eve@example.org"})
+
+    assert (known.status_code, known.url) == (unknown.status_code, unknown.url)
+    assert "ada@" not in text_of(client.get(known.url))
+    asked(client, "eve@example.org")
+    assert not Mail.objects.filter(address="eve@example.org").exists()
+
+
+def test_who_may_not_sign_in_with_a_password_gets_no_link(client):
+    for fields in ({"is_active": False, "password": PASSWORD}, {"password": None}):
+        user = make_user(**fields)
+        user.email = "ada@example.org"
+        user.save()
+
+    asked(client, "ada@example.org")
+
+    assert not Mail.objects.exists()
+
+
+def test_forgetting_is_throttled_as_signing_in_is_and_tells_nothing(client, person, settings):
+    settings.SIGN_INS_PER_ACCOUNT, settings.SIGN_INS_PER_ADDRESS, settings.TRUSTED_PROXIES = 2, 5, 0
+    person.email = "ada@example.org"
+    person.save()
+
+    known = [text_of(asked(client, "ada@example.org")) for _ in range(3)][-1]
+    assert "Too many tries. Please wait 15 minutes." in known
+    assert Mail.objects.count() == 2
+    unknown = [text_of(asked(client, "eve@example.org")) for _ in range(3)][-1]
+    assert known.replace("ada@", "eve@") == unknown
+    assert "Too many tries" in text_of(asked(client, "third@example.org"))  # one address, whatever it asks for
+
+
+def test_where_no_mail_is_sent_the_page_says_so(client, settings):
+    settings.MAIL_IS_SENT = False
+
+    response = client.post(reverse("roadmaps:forgotten_password"), {"email": "ada@example.org"})
+
+    assert "This site sends no mail" in text_of(response)
+    assert not OrmQ.objects.exists()
+
+
+# Changing it
+
+
+def change(visitor, old=PASSWORD):
+    new = {"new_password1": "another battery", "new_password2": "another battery"}
+    return visitor.post(reverse("roadmaps:change_password"), {"old_password": old, **new}, follow=True)
+
+
+def test_a_password_is_changed_by_who_knows_the_old_one_and_stays_signed_in(visitor):
+    assert "This is not your password." in text_of(change(visitor, old="wrong"))
+
+    assert "Your password is changed." in text_of(change(visitor))
+    assert visitor.get(ACCOUNT).status_code == 200
+
+
+def test_guessing_the_old_password_counts_as_at_the_sign_in(visitor, settings):
+    settings.SIGN_INS_PER_ACCOUNT = 3
+    for _ in range(3):
+        change(visitor, old="wrong")
+
+    assert "Too many tries" in text_of(change(visitor))
+    assert "Too many tries" in text_of(visitor.post(reverse("roadmaps:delete_account"), {"password": PASSWORD}))
+    assert get_user_model().objects.filter(username="ada").exists()
+
+
+# Leaving
+
+
+def people_in_tables(pk: int) -> set[str]:
+    """Tables that hold a row of the person, found along the models' foreign keys."""
+    user = get_user_model()
+    return {
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        for field in model._meta.fields
+        if isinstance(field, models.ForeignKey)
+        and field.remote_field.model is user
+        and model._base_manager.filter(**{field.name: pk}).exists()
+    }
+
+
+def test_C11_a_deleted_account_leaves_no_row_but_what_its_model_calls_cost(visitor, person):
+    roadmap = make_full_roadmap(owner=person)
+    make_step(roadmap=make_roadmap(owner=person), state="running")
+    Profile.objects.create(user=person)
+    other = make_full_roadmap(owner=make_user())
+    ours = {model._meta.db_table for model in apps.get_models() if model._meta.app_label in ("roadmaps", "content")}
+    before = people_in_tables(person.pk)
+    assert {"roadmaps_roadmap", "roadmaps_profile", "roadmaps_mail", "content_note", "content_quizattempt"} <= before
+    pk = person.pk
+
+    response = visitor.post(reverse("roadmaps:delete_account"), {"password": PASSWORD}, follow=True)
+
+    assert "Your account and everything in it are gone." in text_of(response)
+    assert not get_user_model().objects.filter(pk=pk).exists()
+    assert people_in_tables(pk) == set()
+    with connection.cursor() as cursor:
+        for table in ours:
+            columns = {each.name for each in connection.introspection.get_table_description(cursor, table)}
+            if "roadmap_id" in columns:
+                cursor.execute(f'SELECT count(*) FROM "{table}" WHERE roadmap_id = %s', [roadmap.pk])
+                assert cursor.fetchone() == (0,), table
+    assert ModelCall.objects.filter(roadmap=None, error="").count() == 1
+    assert set(Roadmap.objects.all()) == {other}
+    assert "_auth_user_id" not in visitor.session
+    connection.check_constraints()
+
+
+def test_an_answer_that_comes_after_the_account_is_gone_is_stored_nowhere(person):
+    step = make_step(roadmap=make_roadmap(owner=person), state="running")
+
+    accounts.delete(person)
+    storing.store([Finished(step, error=RuntimeError("too late"))])
+
+    assert not Step.objects.exists()
+    assert not Roadmap.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["", "wrong"])
+def test_nobody_is_deleted_without_their_password(visitor, person, password):
+    make_roadmap(owner=person)
+
+    visitor.post(reverse("roadmaps:delete_account"), {"password": password})
+
+    assert Roadmap.objects.filter(owner=person).exists()
+
+
+def test_everything_can_be_taken_away_and_brought_in_again(visitor, person):
+    roadmap = make_full_roadmap(owner=person)
+    without_outline = make_roadmap(owner=person, goal="Not designed yet")
+    gone = make_roadmap(owner=person, goal="Thrown away")
+    Roadmap.objects.filter(pk=gone.pk).update(deleted_at=timezone.now())
+    make_full_roadmap(owner=make_user())
+    Profile.objects.create(user=person, background="Ten years of Perl")
+
+    response = visitor.get(reverse("content:everything"))
+
+    assert response.headers["Cache-Control"] == "private, no-store"
+    archive = zipfile.ZipFile(io.BytesIO(response.getvalue()))
+    assert archive.testzip() is None
+    folders = {name.split("/")[1] for name in archive.namelist() if name.startswith("roadmaps/")}
+    assert folders == {roadmap.slug, without_outline.slug}
+    assert json.loads(archive.read("account.json"))["profile"]["background"] == "Ten years of Perl"
+
+    def lines(name):
+        return [json.loads(line) for line in archive.read(f"roadmaps/{roadmap.slug}/{name}.jsonl").splitlines()]
+
+    assert [(each["concept"], each["text"]) for each in lines("notes")] == [("c-1-1-1", "mine")]
+    assert [(each["concept"], each["right"], each["total"]) for each in lines("attempts")] == [("c-1-1-1", 1, 2)]
+    assert [each["event"] for each in lines("log")] == ["outline_designed"]
+    assert [each["text"] for each in lines("requests")] == ["More practice"]
+    assert len(lines("progress")) == 1
+    assert json.loads(archive.read(f"roadmaps/{without_outline.slug}/roadmap.json"))["goal"] == "Not designed yet"
+
+
+def test_what_was_taken_away_can_be_brought_in_again(visitor, person):
+    roadmap = complete(make_written_roadmap(owner=person))
+    archive = zipfile.ZipFile(io.BytesIO(visitor.get(reverse("content:everything")).getvalue()))
+
+    text = archive.read(f"roadmaps/{roadmap.slug}/roadmap.json").decode()
+    visitor.post(reverse("content:bring_in"), {"text": text})
+
+    assert Roadmap.objects.filter(owner=person, goal=roadmap.goal).count() == 2
