@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,8 +12,9 @@ from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, 
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from roadmaps import differences, outline, reviewing
+from roadmaps import differences, mapping, outline, pacing, reviewing
 from roadmaps.differences import Difference
+from roadmaps.mapping import Map
 from roadmaps.models import (
     Concept,
     ConceptProgress,
@@ -26,6 +27,7 @@ from roadmaps.models import (
     Step,
 )
 from roadmaps.models.roadmap import RoadmapQuerySet
+from roadmaps.pacing import Way
 from roadmaps.slugs import token_of
 from roadmaps.steps import heartbeats
 from roadmaps.steps.heartbeats import UNSERVED_AFTER
@@ -89,12 +91,20 @@ class StageLines:
     modules: list[ModuleLines]
 
     @property
+    def lines(self) -> list[ConceptLine]:
+        return [line for module in self.modules for line in module.concepts]
+
+    @property
     def hours(self) -> float:
-        return sum(line.concept.hours for module in self.modules for line in module.concepts)
+        return sum(line.concept.hours for line in self.lines)
+
+    @property
+    def learned(self) -> int:
+        return sum(line.is_learned for line in self.lines)
 
     @property
     def is_learned(self) -> bool:
-        return all(line.is_learned for module in self.modules for line in module.concepts)
+        return all(line.is_learned for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,23 @@ class RoadmapPage:
     feedback: list[Feedback] = field(default_factory=list)
     unserved_queues: list[Unserved] = field(default_factory=list)
     concepts_learned: int = 0
+    way: Way | None = None
+    map: Map | None = None
+
+    @property
+    def next(self) -> tuple[StageLines, ModuleLines, ConceptLine] | None:
+        """What comes next, with where it stands."""
+        concept = self.way.next if self.way else None
+        return next(
+            (
+                (stage, module, line)
+                for stage in self.stages
+                for module in stage.modules
+                for line in module.concepts
+                if concept and line.concept.pk == concept.pk
+            ),
+            None,
+        )
 
     @property
     def concepts_all(self) -> int:
@@ -181,11 +208,12 @@ def page(roadmap: Roadmap) -> RoadmapPage:
     # The tag's facts first: what changes while the rest is read gets another tag, and is asked for again.
     facts = _step_facts(roadmap)
     unserved = _unserved(facts)
-    learned = set(_progress(roadmap).values_list("concept_id", flat=True))
+    learned = dict(_progress(roadmap).values_list("concept_id", "done_at"))
     steps = list(_steps(roadmap))
     written = [step for step in steps if step.concept_id and step.kind in Step.CONTENT_KINDS]
     trail = [step for step in steps if step.kind in Step.WORKFLOW_KINDS]
-    stages = _stages(roadmap, written, learned, shows_prerequisites=not written)
+    stages = _stages(roadmap, written, set(learned))
+    way = _way(roadmap, stages, learned)
     pieces = Pieces(_by_state(written), _failures(written, stages))
     shown = RoadmapPage(
         roadmap,
@@ -194,6 +222,8 @@ def page(roadmap: Roadmap) -> RoadmapPage:
         pieces,
         unserved_queues=unserved,
         concepts_learned=len(learned),
+        way=way,
+        map=_map(stages, way, is_written=bool(written)),
     )
     return shown if written else _with_design(shown, trail)
 
@@ -255,13 +285,12 @@ def _by_state(steps: Iterable[Step]) -> dict[str, int]:
     return dict(counts)
 
 
-def _stages(roadmap: Roadmap, written: list[Step], learned: set[int], *, shows_prerequisites: bool) -> list[StageLines]:
+def _stages(roadmap: Roadmap, written: list[Step], learned: set[int]) -> list[StageLines]:
     pieces: dict[int | None, list[Step]] = defaultdict(list)
     for step in sorted(written, key=lambda each: Step.CONTENT_KINDS.index(Step.Kind(each.kind))):
         pieces[step.concept_id].append(step)
-    concepts = Concept.objects.order_by("position")
-    if shows_prerequisites:
-        concepts = concepts.prefetch_related(Prefetch("prerequisites", Concept.objects.order_by("position")))
+    before = Concept.objects.order_by("position").only("key", "name", "position")
+    concepts = Concept.objects.order_by("position").prefetch_related(Prefetch("prerequisites", before))
     stages: QuerySet[Stage] = roadmap.stages.prefetch_related("modules", Prefetch("modules__concepts", concepts))
     return [
         StageLines(
@@ -278,6 +307,40 @@ def _stages(roadmap: Roadmap, written: list[Step], learned: set[int], *, shows_p
         )
         for stage in stages
     ]
+
+
+def _way(roadmap: Roadmap, stages: list[StageLines], learned: dict[int, datetime | None]) -> Way | None:
+    """None where there is nothing to learn yet."""
+    if not stages:
+        return None
+    concepts = [line.concept for stage in stages for line in stage.lines]
+    learned_at = {pk: moment for pk, moment in learned.items() if moment}
+    return Way(
+        concepts,
+        {each.pk: list(each.prerequisites.all()) for each in concepts},
+        learned_at,
+        frozenset(line.concept.pk for line in stages[-1].lines),
+        stages[-1].name,
+        pacing.pace_of(concepts, learned_at, planned=roadmap.hours_per_week, now=timezone.now()),
+        timezone.localdate(),
+        roadmap.deadline,
+    )
+
+
+def _map(stages: list[StageLines], way: Way | None, *, is_written: bool) -> Map | None:
+    if way is None:
+        return None
+    looks = {each.pk: _look(each, way) if is_written else "plain" for each in way.concepts}
+    parts = [(stage.name, [line.concept for line in stage.lines]) for stage in stages]
+    return mapping.draw(parts, builds_on=way.builds_on, looks=looks, is_linked=is_written)
+
+
+def _look(concept: Concept, way: Way) -> str:
+    if concept.pk in way.learned_at:
+        return "learned"
+    if way.next and concept.pk == way.next.pk:
+        return "next"
+    return "open" if way.is_open(concept) else "later"
 
 
 def _failures(written: list[Step], stages: list[StageLines]) -> dict[str, list[Step]]:
@@ -305,11 +368,8 @@ def _with_design(shown: RoadmapPage, trail: list[Step]) -> RoadmapPage:
     feedback = list(roadmap.feedback.order_by("pk"))
     working = [each for each in feedback if each.state == Feedback.State.WORKING]
     current = [step for step in trail if step.pk >= _first_step_for(working[-1], trail)] if working else trail
-    return RoadmapPage(
-        roadmap,
-        shown.tag,
-        shown.stages,
-        shown.pieces,
+    return replace(
+        shown,
         trail=current,
         still_to_come=_still_to_come(roadmap, current, REQUESTED_CHANGE if working else FIRST_DESIGN),
         revision=latest,
@@ -319,7 +379,6 @@ def _with_design(shown: RoadmapPage, trail: list[Step]) -> RoadmapPage:
         compared_with=before,
         changes=_changes(before, latest),
         feedback=feedback,
-        unserved_queues=shown.unserved_queues,
     )
 
 

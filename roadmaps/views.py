@@ -152,10 +152,11 @@ def _context(found: Roadmap, form: FeedbackForm) -> dict[str, Any]:
 def progress(request: SignedInRequest, slug: str) -> HttpResponse:
     """The changing part of a roadmap's page, asked for every second and a half while it changes: seen within two."""
     found = _owned(request, slug)
+    seen_map = request.GET.get("map", "")
     response = conditional(
         request,
         reading.current_tag(found),
-        lambda: render(request, "roadmaps/progress.html", _context(found, FeedbackForm())),
+        lambda: render(request, "roadmaps/progress.html", {**_context(found, FeedbackForm()), "seen_map": seen_map}),
     )
     return replace_url(response, found.get_absolute_url()) if slug != found.slug else response
 

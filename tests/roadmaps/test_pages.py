@@ -581,6 +581,60 @@ def test_E4_a_page_that_is_opened_late_and_a_poll_without_memory_show_all_from_r
         assert shown.count(Step.State.RUNNING.label) >= 1
 
 
+# Where a learner is
+
+
+def test_what_comes_next_is_said_with_its_reasons_the_hours_left_and_the_day(visitor, person):
+    deadline = timezone.localdate() + timedelta(days=2)
+    roadmap = make_written_roadmap(owner=person, concepts=3)
+    Roadmap.objects.filter(pk=roadmap.pk).update(deadline=deadline)
+    assert "Begin with: Concept 1" in text_of(visitor.get(roadmap.get_absolute_url()))
+    ConceptProgress.objects.create(user=person, concept=roadmap.concepts.get(position=0), done_at=timezone.now())
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    assert "Stage 1 Module 1.1 Next: Concept 2" in shown
+    assert "You have learned what it builds on: Concept 1." in shown
+    assert "It lies on the shortest way to “Stage 1”. 1 concept builds on it." in shown
+    assert "3 hours 2 concepts" in shown
+    assert "6 hours a week as you planned" in shown
+    assert "2 days after" in shown
+    assert "11 hours a week would do" in shown
+    assert "1.5 of" not in shown
+    assert "4.5 h, 1 of 3 learned" in shown
+
+
+def test_who_has_learned_everything_is_told(visitor, person):
+    roadmap = make_written_roadmap(owner=person, concepts=2)
+    for concept in roadmap.concepts.all():
+        ConceptProgress.objects.create(user=person, concept=concept, done_at=timezone.now())
+
+    assert "You have learned everything here." in text_of(visitor.get(roadmap.get_absolute_url()))
+
+
+def test_the_picture_is_there_as_a_list_with_links_and_what_can_be_begun(visitor, person):
+    roadmap = make_written_roadmap(owner=person, concepts=3)
+    ConceptProgress.objects.create(user=person, concept=roadmap.concepts.get(position=0), done_at=timezone.now())
+
+    page = visitor.get(roadmap.get_absolute_url())
+
+    assert re.search(r'<svg [^>]*role="img" aria-label="The concepts by stage', page.content.decode())
+    assert "Concept 1 (learned) Concept 2 (next) builds on Concept 1 Concept 3 builds on Concept 2" in text_of(page)
+    assert f'{roadmap.get_absolute_url()}c-1-1-3/">Concept 3</a>' in page.content.decode()
+
+
+def test_E4_a_poll_brings_the_picture_only_where_it_looks_otherwise(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+    page = visitor.get(roadmap.get_absolute_url()).content.decode()
+    seen = re.search(r'hx-vals=\'{"map": "(\w+)"}\'', page)[1]
+    path = f"{address('progress', roadmap)}?map={seen}"
+
+    roadmap.steps.filter(kind="quiz").update(state="done")
+    assert "<svg" not in visitor.get(path).content.decode()
+    ConceptProgress.objects.create(user=person, concept=roadmap.concepts.get(position=0), done_at=timezone.now())
+    assert '<div id="map" hx-swap-oob="true">' in visitor.get(path).content.decode()
+
+
 # What pages cost
 
 
@@ -590,7 +644,7 @@ def test_A12_a_pages_queries_do_not_grow_with_the_concepts(visitor, person, name
     small = make_written_roadmap(owner=person, state=state, steps=Step.State.FAILED, concepts=1)
     large = make_written_roadmap(owner=person, state=state, steps=Step.State.FAILED, stages=3, modules=2, concepts=5)
 
-    assert queries_of(visitor, address(name, large)) == queries_of(visitor, address(name, small)) <= 13
+    assert queries_of(visitor, address(name, large)) == queries_of(visitor, address(name, small)) <= 14
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 3), (3, 2, 5), (5, 4, 6)], ids=["18", "30", "120"])
