@@ -228,13 +228,9 @@ def page(roadmap: Roadmap) -> RoadmapPage:
     return shown if written else _with_design(shown, trail)
 
 
-def prerequisite_keys(roadmap: Roadmap) -> dict[int, list[str]]:
+def prerequisite_keys(page: RoadmapPage) -> dict[int, list[str]]:
     """What each concept builds on, by the concept's primary key."""
-    links = Concept.prerequisites.through.objects.filter(from_concept__roadmap=roadmap)
-    keys: dict[int, list[str]] = defaultdict(list)
-    for concept, key in links.order_by("to_concept__position").values_list("from_concept_id", "to_concept__key"):
-        keys[concept].append(key)
-    return keys
+    return {pk: [each.key for each in befores] for pk, befores in page.way.builds_on.items()} if page.way else {}
 
 
 def current_tag(roadmap: Roadmap) -> str:

@@ -113,7 +113,7 @@ def read_roadmap(request: TokenRequest, response: HttpResponse, slug: str) -> An
         return unchanged
     page = reading.page(found)
     response.headers["ETag"] = quote_etag(page.tag)
-    return RoadmapDetail.of(page, reading.prerequisite_keys(found))
+    return RoadmapDetail.of(page, reading.prerequisite_keys(page))
 
 
 @router.delete("{slug:slug}", response=change(None, status=204), summary="Delete a roadmap")
