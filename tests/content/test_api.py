@@ -519,7 +519,7 @@ def test_changes_are_counted_for_the_person_and_reading_goes_on(person, library,
     ("path", "queries"),
     [
         ("roadmaps", 3),
-        ("roadmaps/{slug}", 13),
+        ("roadmaps/{slug}", 11),
         ("roadmaps/{slug}/outlines", 4),
         ("roadmaps/{slug}/outlines/1", 3),
         ("roadmaps/{slug}/log", 4),
