@@ -11,13 +11,14 @@ export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test bench soak check audit format lock mermaid clean
+.PHONY: help demo run test bench bench-scale soak check audit format lock mermaid clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
 	@echo "make run     the same processes, kept up at http://127.0.0.1:$(PORT)"
 	@echo "make test    the whole suite against a private PostgreSQL"
 	@echo "make bench   measured against Django-Q, Celery and Procrastinate, half an hour (ARGS=\"--roadmaps 1 --latency-mean 1\")"
+	@echo "make bench-scale  a thousand roadmaps, and pages meanwhile, at most 45 minutes (ARGS=\"--roadmaps 200\")"
 	@echo "make soak    ten minutes under faults drawn from a seed, then what must hold is looked at (ARGS=\"--seconds 60 --seed 2\")"
 	@echo "make check   format, lint, types, import rules, migrations"
 	@echo "make audit   known vulnerabilities in what the requirements pin, where the package index tells"
@@ -62,6 +63,9 @@ $(VENV)-bench/bench.stamp: requirements.txt tests/benchmarks/requirements.txt
 
 bench: $(VENV)-bench/bench.stamp
 	@$(VENV)-bench/bin/python -m tests.benchmarks $(ARGS)
+
+bench-scale: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.benchmarks.scale $(ARGS)
 
 soak: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.soak $(ARGS)

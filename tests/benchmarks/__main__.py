@@ -71,11 +71,11 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def stub_model(options: argparse.Namespace) -> Iterator[str]:
+def stub_model(options: argparse.Namespace, *, faults: float = FAULTS) -> Iterator[str]:
     """A fresh one: its latencies and faults begin at the first."""
     command = [sys.executable, "-m", "tests.stub_model", "--latency", str(options.latency_mean), "--seed"]
     command += [str(options.seed), "--latency-sigma", str(SIGMA), "--concepts", str(CONCEPTS), "--faults"]
-    with subprocess.Popen([*command, f"rate={FAULTS}"], stdout=subprocess.PIPE, text=True, cwd=ROOT) as stub:
+    with subprocess.Popen([*command, f"rate={faults}"], stdout=subprocess.PIPE, text=True, cwd=ROOT) as stub:
         try:
             assert stub.stdout
             yield stub.stdout.readline().strip()

@@ -16,7 +16,7 @@ ACTIVITY_SECONDS = 0.01
 MEMORY_SECONDS = 2.0
 ACTIVITY = """
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND backend_type = 'client backend' AND usename <> current_user
 """
 REFUSALS = ("too many clients", "remaining connection slots", "too many connections for")
 
@@ -115,6 +115,7 @@ class Watch:
     roots: dict[str, int]  # process ids by name
     connections: Levels = field(default_factory=Levels)
     most_memory: dict[str, float] = field(default_factory=dict)  # by name, when all together held most
+    memory: list[tuple[float, dict[str, float]]] = field(default_factory=list)  # when, and by name
     _is_over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Watch":
@@ -135,5 +136,6 @@ class Watch:
     def _watch_memory(self) -> None:
         while not self._is_over.wait(MEMORY_SECONDS):
             now = {name: megabytes(family([pid])) for name, pid in self.roots.items()}
+            self.memory.append((time.time(), now))
             if sum(now.values()) > sum(self.most_memory.values()):
                 self.most_memory = now

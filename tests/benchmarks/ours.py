@@ -12,6 +12,14 @@ from tests.benchmarks.contender import Contender, ContenderError, Site
 DESIGN_CALLS = 3  # analysis, outline, review
 DESIGN_SECONDS = 600.0
 
+ENVIRONMENT = {
+    "DEBUG": "0",
+    "SECRET_KEY": "only-for-this-benchmark-and-long-enough-for-the-checks-0123456789",
+    "ALLOWED_HOSTS": "127.0.0.1",
+    "LLM_PROVIDER": "openai",
+    "LINK_CHECKS": "off",
+    "DJANGO_SETTINGS_MODULE": "roadmap_project.settings",
+}
 DESIGNED = """
 SELECT count(*) FILTER (WHERE state = 'in_review'), extract(epoch FROM min(created_at))::float FROM roadmaps_roadmap
 """
@@ -25,14 +33,7 @@ FROM roadmaps_step WHERE queue = 'content'
 
 def start(site: Site) -> None:
     """Up to the point where all outlines wait for approval."""
-    site.environment |= {
-        "DEBUG": "0",
-        "SECRET_KEY": "only-for-this-benchmark-and-long-enough-for-the-checks-0123456789",
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "LLM_PROVIDER": "openai",
-        "LINK_CHECKS": "off",
-        "DJANGO_SETTINGS_MODULE": "roadmap_project.settings",
-    }
+    site.environment |= ENVIRONMENT
     fleet = Fleet(logs=site.logs, environment=site.environment)
     site.at_end.append(fleet.stop)
     try:

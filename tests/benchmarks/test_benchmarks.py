@@ -8,7 +8,7 @@ from itertools import accumulate
 import pytest
 
 from tests.benchmarks import __main__ as runner
-from tests.benchmarks import ideal, measuring
+from tests.benchmarks import ideal, measuring, pages, scale
 from tests.benchmarks.measuring import Levels
 from tests.benchmarks.table import MEASURES, Result, notes, table
 
@@ -192,3 +192,47 @@ def test_the_ideal_grows_with_every_latency_and_shrinks_with_every_slot():
     assert by_length == list(accumulate(by_length, max))
     assert by_slots == sorted(by_slots, reverse=True)
     assert by_slots[-1] == max(latencies)
+
+
+# At scale
+
+
+def test_a_run_that_slows_down_is_seen_in_its_windows_and_in_its_pace():
+    steady = [float(second) for second in range(90)]
+    slowing = [*range(30), *range(30, 90, 2), *range(90, 210, 4)]
+
+    assert scale.windows(steady, 3) == pytest.approx([1.0, 1.0, 1.0], rel=0.05)
+    assert scale.pace_ratio(steady) == pytest.approx(1.0)
+    assert scale.windows(slowing, 3)[0] > 2 * scale.windows(slowing, 3)[2]
+    assert scale.pace_ratio(slowing) == pytest.approx(0.25, rel=0.1)
+
+
+def test_what_happens_in_the_middle_third_is_no_part_of_the_pace():
+    interrupted = [*range(30), *range(100, 400, 10), *range(500, 530)]
+
+    assert scale.pace_ratio([float(each) for each in interrupted]) == 1.0
+
+
+def test_memory_that_grows_is_seen_and_the_warm_up_is_not():
+    seen = [(float(second), {"content": 100.0 if second < 10 else 400.0 + second}) for second in range(100)]
+
+    first, last = scale.memory(seen, 0.0, 99.0)["content"]
+
+    assert (first, last) == pytest.approx((421, 482.5), abs=1.5)
+    assert scale.memory(seen[:5], 0.0, 99.0) == {}
+
+
+def test_speed_that_returns_after_a_pause_is_told_from_one_that_does_not():
+    before = [each / 10 for each in range(100)]
+    returned = [*before, *(15 + each / 10 for each in range(100))]
+    halved = [*before, *(15 + each / 5 for each in range(50))]
+
+    assert scale.after_limit(returned, 10.0, 15.0) == pytest.approx(1.0)
+    assert scale.after_limit(halved, 10.0, 15.0) == pytest.approx(0.5)
+
+
+def test_a_pages_load_says_how_often_how_late_and_how_often_nothing_was_new():
+    load = pages.Load(2.0, [0.01] * 94 + [0.5] * 6)
+    load.statuses.update({304: 75, 200: 24, 500: 1})
+
+    assert (load.per_second, load.p95, load.share_unchanged, load.failed) == (50, 0.5, 0.75, 1)

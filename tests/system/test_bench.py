@@ -10,7 +10,7 @@ from django.conf import settings
 from roadmap_project.dev_database import dev_database
 from roadmap_project.fleet import ROOT
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -42,3 +42,44 @@ def test_ours_writes_every_piece_of_a_small_case_within_the_budget(server, tmp_p
     assert row["cpu"] > 0 < row["server_cpu"]
     assert set(row["memory"]) == {"web", "logs", "content", "workflow"}
     assert "time ÷ ideal" in done.stdout
+
+
+def test_a_small_case_at_scale_is_written_whole_and_every_row_is_there(server, tmp_path):
+    figures = tmp_path / "figures.json"
+    arguments = [
+        "--roadmaps",
+        "2",
+        "--latency-mean",
+        "0.2",
+        "--page-seconds",
+        "0.3",
+        "--newcomers",
+        "1",
+        "--parts",
+        "30",
+    ]
+    arguments += ["--newcomer-seconds", "0.2", "--wide", "30", "--minutes", "4", "--server", server]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.scale", *arguments, "--json", str(figures)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=290,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads(figures.read_text())
+    assert (seen["pieces"], seen["lost"], seen["refused"]) == (180, 0, 0)
+    assert seen["written"] == 180 + 90  # the newcomer's
+    assert 0 < seen["peak_connections"] <= seen["budget"] + 2
+    assert seen["wide"]["calls"] == 30
+    parts = seen["parts"]
+    assert parts["drain"] > parts["sdk"] > 0 < parts["statements"]
+    assert parts["pieces"] >= 30
+    assert 5 < parts["statements_per_piece"] < 30
+    (newcomer,) = seen["newcomers"]
+    assert newcomer["ratio"] >= 1 <= newcomer["first_tutorial"]
+    for name in ("pages_at_rest", "pages_at_peak"):
+        assert {page["failed"] for page in seen[name].values()} == {0}
+    assert 0 < seen["pages_at_rest"]["progress"]["share_unchanged"] < 1
+    assert "CPU ms a piece" in done.stdout

@@ -1,0 +1,85 @@
+"""What a run at scale showed, as a table: ratios, for figures of two machines cannot be compared."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Row = tuple[str, str]
+
+
+def table(figures: dict[str, Any]) -> str:
+    rows = [*_pace(figures), *_cost(figures), *_waiting(figures), *_pages(figures)]
+    width = max(len(title) for title, _ in rows)
+    return "\n".join(f"{title.ljust(width)}  {value}" for title, value in rows)
+
+
+def _pace(figures: dict[str, Any]) -> Iterator[Row]:
+    yield (
+        "pieces that waited; written, newcomers' with them; lost",
+        (f"{figures['pieces']}; {figures['written']}; {figures['lost']}"),
+    )
+    yield "pieces per second, over the time", " ".join(f"{each:.0f}" for each in figures["windows"])
+    yield "the last third's pace ÷ the first's", f"{figures['pace_ratio']:.2f}"
+    yield (
+        "connections: peak (budget), mean, refused",
+        (
+            f"{figures['peak_connections']} ({figures['budget']}), {figures['mean_connections']:.1f}, "
+            f"{figures['refused']}"
+        ),
+    )
+    yield "calls in flight, peak", f"{figures['peak_calls']}"
+    for name, (first, last) in figures["memory"].items():
+        yield f"memory of {name}, MB: first third, last, ratio", f"{first:.0f}, {last:.0f}, {last / first:.2f}"
+
+
+def _cost(figures: dict[str, Any]) -> Iterator[Row]:
+    parts = {name: 1000 * figures["parts"][name] for name in ("drain", "sdk", "statements")}
+    least = parts["sdk"] + parts["statements"]
+    yield "CPU ms a piece: the content cluster, at full load", f"{figures['cpu']:.2f}"
+    yield (
+        "  one drain alone; its calls alone; its statements alone",
+        (f"{parts['drain']:.2f}; {parts['sdk']:.2f}; {parts['statements']:.2f}"),
+    )
+    yield (
+        "  one drain ÷ the sum of its parts; cluster ÷ that sum",
+        (f"{parts['drain'] / least:.2f}; {figures['cpu'] / least:.2f}"),
+    )
+    yield "  beyond the SDK's own: one drain alone", f"{parts['drain'] - parts['sdk']:.2f}"
+    yield "statements a piece", f"{figures['parts']['statements_per_piece']:.1f}"
+    wide = figures["wide"]
+    yield (
+        "one worker: calls in flight, its MB, calls per 100 MB",
+        (f"{wide['calls']:.0f}, {wide['worker']:.0f}, {wide['per_100_mb']:.0f}"),
+    )
+
+
+def _waiting(figures: dict[str, Any]) -> Iterator[Row]:
+    for each in figures.get("newcomers", []):
+        yield (
+            "a newcomer's first tutorial ÷ its own four calls",
+            (f"{each['ratio']:.2f} ({each['first_tutorial']:.1f} s of {each['calls']:.1f} s)"),
+        )
+    if figures.get("newcomers"):
+        yield (
+            "a finished piece is seen by the page within, s",
+            (f"{max(each['seen_after'] for each in figures['newcomers']):.2f}"),
+        )
+    if "after_limit" in figures:
+        yield "pace after a 429's pause ÷ before it", f"{figures['after_limit']:.2f}"
+
+
+def _pages(figures: dict[str, Any]) -> Iterator[Row]:
+    rest, peak = figures["pages_at_rest"], figures.get("pages_at_peak")
+    for name, at_rest in rest.items():
+        empty = rest["empty"]
+        yield f"{name}: requests/s and p95 ÷ the empty view's, at rest", _ratios(at_rest, empty)
+        if peak:
+            yield (
+                f"{name}: ÷ the empty view's at the peak; ÷ itself at rest",
+                (f"{_ratios(peak[name], peak['empty'])}; {_ratios(peak[name], at_rest)}"),
+            )
+            if name.startswith("progress"):
+                yield f"{name}: share of 304", f"{peak[name]['share_unchanged']:.3f}"
+
+
+def _ratios(one: dict[str, float], other: dict[str, float]) -> str:
+    return f"{one['per_second'] / other['per_second']:.2f}, {one['p95'] / other['p95']:.1f}"
