@@ -149,6 +149,7 @@ def measured(options: argparse.Namespace, database: DevDatabase) -> dict[str, An
 
 def _work(run: Run) -> None:
     run.fleet.release()
+    run.site.run("collectstatic", "django", "collectstatic", "--noinput", "--verbosity", "0")
     run.person("backlog", str(run.options.roadmaps))
     run.fleet.start()
     run.site.roots |= {name: running.pid for name, running in run.fleet.processes.items()}

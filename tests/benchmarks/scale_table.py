@@ -69,6 +69,8 @@ def _waiting(figures: dict[str, Any]) -> Iterator[Row]:
 
 def _pages(figures: dict[str, Any]) -> Iterator[Row]:
     rest, peak = figures["pages_at_rest"], figures.get("pages_at_peak")
+    read = [*rest.values(), *(peak or {}).values()]
+    yield "answers that were neither the page nor 304", f"{sum(page['failed'] for page in read):.0f}"
     for name, at_rest in rest.items():
         empty = rest["empty"]
         yield f"{name}: requests/s and p95 ÷ the empty view's, at rest", _ratios(at_rest, empty)
