@@ -13,13 +13,13 @@ log = structlog.get_logger(__name__)
 BATCH = 5000
 
 
-def purge(rows: "models.QuerySet[Any]", *, batch: int = BATCH) -> int:
-    """Delete the rows in transactions of at most `batch` each; returns how many went here.
+def purge(rows: "models.QuerySet[Any]", *, batch: int | None = None) -> int:
+    """Delete the rows in transactions of at most `batch` (BATCH) each; returns how many went here.
 
     Two that run at once share the work: each passes over what the other has locked. One that was ended midway
     keeps what it has done. The rows' order decides which go first, and should be an index's.
     """
-    deleted = 0
+    batch, deleted = batch or BATCH, 0
     while True:
         with transaction.atomic():
             taken = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:batch])

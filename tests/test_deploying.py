@@ -22,12 +22,15 @@ PRODUCTION = {
     "RAILWAY_GIT_COMMIT_SHA": "0123abc",
     "RAILWAY_ENVIRONMENT_NAME": "staging",
     "METRICS_TOKEN": "a-token",
+    "EMAIL_URL": "smtp+tls://roadmaps:secret@mail.example.org:587",
+    "DEFAULT_FROM_EMAIL": "roadmaps@example.org",
 }
 ELSEWHERE = {
     "SECRET_KEY": PRODUCTION["SECRET_KEY"],
     "DATABASE_URL": PRODUCTION["DATABASE_URL"],
     "ALLOWED_HOSTS": "roadmaps.example.org",
     "CSRF_TRUSTED_ORIGINS": "https://roadmaps.example.org",
+    **{name: PRODUCTION[name] for name in ("EMAIL_URL", "DEFAULT_FROM_EMAIL")},
 }
 POOLED = {
     "DB_POOLER": "transaction",
@@ -77,6 +80,7 @@ MISTAKES = [
         "roadmap_project.W020",
         "RAILWAY_DEPLOYMENT_DRAINING_SECONDS=35",
     ),
+    ({"EMAIL_URL": ""}, "roadmap_project.W030", "Set EMAIL_URL to smtp+tls://"),
 ]
 
 
@@ -155,6 +159,33 @@ def printed(expression: str, **variables: str) -> str:
     done = manage("shell", "-v0", "-c", f"from django.conf import settings; {expression}", **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+DATABASE = "d = settings.DATABASES['default']; print(d['HOST'], d['OPTIONS'].get('options', 'nothing'))"
+AS_MIGRATE = "import sys; sys.argv = ['manage.py', 'migrate']"
+
+
+@pytest.mark.parametrize(
+    ("begun_as", "variables", "host", "asked"),
+    [
+        (AS_MIGRATE, {}, "db.railway.internal", "-c lock_timeout=5s"),
+        (AS_MIGRATE, {**POOLED, "MIGRATION_LOCK_SECONDS": "9"}, "db.railway.internal", "-c lock_timeout=9s"),
+        ("pass", {}, "db.railway.internal", "-c statement_timeout=30s"),
+        ("pass", POOLED, "pgbouncer.internal", "nothing"),
+    ],
+)
+def test_a_migration_goes_to_the_server_itself_with_timeouts_of_its_own(begun_as, variables, host, asked):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    code = f"{begun_as}; from django.conf import settings; {DATABASE}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT, env={**kept, **PRODUCTION, **variables, "DJANGO_SETTINGS_MODULE": "roadmap_project.settings"},
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+
+    assert done.stdout.startswith(f"{host} "), done.stderr
+    assert asked in done.stdout
+    assert ("lock_timeout" in done.stdout) == ("lock_timeout" in asked)
 
 
 SENTRY = "import sentry_sdk; o = sentry_sdk.get_client().options; print(o['release'], o['environment'])"

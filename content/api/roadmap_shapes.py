@@ -12,6 +12,7 @@ from roadmaps.reading import ConceptLine, RoadmapPage
 State = Literal["designing", "in_review", "writing", "ready", "partly_ready", "failed", "cancelled"]
 Level = Literal["beginner", "intermediate", "advanced"]
 Preference = Literal["any", "visual", "text", "audio", "hands_on"]
+StepKind = Literal["analyse", "design", "review", "plan", "edit", "tutorial", "resources", "quiz", "links"]
 SLUG = "querying-a-database-x5y9z2q8"
 
 
@@ -223,12 +224,15 @@ class LogLine(Shape):
     level: Literal["info", "warning", "error"]
     event: str = Field(examples=["tutorial_saved"])
     message: str
-    step_kind: str = Field(examples=["tutorial"])
+    step_kind: str = Field(examples=["tutorial"], description="Empty where no step is meant.")
     concept: str | None = Field(examples=["c-1-1-1"], description="The concept's key.")
+    seconds: float | None = Field(examples=[12.5], description="How long the step took that ended with it.")
+    next: str = Field(examples=["It is tried again."], description="What happens now, where the line says so.")
 
 
 class LogFilter(Sent):
-    level: Literal["info", "warning", "error"] | None = None
+    level: Literal["info", "warning", "error"] | None = Field(None, description="Lines of this level or a worse one.")
+    step: StepKind | None = None
     concept: str | None = Field(None, pattern=r"^c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}$", examples=["c-1-1-1"])
     page: int = Field(1, ge=1, le=100_000)
     per_page: int = Field(20, ge=1, le=100)

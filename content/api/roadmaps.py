@@ -173,13 +173,13 @@ def restore_outline(request: TokenRequest, slug: str, number: int, body: SeenOut
 
 @log_router.get("{slug:slug}/log", response=read(Page[LogLine]), summary="Read the execution log")
 def read_log(request: TokenRequest, slug: str, filters: Query[LogFilter]) -> Any:
-    """What happened, the latest first; of one level or about one concept, if you say so."""
-    lines = own_roadmap(request, slug).log.select_related("concept")
-    wanted = {"level": filters.level, "concept__key": filters.concept}
-    chosen = lines.filter(**{name: value for name, value in wanted.items() if value})
-    return paged(chosen, Paging(page=filters.page, per_page=filters.per_page), _line)
+    """What happened, the latest first; from one level on, of one kind of step, about one concept, if you say so."""
+    wanted = filters.model_dump(include={"level", "step", "concept"}, exclude_none=True)
+    lines = reading.log_of(own_roadmap(request, slug), **wanted)
+    return paged(lines, Paging(page=filters.page, per_page=filters.per_page), _line)
 
 
 def _line(entry: LogEntry) -> LogLine:
     own = {name: getattr(entry, name) for name in ("happened_at", "level", "event", "message", "step_kind")}
-    return LogLine(**own, concept=entry.concept.key if entry.concept else None)
+    key = entry.concept.key if entry.concept else None
+    return LogLine(**own, concept=key, seconds=entry.seconds, next=entry.follows)

@@ -1,6 +1,7 @@
 """What a person's program can do by the API, and what it is told when something is wrong."""
 
 import json
+from typing import Any
 
 import pytest
 import time_machine
@@ -218,29 +219,39 @@ def test_a_version_of_the_outline_is_taken_back(program, person):
     error(program("post", at(roadmap, "/outlines/9/restore", path="roadmaps/{slug}"), {"seen_version": 3}), 409)
 
 
-def test_the_log_is_read_by_level_and_concept(program, written):
+def test_the_log_is_read_by_level_step_and_concept_with_durations_and_what_follows(program, written):
     concept = written.concepts.first()
-    make_log_entry(roadmap=written, event="tutorial_saved", concept=concept)
-    make_log_entry(roadmap=written, event="tutorial_save_failed", concept=concept, level="error")
-    make_log_entry(roadmap=written, event="roadmap_started", level="info")
+    make_log_entry(roadmap=written, event="roadmap_started", step_kind="design", details={"seconds": 7.5})
+    make_log_entry(roadmap=written, event="tutorial_saved", step_kind="tutorial", concept=concept)
+    make_log_entry(roadmap=written, event="step_put_back", step_kind="quiz", concept=concept, level="warning")
+    make_log_entry(
+        roadmap=written, event="tutorial_save_failed", step_kind="tutorial", concept=concept, level="error",
+        details={"next": "It is tried again."},
+    )  # fmt: skip
+
+    def lines(query: str = "") -> list[dict[str, Any]]:
+        return program("get", at(written, f"/log?{query}", path="roadmaps/{slug}")).json()["items"]
 
     def events(query: str = "") -> list[str]:
-        lines = program("get", at(written, f"/log?{query}", path="roadmaps/{slug}")).json()["items"]
-        return sorted(each["event"] for each in lines)
+        return sorted(each["event"] for each in lines(query))
 
-    assert len(events()) == 3
+    assert len(events()) == 4
     assert events("level=error") == ["tutorial_save_failed"]
-    assert events("concept=c-1-1-1") == ["tutorial_save_failed", "tutorial_saved"]
-    assert events("concept=c-1-1-1&level=info") == ["tutorial_saved"]
+    assert events("level=warning") == ["step_put_back", "tutorial_save_failed"]
+    assert events("step=tutorial") == ["tutorial_save_failed", "tutorial_saved"]
+    assert events("concept=c-1-1-1&level=info") == ["step_put_back", "tutorial_save_failed", "tutorial_saved"]
     assert events("concept=c-1-1-2") == []
-    error(program("get", at(written, "/log?level=fatal", path="roadmaps/{slug}")), 422)
+    assert [(each["seconds"], each["next"]) for each in lines("step=design")] == [(7.5, "")]
+    assert [(each["seconds"], each["next"]) for each in lines("level=error")] == [(None, "It is tried again.")]
+    for nonsense in ("level=fatal", "step=dance"):
+        error(program("get", at(written, f"/log?{nonsense}", path="roadmaps/{slug}")), 422)
 
 
 def test_a_poller_is_told_when_nothing_changed(program, written, django_assert_num_queries):
     address = at(written, path="roadmaps/{slug}")
     tag = program("get", address).headers["ETag"]
 
-    with django_assert_num_queries(5):  # the token, the roadmap, three for the tag
+    with django_assert_num_queries(4):  # the token, the roadmap, two for the tag
         unchanged = program("get", address, If_None_Match=tag)
     program("put", at(written, "/learned"))
     changed = program("get", address, If_None_Match=tag)

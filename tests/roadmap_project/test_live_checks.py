@@ -197,7 +197,7 @@ def test_W010_sessions_that_keep_what_is_dead_are_warned_about(monkeypatch, sett
 
     assert problem.id == "roadmap_project.W010"
     assert "no statement_timeout, idle_in_transaction_session_timeout, client_connection_check_interval:" in problem.msg
-    migration = {**options, "options": session.startup_options(is_migration=True)}
+    migration = {**options, "options": session.startup_options(migration_lock_seconds=5)}
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", migration)
     assert ids() == ["roadmap_project.W010"]
     settings.IS_MIGRATION = True  # whose statements take as long as they take
