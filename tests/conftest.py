@@ -35,8 +35,8 @@ hypothesis.settings.load_profile("unhurried")
 
 @pytest.fixture(autouse=True)
 def _short_drains(settings):
-    """A drain waits for steps that are put back as long as its time allows: in tests not at all."""
-    settings.DRAIN_SECONDS = 10
+    """A drain waits for steps that are put back as long as its time allows, 15 seconds and more: in tests not at all."""
+    settings.DRAIN_SECONDS = 14
 
 
 @pytest.fixture(autouse=True)

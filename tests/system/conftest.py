@@ -8,11 +8,14 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings
 from django.db import connection
+from playwright.sync_api import expect
 
 from roadmap_project.counting import count
 from roadmap_project.demo import Browser
 from roadmap_project.fleet import ROOT, Fleet
 from tests.stub_process import Model
+
+expect.set_options(timeout=30_000)  # a busy machine's browser, beside the fleets of other tests
 
 
 @pytest.fixture
