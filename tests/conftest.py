@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("unhurried")
 
 @pytest.fixture(autouse=True)
 def _short_drains(settings):
-    """A drain waits for steps that are put back as long as its time allows, 15 seconds and more: in tests not at all."""
+    """A drain waits for steps that are put back, 15 seconds and more, as long as it may: in tests not at all."""
     settings.DRAIN_SECONDS = 14
 
 
