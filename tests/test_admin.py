@@ -9,6 +9,7 @@ from content.models import Quiz, Tutorial
 from roadmaps import deciding
 from roadmaps.models import Concept, Roadmap, Step
 from roadmaps.steps import draining
+from tests.factories import make_written_roadmap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,6 +48,17 @@ def test_every_list_and_every_row_opens(staff, made):
         row = model._default_manager.first()
         if row is not None:
             assert staff.get(address(model, "change", row.pk)).status_code == 200, model
+
+
+@pytest.mark.parametrize("state", Roadmap.State)
+def test_E6_an_editor_sees_every_state_by_its_label(staff, state):
+    roadmap = make_written_roadmap(state=state, concepts=1)
+
+    page = staff.get(address(Roadmap, "change", roadmap.pk)).content.decode()
+    listed = staff.get(address(Roadmap, "changelist")).content.decode()
+
+    assert f'class="state state-{state.value}">{state.label}<' in page
+    assert f'field-state">{state.label}<' in listed
 
 
 def test_a_concept_is_found_by_its_public_id(staff, made):

@@ -47,6 +47,7 @@ def test_A18_a_decision_whose_commit_fails_is_an_error_and_has_not_happened(
     response = client.post(reverse(f"roadmaps:{name}", args=arguments), posted)
 
     assert response.status_code == 500
+    assert "disk full" in str(response.exc_info[1])
     assert Roadmap.objects.get().state == Roadmap.State.IN_REVIEW
     assert not Roadmap.objects.filter(deleted_at__isnull=False).exists()
     assert not Feedback.objects.exists()

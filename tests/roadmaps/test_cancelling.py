@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from roadmap_project.llm.asking import AskingFailedError
 from roadmaps import deciding
 from roadmaps.deciding import RefusedError
-from roadmaps.models import ModelCall, Roadmap, Step
+from roadmaps.models import Feedback, ModelCall, Roadmap, Step
 from roadmaps.steps import claiming, draining, storing
 from roadmaps.steps.calling import Finished
 from tests.engine import in_thread
@@ -142,3 +142,25 @@ def test_D5_retry_after_cancel_starts_with_a_clean_slate(writing, stub):
     draining.drain("content")
     writing.refresh_from_db()
     assert writing.state == Roadmap.State.READY
+
+
+def test_B4_a_double_click_on_retry_takes_it_up_once(writing, stub):
+    steps = claiming.claim("content", 9)
+    storing.store([Finished(step, error=AskingFailedError("wrong key", permanent=True, calls=[])) for step in steps])
+
+    first, second = deciding.retry(writing.pk), deciding.retry(writing.pk)
+
+    assert first.state == second.state == Roadmap.State.WRITING
+    draining.drain("content")
+    assert len(stub.requests()) == 3
+
+
+def test_B4_a_late_click_on_retry_leaves_a_requested_change_alone(reviewed, person, stub):
+    deciding.cancel(reviewed.pk)
+    assert deciding.retry(reviewed.pk).state == Roadmap.State.IN_REVIEW
+    deciding.request_changes(reviewed.pk, text="Shorter", author=person)
+
+    assert deciding.retry(reviewed.pk).state == Roadmap.State.DESIGNING
+
+    draining.drain("workflow")
+    assert reviewed.feedback.get().state == Feedback.State.DONE

@@ -14,7 +14,8 @@ from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from content.models import Quiz, ResourceList, Tutorial
+from content import answering
+from content.models import Quiz, QuizAttempt, ResourceList, Tutorial
 from roadmap_project.connections import ConnectionHeldError
 from roadmap_project.llm.asking import AskingFailedError
 from roadmaps import deciding
@@ -477,15 +478,35 @@ def test_C5_regenerating_makes_the_next_version_and_keeps_the_first(writing, stu
     assert versions[1].wish == "Shorter, please"
 
 
-def test_B4_a_double_click_on_regenerate_writes_once(writing, stub):
+def test_C6_attempts_outlive_their_quiz_being_written_again(writing, stub):
+    draining.drain("content")
+    concept = writing.concepts.first()
+    attempt = answering.answer(concept.quiz_versions.get(), user=writing.owner, submitted={0: ["0"]})
+
+    deciding.regenerate(concept, Step.Kind.QUIZ)
+    draining.drain("content")
+
+    assert [(each.version, each.is_current) for each in concept.quiz_versions.order_by("version")] == [
+        (1, False),
+        (2, True),
+    ]
+    assert QuizAttempt.objects.get() == attempt
+    assert QuizAttempt.objects.get().quiz.version == 1
+    assert [each.chosen for each in answering.marked(attempt)] == [[0]]
+
+
+def test_B4_a_second_click_on_regenerate_while_it_is_written_buys_nothing_twice(writing, stub):
     draining.drain("content")
     stub.reset()
     concept = writing.concepts.first()
 
     deciding.regenerate(concept, Step.Kind.QUIZ)
+    (step,) = claiming.claim("content", 9)
+    answer = Finished(step, answer=answer_of(step))
     deciding.regenerate(concept, Step.Kind.QUIZ)
-    draining.drain("content")
+    storing.store([answer])
 
+    assert draining.drain("content") == 0
     assert len(stub.requests()) == 1
     assert Quiz.objects.filter(concept=concept).count() == 2
 
@@ -507,11 +528,17 @@ def test_a_rewrite_that_fails_leaves_the_earlier_version_standing(writing, stub)
 
 def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, stop_event):
     stub.hold()
-    asked_to_stop = threading.Timer(1.0, stop_event.set)
+
+    def stop_when_all_are_asked():
+        stub.wait_for(settings_in_flight("content"))
+        stop_event.set()
+
+    asked_to_stop = threading.Thread(target=stop_when_all_are_asked)
     asked_to_stop.start()
 
     draining.drain("content")
 
+    asked_to_stop.join(10)
     stub.release()
     assert set(writing.steps.content().values_list("state", "attempts", "losses")) == {("waiting", 0, 0)}
     assert not writing.steps.filter(lease_token__isnull=False).exists()
@@ -521,11 +548,12 @@ def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, stop_e
     stub.hold()
 
     def stop_then_answer():
+        stub.wait_for(settings_in_flight("content"))
         stop_event.set(grace=10)
-        time.sleep(0.8)
+        time.sleep(0.8)  # longer than the worker takes to notice
         stub.release()
 
-    threading.Timer(1.0, stop_then_answer).start()
+    threading.Thread(target=stop_then_answer).start()
     stored = draining.drain("content")
 
     assert stored == settings_in_flight("content")
@@ -705,7 +733,7 @@ def test_a_result_stored_twice_pays_once(writing):
 
 def test_D11_without_grace_what_has_answered_is_stored(writing, stub, stop_event, monkeypatch):
     def wait_until_all_have_answered(drain):
-        time.sleep(1.5)
+        wait_until(lambda: drain.calls._results.qsize() == len(drain.calls))
         stop_event.set()
         return []
 

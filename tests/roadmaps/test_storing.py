@@ -59,7 +59,7 @@ def test_B1_a_worker_that_looks_all_the_time_finds_what_it_was_woken_for(person,
             woken = OrmQ.objects.filter(key="workflow").values_list("pk", flat=True).first()
             if woken:
                 OrmQ.objects.filter(pk=woken).delete()
-                found.append(len(claiming.claim("workflow", 50)))
+                found.append(len(claiming.claim("workflow", 1)))
         return found
 
     worker = in_thread(work)
@@ -68,8 +68,9 @@ def test_B1_a_worker_that_looks_all_the_time_finds_what_it_was_woken_for(person,
     wait_until(lambda: not OrmQ.objects.filter(key="workflow").exists())
     is_over.set()
 
-    assert sum(worker.result(10)) == 20
-    assert not Step.objects.waiting().exists()
+    found = worker.result(10)
+    assert found
+    assert set(found) == {1}
 
 
 def test_B5_a_wake_up_that_is_delivered_twice_buys_nothing_twice(reviewed, stub):
