@@ -1,11 +1,18 @@
 """What breaks an invariant is named, and what explains it is taken for an explanation only while it does."""
 
+import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
+from content.models import Quiz
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
+from roadmaps.models import ModelCall, Roadmap, Step
+from tests.factories import make_log_entry, make_quiz, make_roadmap, make_step, make_written_roadmap
 from tests.soak import judging
 from tests.soak.breaking import Happened
 from tests.soak.judging import Account, Run
@@ -120,3 +127,217 @@ def test_memory_that_grows_from_the_second_third_to_the_last_is_found():
 
     assert judging._memory(looks(0), make_run()).broken == []
     assert judging._memory(looks(3), make_run()).broken == ["1700 MB became 2150"]
+
+
+# Rows
+
+
+GOAL = "Learn to query a database"
+
+
+def make_learner(*, approves=True, **fields):
+    journey = SimpleNamespace(goal=GOAL, approves=approves)
+    told = {
+        "findings": [],
+        "orders": Counter(),
+        "cancels": [],
+        "cancel_clicks": 0,
+        "troubles": [],
+        "pages": 1,
+        **fields,
+    }
+    return SimpleNamespace(journey=journey, **told)
+
+
+def made(learner, *, asked=(), logs=(), pieces=()):
+    """The run of one person."""
+    run = make_run()
+    run.learners, run.asked, run.faults_ended_at = [learner], list(asked), time.time()
+    run.server = SimpleNamespace(samples=[], pieces=set(pieces))
+    run.supervisor.releases = [SimpleNamespace(fleet=SimpleNamespace(logs=each), began_at=0.0) for each in logs]
+    return run
+
+
+@pytest.mark.django_db
+def test_a_roadmap_that_came_to_no_end_is_named():
+    def judged(state, learner=None, **about):
+        Roadmap.objects.all().delete()
+        make_roadmap(goal=GOAL, state=state)
+        run = made(learner or make_learner())
+        run.finished_in_time = about.get("finished_in_time", True)
+        return judging._states(run).broken
+
+    assert judged("partly_ready") == judged("in_review", make_learner(approves=False)) == []
+    assert judged("writing") == [f"{GOAL} is writing"]
+    assert judged("in_review") == [f"{GOAL} is in_review"]
+    assert judged("ready", make_learner(findings=["cancelled, and then ready"])) == ["cancelled, and then ready"]
+    assert judged("ready", finished_in_time=False) == ["the fleet did not finish in the time it was given"]
+    Roadmap.objects.all().delete()
+    assert judging._states(made(make_learner())).broken == [f"{GOAL} is never begun"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["waiting", "running"])
+def test_a_step_that_was_not_ended_is_named(state):
+    roadmap = make_roadmap()
+    make_step(roadmap=roadmap, state=Step.State.DONE)
+    assert judging._steps().broken == []
+
+    step = make_step(roadmap=roadmap, kind=Step.Kind.DESIGN, state=state)
+
+    (said,) = judging._steps().broken
+    assert said.startswith(f"step {step.pk} (design) is {state}, lease until ")
+
+
+@pytest.fixture
+def quiz(db):
+    """One piece was written."""
+    concept = make_written_roadmap(concepts=1).concepts.get()
+    concept.steps.exclude(kind="quiz").delete()
+    return make_quiz(concept=concept)
+
+
+def test_a_finished_piece_without_a_version_is_named(quiz):
+    assert judging._versions().broken == []
+    concept = quiz.concept_id
+
+    Quiz.objects.update(is_current=False)
+
+    assert judging._versions().broken == [f"quiz of concept {concept}: done without a version"]
+
+
+def test_a_piece_that_was_there_and_is_gone_is_named(quiz):
+    run = made(make_learner(), pieces=[("quiz", quiz.pk)])
+    assert judging._losses(run).broken == []
+    gone = quiz.pk
+
+    quiz.delete()
+
+    assert judging._losses(run).broken == [f"quiz {gone} was there and is gone"]
+
+
+def sold(quiz, *finished_at, **about):
+    """Answers that the stub gave for this piece."""
+    prompt = judging._prompt_of(quiz.concept.steps.get(kind="quiz"))
+    record = {"status": 200, "is_sent": True, "goal": GOAL, "purpose": "quiz", "prompt_sha256": prompt}
+    return [{**record, "finished_at": each, **about} for each in finished_at]
+
+
+def purchases(run):
+    twice, unordered, unknown = judging._purchases(run)
+    return [*twice.broken, *unordered.broken, *unknown.broken]
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A cluster's log: a worker gave its calls up when the minute was over."""
+    at = datetime.fromtimestamp(60, UTC).isoformat().replace("+00:00", "Z")
+    (tmp_path / "content.log").write_text(f"timestamp='{at}' level='info' event='steps_handed_back' count=1\n")
+    return tmp_path
+
+
+def test_a_second_answer_for_the_same_piece_needs_a_cause(quiz, log):
+    assert purchases(made(make_learner(), asked=sold(quiz, 10.0))) == []
+    twice = sold(quiz, 10.0, 20.0)
+    (said,) = purchases(made(make_learner(), asked=twice))
+    assert said == f"{GOAL}, {quiz.concept.key} quiz: bought 2, made 1, causes 0"
+
+    assert purchases(made(make_learner(cancel_clicks=1), asked=twice)) == []
+    assert purchases(made(make_learner(), asked=twice, logs=[log])) == [said]  # nothing was given up then
+    assert purchases(made(make_learner(), asked=sold(quiz, 10.0, 59.0), logs=[log])) == []
+    lost = make_log_entry(
+        roadmap=quiz.concept.roadmap, event="step_lease_expired", concept=quiz.concept, step_kind="quiz"
+    )
+    assert purchases(made(make_learner(), asked=twice)) == []
+    lost.delete()
+    call = ModelCall.objects.create(
+        roadmap=quiz.concept.roadmap,
+        concept=quiz.concept,
+        purpose="quiz",
+        outcome="timeout",
+        latency=6,
+        provider="openai",
+    )
+    assert purchases(made(make_learner(), asked=twice)) == []
+    call.delete()
+    assert purchases(made(make_learner(), asked=twice)) == [said]
+
+
+def test_an_answer_that_was_not_kept_was_bought_without_cause(quiz):
+    asked = sold(quiz, 10.0)
+
+    Quiz.objects.all().delete()
+
+    assert purchases(made(make_learner(), asked=asked)) == [
+        f"{GOAL}, {quiz.concept.key} quiz: bought 1, made 0, causes 0"
+    ]
+
+
+def test_a_version_that_nobody_ordered_is_named(quiz):
+    make_quiz(concept=quiz.concept, version=2)
+    asked = sold(quiz, 10.0, 20.0)
+
+    broken = purchases(made(make_learner(), asked=asked))
+
+    assert f"{GOAL}, {quiz.concept.key} quiz: 2 versions of 1 ordered" in broken
+    ordered = make_learner(orders=Counter({(quiz.concept.key, "quiz"): 1}))
+    assert purchases(made(ordered, asked=asked)) == []
+
+
+def test_an_answer_that_belongs_to_no_piece_is_counted(quiz):
+    asked = [*sold(quiz, 10.0), *sold(quiz, 20.0, prompt_sha256="another's")]
+
+    assert purchases(made(make_learner(), asked=asked)) == ["1 of 2 answers belong to no piece"]
+    assert purchases(made(make_learner(), asked=sold(quiz, 10.0) + sold(quiz, 20.0, status=500))) == []
+
+
+@pytest.mark.django_db
+def test_a_design_that_was_bought_twice_needs_a_cause():
+    roadmap = make_roadmap(goal=GOAL)
+    make_step(roadmap=roadmap, kind=Step.Kind.DESIGN, state=Step.State.DONE)
+    record = {"status": 200, "is_sent": True, "goal": GOAL, "purpose": "outline", "prompt_sha256": "x"}
+    once = [{**record, "finished_at": 10.0}]
+
+    assert purchases(made(make_learner(), asked=once)) == []
+    assert purchases(made(make_learner(), asked=once * 2)) == [f"{GOAL}, design: bought 2, made 1, causes 0"]
+
+
+def test_a_piece_that_was_written_while_its_roadmap_was_cancelled_is_named(quiz):
+    at = quiz.created_at.timestamp()
+
+    assert judging._cancelled(made(make_learner(cancels=[(at + 5, at + 9)]))).broken == []
+    assert judging._cancelled(made(make_learner(cancels=[(at - 9, at - 5)]))).broken == []
+    (said,) = judging._cancelled(made(make_learner(cancels=[(at - 5, float("inf"))]))).broken
+    assert f"{GOAL}: quiz {quiz.pk} written at" in said
+
+
+# The server and the processes
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["sorry, too many clients already", "remaining connection slots are reserved", "too many connections for role"],
+)
+def test_a_connection_that_the_server_refused_is_found(tmp_path, words):
+    run = make_run()
+    run.log = tmp_path / "server.log"
+    run.log.write_text("connection authorized\n")
+    assert judging._refusals(run).broken == []
+
+    run.log.write_text(f"FATAL:  {words}\n")
+
+    assert judging._refusals(run).broken == ["refused"]
+
+
+def test_a_process_that_is_left_or_was_without_a_parent_is_found():
+    run = make_run()
+    run.supervisor = SimpleNamespace(releases=[], restarts=[], findings=[])
+    run.processes = SimpleNamespace(findings={})
+    assert judging._orphans(run).broken == []
+
+    run.left = {7}
+    assert judging._orphans(run).broken == ["process 7 was left"]
+    run.left, run.processes.findings = set(), {8: "process 8 lived without its parent"}
+    assert judging._orphans(run).broken == ["process 8 lived without its parent"]
+    run.processes.findings, run.supervisor.findings = {}, ["release 1: content did not end in time"]
+    assert judging._orphans(run).broken == ["release 1: content did not end in time"]
