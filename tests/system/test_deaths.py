@@ -120,6 +120,24 @@ def assert_nothing_was_bought_twice(model):
     assert len(model.bought()) == Step.objects.count()
 
 
+# A8: forked
+
+
+def test_A8_the_parent_asked_the_database_before_it_forked_and_no_process_uses_its_socket(cluster):
+    parent = parent_of(cluster)
+
+    assert sockets(parent) == set()
+    everybodys = [each for pid in family(cluster) for each in sockets(pid)]
+    assert len(everybodys) >= 2  # the sentinel's and the workers' own
+    assert len(everybodys) == len(set(everybodys))
+
+
+def sockets(pid):
+    """Of the database: nothing else that a cluster has before its first model call is a socket."""
+    found = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return {each for each in found if each.startswith("socket:")}
+
+
 # D1, D3: killed
 
 
