@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from content.models import QuizAttempt, Resource
+from content.models import Question, QuizAttempt, Resource
 from roadmaps.models import ConceptProgress, Roadmap, Step
 from tests.factories import (
     make_quiz,
@@ -242,6 +242,22 @@ def test_G3_before_answering_nothing_gives_the_answers_away(visitor, person, con
     assert shown.count('type="radio"') == 5
     assert shown.count('type="checkbox"') == 4
     assert "checked" not in shown
+
+
+def test_G3_what_is_right_makes_no_difference_to_what_is_asked(visitor, concept):
+    """In whatever form it were given away."""
+
+    def pages():
+        questions = address("quiz", concept)
+        shown = [visitor.get(path) for path in (questions, address("concept", concept), address("pieces", concept))]
+        shown.append(visitor.get(questions, {"version": "1", "left": ["0", "1"]}, headers={"HX-Request": "true"}))
+        return [re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page.content.decode()) for page in shown]
+
+    before = pages()
+    Question.objects.update(correct=[0], explanation="Because of something else.")
+
+    assert all("Which one?" in before[place] for place in (0, 3))
+    assert pages() == before
 
 
 @pytest.mark.parametrize(
