@@ -3,13 +3,16 @@
 from html.parser import HTMLParser
 
 import pytest
-from django.urls import reverse
+from django.urls import resolve, reverse
+from django.utils import timezone
 
 from content import answering, rendering
 from content.answers import url_problem
-from content.models import Tutorial
+from content.models import Note, Share, Tutorial
+from roadmap_project import api_tokens
+from roadmap_project.models import ApiToken
 from roadmaps import starting
-from roadmaps.models import Concept, Feedback, LogEntry, ModelCall, Roadmap, Step
+from roadmaps.models import Concept, Feedback, LogEntry, ModelCall, Profile, Roadmap, Step
 from tests.content.test_rendering import HOSTILE, SCHEMES, seen
 from tests.factories import (
     make_feedback,
@@ -25,6 +28,8 @@ from tests.factories import (
     make_user,
     make_written_roadmap,
 )
+from tests.programs import Program
+from tests.test_security_ownership import ABOUT_SOMETHING, address
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +77,7 @@ class Everything:
         for parts in (roadmap.stages, roadmap.concepts):
             parts.update(name=self.line, description=self.words)
         roadmap.stages.get().modules.update(name=self.line, description=self.words)
-        Concept.objects.filter(roadmap=roadmap).update(keywords=[self.words])
+        Concept.objects.filter(roadmap=roadmap).update(keywords=[self.words, f"{self.words}!", f"{self.words}?"])
         make_log_entry(roadmap=roadmap, event=self.words[:100], message=self.words, details={self.words: self.words})
         ModelCall.objects.create(
             roadmap=roadmap,
@@ -105,6 +110,11 @@ class Everything:
         make_resources(concept=self.concept, note=self.words, count=1, **resources)
         asked = [("single_choice", self.words, [self.words, self.words + "!"], [0], self.words)]
         self.attempt = answering.answer(make_quiz(concept=self.concept, questions=asked), user=self.owner, submitted={})
+        Note.objects.create(concept=self.concept, user=self.owner, text=self.words, saved_at=timezone.now())
+        self.share = Share.objects.create(roadmap=self.written)
+        Profile.objects.update_or_create(user=self.owner, defaults={"background": self.words})
+        ApiToken.objects.all().delete()
+        api_tokens.make(user=self.owner, name=" ".join(self.words.split())[:100])
 
     def paths(self) -> dict[str, str]:
         concept = [self.written.slug, self.concept.key]
@@ -113,12 +123,26 @@ class Everything:
             "list": "/",
             "review": self.review.get_absolute_url(),
             "progress": reverse("roadmaps:progress", args=[self.review.slug]),
+            "edit": reverse("roadmaps:edit", args=[self.review.slug]),
+            "outline versions": reverse("roadmaps:versions", args=[self.review.slug]),
             "written": self.written.get_absolute_url(),
             "log": reverse("roadmaps:log", args=[self.written.slug]),
             "concept": reverse("content:concept", args=concept),
             "pieces": reverse("content:pieces", args=concept),
             "quiz": quiz,
             "result": f"{quiz}?attempt={self.attempt.pk}",
+        }
+
+    def further_paths(self) -> dict[str, str]:
+        concept = [self.written.slug, self.concept.key]
+        return {
+            "take away": reverse("content:take_away", args=[self.written.slug]),
+            **{kind: reverse("content:versions", args=[*concept, kind]) for kind in Step.CONTENT_KINDS},
+            "shared": reverse("content:shared", args=[self.share.token]),
+            "shared concept": reverse("content:shared_concept", args=[self.share.token, self.concept.key]),
+            "account": reverse("roadmaps:account"),
+            "tokens": reverse("tokens"),
+            "shared quiz": reverse("content:shared_quiz", args=[self.share.token, self.concept.key]),
         }
 
     def admin_paths(self) -> dict[str, str]:
@@ -144,13 +168,17 @@ class Everything:
         lists = {name: reverse(f"admin:{name}_changelist") for name in names}
         pages = {f"{name} {page}": reverse(f"admin:{name}_{page}", args=[pk]) for name, pk in names.items() for page in
                  ("change", "delete")}  # fmt: skip
-        return lists | pages
+        subject = {"subject": reverse("admin:roadmaps_roadmap_subject", args=[self.written.pk])}
+        return lists | pages | subject
 
     def skeleton(self, client, path: str) -> Skeleton:
-        """Without the tutorial's own elements, which the allow-list of its renderer judges."""
+        """Without the elements that Markdown makes, which the allow-list of its renderer judges."""
         response = client.get(path)
         assert response.status_code == 200, path
-        return Skeleton(response.content.decode().replace(self.tutorial.html, ""))
+        page = response.content.decode()
+        for rendered in (response.context.get("html", ""), self.tutorial.html):  # the first may hold the second
+            page = page.replace(rendered, "")
+        return Skeleton(page)
 
 
 def same_skeletons(client, owner, words: str, which: str) -> None:
@@ -210,6 +238,26 @@ def test_the_corpus_is_large():
     assert len(set(CORPUS)) >= 90
 
 
+def test_every_page_about_something_is_looked_at(client, owner):
+    """By walking the URL configuration: a page that is added and forgotten here fails."""
+    everything = Everything(owner, PLAIN)
+    paths = everything.paths() | everything.further_paths()
+    looked_at = {resolve(path.partition("?")[0]).view_name for path in paths.values()}
+
+    def is_page(name):
+        addresses = [
+            address(name, each, share=everything.share.token) for each in (everything.written, everything.review)
+        ]
+        answers = [client.get(path) for path in addresses]
+        return any(each.status_code == 200 and each["Content-Type"].startswith("text/html") for each in answers)
+
+    assert {name for name in ABOUT_SOMETHING if is_page(name)} == looked_at - {
+        "roadmaps:list",
+        "roadmaps:account",
+        "tokens",
+    }
+
+
 @pytest.mark.parametrize("words", CORPUS)
 def test_G2_no_element_and_no_attribute_comes_from_what_somebody_wrote(client, owner, words):
     same_skeletons(client, owner, words, "paths")
@@ -218,6 +266,25 @@ def test_G2_no_element_and_no_attribute_comes_from_what_somebody_wrote(client, o
 @pytest.mark.parametrize("start", range(0, len(CORPUS), 12))
 def test_G2_nor_in_the_admin(client, owner, start):
     same_skeletons(client, owner, "\n\n".join(CORPUS[start : start + 12]), "admin_paths")
+
+
+@pytest.mark.parametrize("start", range(2))
+def test_G2_nor_on_pages_about_versions_sharing_and_the_account(client, owner, start):
+    """Half of the corpus at once, as these show what the pages above show; lines take their beginnings."""
+    same_skeletons(client, owner, "\n\n".join(CORPUS[start::2][::-1]), "further_paths")
+
+
+def test_G2_programs_are_told_it_as_json_and_as_nothing_else(owner):
+    words = "\n\n".join(CORPUS)
+    everything, program = Everything(owner, words), Program(owner)
+
+    for path in ("", f"/concepts/{everything.concept.key}", "/log", "/export/json"):
+        answer = program("get", f"roadmaps/{everything.written.slug}{path}")
+
+        assert answer.status_code == 200, path
+        assert answer.headers["Content-Type"].startswith("application/json")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert CORPUS[0].strip() in str(answer.json())
 
 
 @pytest.mark.parametrize("words", CORPUS[::6])

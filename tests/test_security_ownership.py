@@ -73,11 +73,11 @@ def made(owner) -> Roadmap:
     return roadmap
 
 
-def address(name: str, roadmap: Roadmap) -> str:
+def address(name: str, roadmap: Roadmap, *, share: str = NO_SHARE) -> str:
     takes = next(takes for each, takes in EVERY if each == name)
     values = {"slug": roadmap.slug, "key": "c-1-1-1", "kind": "quiz", "file_format": "json"}
     resource = Resource.objects.filter(resource_list__concept__roadmap=roadmap.pk).first()
-    values |= {"resource": resource.pk if resource else 1, "token": NO_SHARE, "uidb64": "MQ"}
+    values |= {"resource": resource.pk if resource else 1, "token": share, "uidb64": "MQ"}
     token = ApiToken.objects.filter(user=roadmap.owner_id).first() if roadmap.owner_id else None
     values |= {"pk": token.pk if token else 0}
     unknown = takes - set(values)
