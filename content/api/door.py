@@ -65,14 +65,25 @@ def through(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @csrf_exempt  # as no cookie is believed
     @functools.wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = _refusal(request) or view(request, *args, **kwargs)
+        response = _refusal(request) or _answer(view, request, *args, **kwargs)
         if response.status_code == 405:
-            response = _wrong_method(request, ", ".join(sorted(response.headers["Allow"].split(", "))))
+            allowed = set(response.headers["Allow"].split(", "))
+            allowed |= {"HEAD"} if "GET" in allowed else set()
+            response = _wrong_method(request, ", ".join(sorted(allowed)))
         response.headers.setdefault("Cache-Control", "private, no-cache")
         patch_vary_headers(response, ["Authorization"])
         return response
 
     return wrapped
+
+
+def _answer(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """HEAD like GET, which ninja does not know; the server sends no body."""
+    method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
+    try:
+        return view(request, *args, **kwargs)
+    finally:
+        request.method = method
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:

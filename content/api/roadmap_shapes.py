@@ -13,6 +13,7 @@ State = Literal["designing", "in_review", "writing", "ready", "partly_ready", "f
 Level = Literal["beginner", "intermediate", "advanced"]
 Preference = Literal["any", "visual", "text", "audio", "hands_on"]
 StepKind = Literal["analyse", "design", "review", "plan", "edit", "tutorial", "resources", "quiz", "links"]
+Difficulty = Literal["easy", "medium", "hard"]
 SLUG = "querying-a-database-x5y9z2q8"
 
 
@@ -68,7 +69,7 @@ class ConceptInOutline(Shape):
     name: str = Field(examples=["Tables and rows"])
     description: str
     hours: float = Field(examples=[1.5])
-    difficulty: Literal["easy", "medium", "hard"]
+    difficulty: Difficulty
     keywords: list[str] = Field(examples=[["table", "row", "column"]])
     prerequisites: list[str] = Field(examples=[[]], description="Keys of the concepts that it builds on.")
     is_learned: bool

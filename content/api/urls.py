@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path
 
 from content import converters  # noqa: F401  registers them
-from content.api import about, concepts, documentation, errors, roadmaps, taking_away
+from content.api import about, concepts, documentation, errors, reading_shared, reshaping, roadmaps, taking_away
 from content.api.door import Token, nothing_here, through
 
 DESCRIPTION = """\
@@ -24,6 +24,7 @@ errors.add_to(api)
 api.add_router("", about.router)
 for router in (
     roadmaps.router,
+    reshaping.router,
     concepts.router,
     concepts.quiz_router,
     concepts.piece_router,
@@ -31,6 +32,7 @@ for router in (
     roadmaps.log_router,
 ):
     api.add_router("roadmaps", router)
+api.add_router("shared", reading_shared.router)
 api.add_router("shared", taking_away.shared_router)
 
 

@@ -444,7 +444,7 @@ def test_a_program_learns_who_answers_and_how_much_is_left(program, person, sett
 def test_wrong_methods_addresses_and_bodies_have_proper_errors(program, written):
     wrong = program("patch", "roadmaps", {})
     assert error(wrong, 405)["code"] == "method_not_allowed"
-    assert wrong.headers["Allow"] == "GET, POST"
+    assert wrong.headers["Allow"] == "GET, HEAD, POST"
     for path in (
         "nowhere",
         "roadmaps/a b",

@@ -24,7 +24,7 @@ OPERATIONS = [
 ]
 ABOUT_SOMETHING = [each for each in OPERATIONS if "{" in each[1]]
 # Whoever adds one here says that who has the link may use it, whoever made it.
-BY_LINK = {"copy_shared"}
+BY_LINK = {"copy_shared", "read_shared", "read_shared_concept"}
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,7 @@ def address(path: str, roadmap: Roadmap) -> str:
         "kind": "quiz",
         "file_format": "json",
         "number": 1,
+        "part": "c-1-1-1",
         "version": 1,
         "attempt": attempt.pk if attempt else 1,
         "resource": resource.pk if resource else 1,
