@@ -26,7 +26,7 @@ def _run_sentinel(parent: int, *args: Any) -> None:
     # A process group of its own: a group-wide SIGTERM reaches the cluster's parent alone, which stops in order.
     os.setpgid(0, 0)
     process.die_with_parent(parent)
-    process.current.kind = "sentinel"
+    process.become(process.current.service, "sentinel")
     forking: list[int] = []  # every process's child dies with it, a worker's too
     os.register_at_fork(
         before=lambda: forking.append(os.getpid()), after_in_child=lambda: process.die_with_parent(forking[-1])

@@ -91,6 +91,7 @@ class ConnectionBudget:
     pooler: Pooler | None = None
     database_limit: int | None = None  # the database's CONNECTION LIMIT; known only from the server
     is_live: bool = False  # max_connections, reserved and database_limit are the server's own words
+    declared_source: str = ""  # of the declared limit, where the server's own is another
 
     @classmethod
     def from_environment(cls, env: Environment) -> "ConnectionBudget":
@@ -137,9 +138,10 @@ class ConnectionBudget:
 
     def on_server(self, *, max_connections: int, reserved: int, database_limit: int | None) -> "ConnectionBudget":
         """The same fleet before what the server says of itself."""
-        return replace(
+        real = replace(
             self, max_connections=max_connections, server_reserved=reserved, database_limit=database_limit, is_live=True
         )
+        return real if real.limit == self.limit else replace(real, declared_source=self.limit_source())
 
     def service(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)
@@ -203,12 +205,13 @@ class ConnectionBudget:
         )
 
     def limit_source(self) -> str:
-        """Where the limit comes from, in words."""
+        """Where the limit comes from, in words, and what was declared where that is another number."""
+        declared = f" (declared is {self.declared_source})" if self.declared_source else ""
         by_server = self.max_connections - self.server_reserved
         if self.database_limit is not None and self.database_limit < by_server:
-            return f"the database's CONNECTION LIMIT {self.database_limit}"
+            return f"the database's CONNECTION LIMIT {self.database_limit}{declared}"
         who = "the server's max_connections" if self.is_live else "DB_MAX_CONNECTIONS"
-        return f"{who} {self.max_connections} − {self.server_reserved} reserved"
+        return f"{who} {self.max_connections} − {self.server_reserved} reserved{declared}"
 
     def _explain_pooler(self) -> str:
         return ", ".join(f"{each.name} {each.left} of {each.right}" for each in self.inequalities())

@@ -87,6 +87,13 @@ def _limit(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMe
     real = found.verdict_on(declared)
     if declared.fits:  # else the same finding stands already
         yield from checks.budget_findings(real)
+    elif real.fits:
+        yield CheckWarning(
+            f"The server takes more than DB_MAX_CONNECTIONS {declared.max_connections} declares, and the fleet would "
+            f"fit: {real.limit_source()}.",
+            hint=f"Set DB_MAX_CONNECTIONS={real.max_connections} and DB_SERVER_RESERVED={real.server_reserved}.",
+            id="roadmap_project.W015",
+        )
     if real.fits and real.limit < declared.limit:
         yield CheckWarning(
             f"DB_MAX_CONNECTIONS {declared.max_connections} − {declared.server_reserved} reserved is more than the "

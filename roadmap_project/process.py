@@ -52,7 +52,8 @@ class SharedEvent:
 @dataclass
 class Process:
     service: str  # web, logs, content, workflow, release, or other
-    kind: str  # worker, monitor, pusher, sentinel, parent; else the management command's name
+    kind: str  # worker, monitor, pusher, sentinel, parent, fork; else the management command's name
+    child_kind: str = ""  # what the next forked child is; whoever forks says it before
     stop_event: SharedEvent | None = None  # a cluster's; set as soon as it is asked to stop
 
 
@@ -63,6 +64,16 @@ def _from_command_line() -> Process:
 
 
 current = _from_command_line()
+
+
+FORK = "fork"  # a child of whom nobody said what it is: the budget has no connection for it
+
+
+def _be_a_child() -> None:
+    current.kind, current.child_kind = current.child_kind or FORK, ""
+
+
+os.register_at_fork(after_in_child=_be_a_child)
 
 
 def become(service: str, kind: str) -> None:

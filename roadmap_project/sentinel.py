@@ -51,11 +51,11 @@ class Sentinel(django_q.cluster.Sentinel):  # type: ignore[misc]
 
     def spawn_process(self, target: Any, *args: Any) -> Process:
         """Fork the child with its kind already said, so that its first connection carries the right name."""
-        process.current.kind = target.__name__
+        process.current.child_kind = target.__name__
         try:
             child: Process = super().spawn_process(target, *args)
         finally:
-            process.current.kind = "sentinel"
+            process.current.child_kind = ""
         child.name = target.__name__
         log.info("cluster_process_started", kind=child.name, pid=child.pid)
         return child

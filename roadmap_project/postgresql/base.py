@@ -107,9 +107,11 @@ os.register_at_fork(after_in_child=_start_afresh)
 
 
 def allotment() -> int:
-    """How many connections this process may hold."""
+    """How many connections this process may hold: none where it was forked by somebody who did not say what it is."""
     budget = settings.CONNECTION_BUDGET
     service = process.current.service
+    if process.current.kind == process.FORK:
+        return 0
     if process.current.kind == "runserver":
         return int(budget.service("web").peak)
     if service == "release":

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import socket
 import threading
 import time
 import traceback
@@ -21,6 +22,7 @@ from roadmap_project.connections import (
     forbid_in_this_thread,
 )
 from roadmap_project.environment import Environment
+from roadmap_project.postgresql import session
 from roadmap_project.postgresql.base import allotment, open_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -196,13 +198,16 @@ def test_a_connection_above_the_allotment_is_refused_by_name_and_the_server_sees
     become("content", "worker")
     connection.ensure_connection()
     second = connection.copy()
-    second.settings_dict = {**connection.settings_dict, "HOST": "203.0.113.1", "OPTIONS": {"connect_timeout": 10}}
-    started = time.monotonic()
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.2)
+    address = {"HOST": "127.0.0.1", "PORT": str(listener.getsockname()[1]), "OPTIONS": {"connect_timeout": 10}}
+    second.settings_dict = {**connection.settings_dict, **address}
 
     with pytest.raises(ConnectionBudgetExceededError) as refused:
         second.ensure_connection()
 
-    assert time.monotonic() - started < 1  # nobody waited for the address, which answers to no one
+    with listener, pytest.raises(TimeoutError):
+        listener.accept()  # nobody came
     text = str(refused.value)
     assert "content:worker may hold 1 connection(s) and holds 1" in text
     assert "connection budget" in text
@@ -319,11 +324,45 @@ def test_a_thread_that_ended_without_closing_gives_its_slot_back(become):
     assert open_connections() == 0
 
 
+def test_a_forked_child_of_whom_nobody_said_what_it_is_may_hold_no_connection(become):
+    become("content", "worker")
+
+    def child():
+        try:
+            connection.copy().ensure_connection()
+        except ConnectionBudgetExceededError as error:
+            return str(error)
+        return "not refused"
+
+    assert "content:fork may hold 0 connection(s)" in in_fork(child)
+    assert (process.current.kind, open_connections()) == ("worker", 0)
+
+
+def test_a_forked_child_is_what_was_said_before_the_fork(become):
+    become("content", "sentinel")
+    process.current.child_kind = "pusher"
+
+    assert in_fork(lambda: [process.current.kind, process.current.child_kind]) == ["pusher", ""]
+
+
+def test_every_session_asks_for_keepalives_on_both_ends():
+    connection.ensure_connection()
+
+    asked = connection.connection.info.get_parameters()
+
+    wanted = {"connect_timeout": "5", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3",
+              "tcp_user_timeout": "30000"}  # fmt: skip
+    assert {name: asked.get(name) for name in wanted} == wanted
+    for name, value in session.SERVER_KEEPALIVES.items():
+        assert f"-c {name}={value}" in asked["options"]
+
+
 def test_A8_a_forked_child_counts_afresh_and_its_connection_is_its_own(become):
     become("content", "worker")
     parents = backend_pid()
 
     def child():
+        process.become("content", "worker")
         inherited = open_connections()
         fresh = connection.copy()
         fresh.ensure_connection()

@@ -4,15 +4,19 @@ import os
 import signal
 import threading
 import time
+from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection
 from django.test import RequestFactory
+from django.utils import timezone
 
-from roadmap_project import errors, health, process
+from roadmap_project import errors, health, process, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.connections import patient_for
 from roadmap_project.environment import Environment
+from roadmap_project.models import ConnectionSample
 from roadmaps.steps import heartbeats
 
 
@@ -166,6 +170,25 @@ def test_readiness_gives_every_finding_with_its_id_and_what_to_do(client, settin
     assert "CONTENT_WORKERS=" in found["E001"]["hint"]
     assert found["W012"]["level"] == "warning"
     assert all(each["message"] for each in found.values())
+
+
+@pytest.mark.django_db
+def test_readiness_tells_what_the_server_and_its_clients_give_to_do(client, settings):
+    """The server's own limit, who is connected now, and what stood too long."""
+    few = {"DB_MAX_CONNECTIONS": "400", "DB_OTHER_CLIENTS": "1"}
+    settings.CONNECTION_BUDGET = ConnectionBudget.from_environment(Environment(few))
+    for minute in range(sampling.LASTING_MINUTES):
+        ConnectionSample.objects.create(
+            sampled_at=timezone.now() - timedelta(minutes=minute, seconds=1),
+            service="web", observed=9, declared=8, limit=97, usable=72,
+        )  # fmt: skip
+    parameters = connection.get_connection_params()
+    asked = {name: parameters[name] for name in ("dbname", "user", "host", "port", "password") if parameters.get(name)}
+
+    with psycopg.connect(**asked), psycopg.connect(**asked):
+        found = {each["id"].removeprefix("roadmap_project.") for each in client.get("/health/").json()["findings"]}
+
+    assert {"W005", "W009", "W007"} <= found
 
 
 @pytest.mark.django_db(transaction=True)

@@ -116,6 +116,24 @@ def test_W005_a_declared_limit_above_the_servers_is_told_even_when_the_fleet_fit
     assert "100" in problem.msg
 
 
+def test_W015_a_server_that_takes_more_than_is_declared_is_told_where_the_fleet_would_fit(settings):
+    settings.CONNECTION_BUDGET = budget(DB_MAX_CONNECTIONS="60")
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.W015"
+    assert problem.hint == "Set DB_MAX_CONNECTIONS=100 and DB_SERVER_RESERVED=3."
+
+
+def test_E001_from_the_server_names_both_numbers(settings):
+    settings.CONNECTION_BUDGET = budget(DB_MAX_CONNECTIONS="300", CONTENT_WORKERS="30")
+
+    (problem,) = findings()
+
+    assert problem.id == "roadmap_project.E001"
+    assert "max_connections 100 − 3 reserved (declared is DB_MAX_CONNECTIONS 300 − 3 reserved)" in problem.msg
+
+
 def test_W003_a_superuser_login_is_warned_about(superuser, monkeypatch):
     connection.close()
     monkeypatch.setitem(connection.settings_dict, "USER", "postgres")

@@ -71,7 +71,8 @@ def test_slots_that_the_server_reserves_for_a_role_are_none_of_ours(database):
     refused = manage(url, "check", "--database", "default")
 
     assert certificate["limit"] == {
-        "value": 73, "source": "the server's max_connections 100 − 27 reserved", "is_live": True,
+        "value": 73, "is_live": True,
+        "source": "the server's max_connections 100 − 27 reserved (declared is DB_MAX_CONNECTIONS 100 − 3 reserved)",
         "max_connections": 100, "reserved": 27, "database_limit": None,
     }  # fmt: skip
     assert refused.returncode == 1
