@@ -307,6 +307,10 @@ def test_A14_a_connection_that_the_server_dropped_gives_its_slot_back(observer, 
 
     connection.close_if_unusable_or_obsolete()
 
+    assert open_connections() == 0
+    another = connection.copy()
+    another.ensure_connection()  # the slot is anybody's in this process
+    another.close()
     assert backend_pid()
     assert open_connections() == 1
 
