@@ -20,18 +20,21 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
     """A goal and wishes. The domain judges the goal's length, after joining its lines."""
 
     goal = forms.CharField(
-        label="What do you want to learn?",
-        help_text="One sentence is enough. The more you say about what for, the better it fits.",
+        label=gettext_lazy("What do you want to learn?"),
+        help_text=gettext_lazy("One sentence is enough. The more you say about what for, the better it fits."),
         widget=forms.Textarea(
             attrs={
                 "rows": 3,
                 "maxlength": Roadmap.GOAL_LENGTH,
-                "placeholder": "Query our sales database myself, without asking an engineer",
+                "placeholder": gettext_lazy("Query our sales database myself, without asking an engineer"),
             }
         ),
     )
     level = forms.ChoiceField(
-        label="Where are you now?", choices=Roadmap.Level, initial=Roadmap.Level.BEGINNER, widget=forms.RadioSelect
+        label=gettext_lazy("Where are you now?"),
+        choices=Roadmap.Level,
+        initial=Roadmap.Level.BEGINNER,
+        widget=forms.RadioSelect,
     )
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
@@ -50,28 +53,41 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
             "skips_review",
         ]
         labels = {
-            "hours_per_week": "Hours a week",
-            "deadline": "Done by",
-            "background": "What you know already",
-            "motivation": "What it is for",
-            "preference": "How you like to learn",
-            "language": "Language",
-            "second_language": "Second language for resources",
-            "skips_review": "Start writing without my review",
+            "hours_per_week": gettext_lazy("Hours a week"),
+            "deadline": gettext_lazy("Done by"),
+            "background": gettext_lazy("What you know already"),
+            "motivation": gettext_lazy("What it is for"),
+            "preference": gettext_lazy("How you like to learn"),
+            "language": gettext_lazy("Language"),
+            "second_language": gettext_lazy("Second language for resources"),
+            "skips_review": gettext_lazy("Start writing without my review"),
         }
         help_texts = {
-            "deadline": "Leave empty to take the time it takes.",
-            "language": "Like en, de, or French.",
-            "skips_review": "Otherwise you see the outline first and may have it changed.",
+            "hours_per_week": gettext_lazy(
+                "Two evenings are 4; an hour on most days is 6; half of your working time is 20."
+            ),
+            "deadline": gettext_lazy("Leave empty to take the time it takes."),
+            "background": gettext_lazy(
+                "Like: I use spreadsheets daily, and have never programmed. Leave empty if nothing."
+            ),
+            "language": gettext_lazy("In which it is written. Like en, de, or French."),
+            "skips_review": gettext_lazy("Otherwise you see the outline first and may have it changed."),
         }
         widgets = {
             "deadline": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-            "background": forms.Textarea(attrs={"rows": 3, "maxlength": 2000}),
+            "background": forms.Textarea(attrs={"rows": 2, "maxlength": 2000}),
             "motivation": forms.Textarea(attrs={"rows": 2, "maxlength": 1000}),
             "hours_per_week": forms.NumberInput(attrs={"min": 1, "max": 168}),
         }
 
-    FIRST = ("goal", "level", "hours_per_week")
+    FIRST = (
+        "goal",
+        "level",
+        "hours_per_week",
+        "deadline",
+        "background",
+        "language",
+    )  # six, as many as one looks through
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -90,7 +106,7 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_deadline(self) -> date | None:
         deadline: date | None = self.cleaned_data["deadline"]
         if deadline and deadline <= timezone.localdate():
-            raise forms.ValidationError("Choose a day in the future.")
+            raise forms.ValidationError(_("Choose a day in the future."))
         return deadline
 
 

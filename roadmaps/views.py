@@ -23,7 +23,7 @@ from django_htmx.middleware import HtmxDetails
 
 from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
-from roadmaps import accounts, added_subjects, deciding, reading, starting
+from roadmaps import accounts, added_subjects, deciding, estimating, reading, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm
 from roadmaps.models import Roadmap
@@ -120,7 +120,8 @@ def new(request: SignedInRequest) -> HttpResponse:
             return redirect(starting.start(owner=request.user, **form.cleaned_data))
         except RefusedError as error:
             form.add_error("goal", str(error))
-    return render(request, "roadmaps/new.html", {"form": form, **_provider()})
+    expected = estimating.estimate(service=settings.CONNECTION_BUDGET.service("content"))
+    return render(request, "roadmaps/new.html", {"form": form, "expected": expected, **_provider()})
 
 
 @require_safe

@@ -245,7 +245,28 @@ def test_a_wrong_wish_is_told_and_starts_nothing(visitor, wrong, reason):
 
 
 def test_an_error_among_the_further_wishes_unfolds_them(visitor):
-    assert '<details class="more" open>' in visitor.post("/new/", {**GOAL, "deadline": "2001-01-01"}).content.decode()
+    assert '<details class="more" open>' in visitor.post("/new/", {**GOAL, "preference": "junk"}).content.decode()
+
+
+def test_at_most_six_fields_are_to_be_seen_before_the_rest_is_unfolded(visitor):
+    form = visitor.get("/new/").context["form"]
+
+    assert len(form.first_fields()) == 6
+    assert {field.name for field in form.first_fields()} & {field.name for field in form.more_fields()} == set()
+    assert len(form.first_fields()) + len(form.more_fields()) == len(form.visible_fields())
+
+
+def test_what_to_expect_is_said_before_anything_is_started(visitor, settings):
+    settings.LLM_PROVIDER = "library"
+    shown = text_of(visitor.get("/new/"))
+    assert "Size 8 to 30 concepts each with a tutorial, links and a quiz: 24 to 90 pieces" in shown
+    assert "Cost nothing" in shown
+
+    settings.LLM_PROVIDER, settings.OPENAI_MODEL = "openai", "some-model"
+    shown = text_of(visitor.get("/new/"))
+    assert "25 to 32 concepts" in shown
+    assert re.search(r"Cost 0\.\d\d to 0\.\d\d US dollars for calls of some-model", shown)
+    assert "Time and cost are assumptions" in shown
 
 
 def test_the_form_says_who_answers(visitor, settings):

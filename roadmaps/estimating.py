@@ -1,0 +1,133 @@
+"""How large will a roadmap become, how long will it take to write, and what will that cost?
+
+By what was made here lately with the same provider, where there is enough of it; else by assumptions, and said so.
+"""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Count
+
+from roadmap_project.connection_budget import Service
+from roadmap_project.llm.library import LibraryProvider
+from roadmaps.models import ModelCall, Roadmap
+
+ENOUGH_ROADMAPS, LOOKED_AT_ROADMAPS = 3, 20
+ENOUGH_CALLS, LOOKED_AT_CALLS = 5, 500  # of each purpose; of all
+SIZES = {"library": (8, 30), "openai": (25, 32)}  # concepts
+DESIGNING, WRITING = ("goal_analysis", "outline", "review"), ("tutorial", "resources", "quiz")
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What one answer usually takes, with the calls that came to nothing."""
+
+    input_tokens: float
+    output_tokens: float
+    seconds: float
+
+
+ASSUMED = {
+    "goal_analysis": Usual(700, 500, 8),
+    "outline": Usual(1_500, 5_000, 60),
+    "review": Usual(4_500, 1_200, 20),
+    "tutorial": Usual(1_000, 2_500, 40),
+    "resources": Usual(700, 900, 20),
+    "quiz": Usual(700, 1_800, 30),
+}
+IN_THE_LIBRARY = Usual(0, 0, 0.05)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Sizes and costs as a least and a most."""
+
+    concepts: tuple[int, int]
+    is_size_known: bool  # from roadmaps made here
+    design_minutes: int
+    writing_minutes: int
+    cost: tuple[float, float]  # US dollars
+    is_cost_known: bool  # from calls made here
+
+    @property
+    def pieces(self) -> tuple[int, int]:
+        return self.concepts[0] * len(WRITING), self.concepts[1] * len(WRITING)
+
+    @property
+    def minutes(self) -> int:
+        return self.design_minutes + self.writing_minutes
+
+
+def estimate(*, service: Service) -> Estimate:
+    """For one roadmap while nobody else's is being made: the service's slots are its own. At most three queries."""
+    provider = settings.LLM_PROVIDER
+    concepts, is_size_known = _concepts(provider)
+    usual = _measured(provider) if provider != "library" else {}
+    taken = {each: usual.get(each, _assumed(provider, each)) for each in ASSUMED}
+    design = sum(taken[each].seconds for each in DESIGNING)
+    slots = service.replicas * service.processes * service.in_flight
+    at_once = max(1, min(slots, settings.LLM_MAX_IN_FLIGHT or slots))
+    rounds = math.ceil(concepts[1] * len(WRITING) / at_once)
+    writing = rounds * max(taken[each].seconds for each in WRITING)
+    return Estimate(
+        concepts,
+        is_size_known,
+        _minutes(design),
+        _minutes(writing),
+        (_cost(taken, concepts[0]), _cost(taken, concepts[1])),
+        is_cost_known=set(WRITING) <= set(usual),
+    )
+
+
+def _assumed(provider: str, purpose: str) -> Usual:
+    return IN_THE_LIBRARY if provider == "library" else ASSUMED[purpose]
+
+
+def _minutes(seconds: float) -> int:
+    return max(1, math.ceil(seconds / 60))
+
+
+def _cost(taken: dict[str, Usual], concepts: int) -> float:
+    answers = {purpose: concepts if purpose in WRITING else 1 for purpose in taken}
+    dollars = sum(
+        count
+        * (
+            taken[purpose].input_tokens * float(settings.LLM_PRICE_INPUT)
+            + taken[purpose].output_tokens * float(settings.LLM_PRICE_OUTPUT)
+        )
+        for purpose, count in answers.items()
+    )
+    return dollars / 1_000_000
+
+
+def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
+    """The smallest and largest of the latest roadmaps here, of which a tenth at each end does not count."""
+    made = Roadmap.objects.exclude(origin="")
+    of_library = made.filter(origin=LibraryProvider.origin)
+    mine = of_library if provider == "library" else made.exclude(origin=LibraryProvider.origin)
+    latest = mine.filter(state__in=(Roadmap.State.READY, Roadmap.State.PARTLY_READY)).order_by("-pk")
+    ids = list(latest.values_list("pk", flat=True)[:LOOKED_AT_ROADMAPS])
+    if len(ids) < ENOUGH_ROADMAPS:
+        return SIZES[provider], False
+    counted = Roadmap.objects.filter(pk__in=ids).order_by().annotate(number=Count("concepts"))
+    sizes = sorted(counted.values_list("number", flat=True))
+    aside = len(sizes) // 10
+    return (sizes[aside], sizes[-1 - aside]), True
+
+
+def _measured(provider: str) -> dict[str, Usual]:
+    """By purpose, of the current model's latest calls; what failed is paid for by what came of it."""
+    calls = ModelCall.objects.filter(provider=provider, model=settings.OPENAI_MODEL).order_by("-created_at")
+    fields = ("purpose", "outcome", "input_tokens", "output_tokens", "latency")
+    by_purpose = defaultdict(list)
+    for purpose, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:
+        by_purpose[purpose].append(rest)
+    measured = {}
+    for purpose, rows in by_purpose.items():
+        answers = sum(outcome == "ok" for outcome, *_rest in rows)
+        if answers >= ENOUGH_CALLS or (answers and purpose in DESIGNING):
+            sums = [sum(row[place] for row in rows) / answers for place in (1, 2, 3)]
+            measured[purpose] = Usual(*sums)
+    return measured

@@ -1,0 +1,96 @@
+"""What one is told before starting: by what was made here where there is enough of it, else by assumptions."""
+
+import pytest
+
+from roadmap_project.connection_budget import Service
+from roadmap_project.llm.library import LibraryProvider
+from roadmaps import estimating
+from roadmaps.models import ModelCall, Roadmap
+from tests.factories import make_roadmap, make_tree
+
+pytestmark = pytest.mark.django_db
+
+CONTENT = Service("content", processes=2, threads=1, replicas=1, processes_variable="CONTENT_WORKERS", in_flight=8)
+
+
+@pytest.fixture
+def _model(settings):
+    settings.LLM_PROVIDER, settings.OPENAI_MODEL = "openai", "some-model"
+    settings.LLM_PRICE_INPUT, settings.LLM_PRICE_OUTPUT = 1, 10
+    settings.LLM_MAX_IN_FLIGHT = 0
+
+
+def make_calls(*, purpose: str, count: int, outcome: str = "ok", model: str = "some-model") -> None:
+    for _ in range(count):
+        ModelCall.objects.create(
+            purpose=purpose, provider="openai", model=model, outcome=outcome, input_tokens=1000, output_tokens=100,
+            latency=90,
+        )  # fmt: skip
+
+
+def made(*, concepts: int, origin: str) -> None:
+    make_tree(roadmap=make_roadmap(origin=origin, state=Roadmap.State.READY), concepts=concepts)
+
+
+@pytest.mark.usefixtures("_model")
+def test_without_a_past_everything_is_assumed_and_said_so():
+    expected = estimating.estimate(service=CONTENT)
+
+    assert (expected.concepts, expected.pieces) == ((25, 32), (75, 96))
+    assert not expected.is_size_known
+    assert not expected.is_cost_known
+    once, each = 6_700 + 10 * 6_700, 2_400 + 10 * 5_200  # tokens at 1 and 10 dollars a million
+    assert expected.cost == pytest.approx(((once + 25 * each) / 1e6, (once + 32 * each) / 1e6))
+    assert (expected.design_minutes, expected.writing_minutes) == (2, 4)  # 88 s; six rounds of 40 s
+
+
+@pytest.mark.usefixtures("_model")
+def test_what_this_model_took_lately_counts_with_its_failures_and_no_others():
+    for purpose in estimating.WRITING:
+        make_calls(purpose=purpose, count=5)
+        make_calls(purpose=purpose, count=5, outcome="invalid")  # paid for as well: each answer took two calls
+        make_calls(purpose=purpose, count=20, model="another")
+
+    expected = estimating.estimate(service=CONTENT)
+
+    assert expected.is_cost_known
+    once, each = 6_700 + 10 * 6_700, 3 * (2_000 + 10 * 200)
+    assert expected.cost[0] == pytest.approx((once + 25 * each) / 1e6)
+    assert expected.writing_minutes == 18  # six rounds of three minutes
+
+
+@pytest.mark.usefixtures("_model")
+def test_too_few_calls_say_nothing():
+    make_calls(purpose="tutorial", count=4)
+
+    assert not estimating.estimate(service=CONTENT).is_cost_known
+
+
+def test_the_size_is_that_of_the_latest_roadmaps_of_the_same_provider(settings):
+    settings.LLM_PROVIDER = "library"
+    for concepts in (9, 11):
+        made(concepts=concepts, origin=LibraryProvider.origin)
+    assert estimating.estimate(service=CONTENT).concepts == (8, 30)
+    made(concepts=12, origin=LibraryProvider.origin)
+    made(concepts=20, origin="some-model")
+
+    expected = estimating.estimate(service=CONTENT)
+
+    assert (expected.concepts, expected.is_size_known, expected.cost) == ((9, 12), True, (0, 0))
+
+
+@pytest.mark.usefixtures("_model")
+def test_an_installation_that_calls_one_at_a_time_takes_longer(settings):
+    settings.LLM_MAX_IN_FLIGHT = 1
+
+    assert estimating.estimate(service=CONTENT).writing_minutes == 64
+
+
+@pytest.mark.usefixtures("_model")
+def test_it_costs_at_most_three_queries(django_assert_max_num_queries):
+    make_calls(purpose="tutorial", count=5)
+    for _ in range(3):
+        made(concepts=2, origin="some-model")
+
+    with django_assert_max_num_queries(3):
+        estimating.estimate(service=CONTENT)
