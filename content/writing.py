@@ -32,9 +32,13 @@ from roadmaps.steps.recording import StepLog
 PieceType = TypeVar("PieceType", bound=Piece)
 
 VERSIONS_OWN = ("id", "concept_id", "version", "is_current", "created_at")
-NO_LINKS = (
+NO_LINKS_FOR_GOAL = (
     "No links are offered here: no curated subject covers this goal, and invented links would not help you. "
     "The concepts about finding and judging sources show how to look."
+)
+NO_LINKS_FOR_CONCEPT = (
+    "No links are offered here: the bundled library knows nothing about this concept, and invented links would not "
+    "help you. The tutorial shows how to choose sources."
 )
 
 
@@ -61,6 +65,8 @@ class Writing:
             facts={
                 **facts_of(concept.roadmap),
                 "source": concept.source,
+                "name": concept.name,
+                "description": concept.description,
                 "prerequisites": [{"key": each.key, "name": each.name} for each in prerequisites],
             },
             limits={"piece": _limits(concept)},
@@ -83,7 +89,8 @@ def concept_of(step: Step) -> Concept:
 def _limits(concept: Concept) -> PieceLimits:
     if settings.LLM_PROVIDER != "library":
         return MODEL_LIMITS
-    return SCAFFOLD_LIMITS if concept.source.startswith(f"{SCAFFOLD}/") else LIBRARY_LIMITS
+    is_curated = concept.source and not concept.source.startswith(f"{SCAFFOLD}/")
+    return LIBRARY_LIMITS if is_curated else SCAFFOLD_LIMITS
 
 
 def _fail(step: Step, reason: str, log: StepLog) -> None:
@@ -135,9 +142,8 @@ def _save_tutorial(step: Step, answer: Answer) -> Tutorial:
 def _save_resources(step: Step, answer: Answer) -> ResourceList:
     found = cast(ResourcesAnswer, answer.value).resources
     concept = concept_of(step)
-    resource_list = new_version(
-        ResourceList, concept, origin=answer.origin, wish=step.wish, note="" if found else NO_LINKS
-    )
+    note = "" if found else NO_LINKS_FOR_GOAL if concept.source else NO_LINKS_FOR_CONCEPT
+    resource_list = new_version(ResourceList, concept, origin=answer.origin, wish=step.wish, note=note)
     Resource.objects.bulk_create(
         Resource(resource_list=resource_list, position=position, **resource.model_dump())
         for position, resource in enumerate(sorted(found, key=lambda each: -each.relevance))

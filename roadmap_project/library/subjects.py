@@ -158,6 +158,7 @@ def load_all() -> None:
     """Read every file now: before a fork the children share it."""
     for each in (*subjects(), subject(SCAFFOLD)):
         each.concepts()
+    any_concept()
 
 
 def by_source(source: str) -> SubjectConcept:
@@ -166,6 +167,31 @@ def by_source(source: str) -> SubjectConcept:
     if subject_key != SCAFFOLD and subject_key not in {each.key for each in subjects()}:
         raise KeyError(source)
     return concept(subject_key, key)
+
+
+@cache
+def any_concept() -> SubjectConcept:
+    """How to learn a concept of which the library knows nothing; `filled_in` makes it one of a roadmap."""
+    return read_concept("any-concept", (FOLDER.parent / "any-concept.md").read_text(encoding="utf-8"))
+
+
+def filled_in(template: SubjectConcept, *, name: str, description: str) -> SubjectConcept:
+    """With the learner's words in place of the marks; in Markdown they are defused."""
+    words = {"{{concept}}": name, "{{description}}": description}
+
+    def plain(text: str) -> str:
+        return re.sub(r"{{(?:concept|description)}}", lambda mark: words[mark[0]], text)
+
+    return template.model_copy(
+        update={
+            "name": plain(template.name),
+            "description": plain(template.description),
+            "questions": [each.model_copy(update={"question": plain(each.question)}) for each in template.questions],
+            "markdown": re.sub(
+                r"{{(?:concept|description)}}", lambda mark: escaped(words[mark[0]]), template.markdown
+            ),
+        }
+    )
 
 
 def with_goal(text: str, goal: str) -> str:

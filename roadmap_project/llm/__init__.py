@@ -42,6 +42,7 @@ class Completion:
     is_cut: bool = False  # by the token limit
     input_tokens: int = 0
     output_tokens: int = 0
+    origin: str = ""  # where it is another than the provider's
 
 
 class LanguageModelError(Exception):

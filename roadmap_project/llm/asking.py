@@ -112,7 +112,7 @@ async def _ask(model: Provider, request: ModelRequest, calls: list[CallRecord]) 
             repair = Turn(answer=completion.text[:20_000], problem=str(error))
             await _go_on(calls)
         else:
-            origin = model.origin.replace("{model}", storable(completion.model)[:100])
+            origin = (completion.origin or model.origin).replace("{model}", storable(completion.model)[:100])
             return Answer(value=value, provider=model.name, origin=origin, calls=calls)
 
 

@@ -10,8 +10,10 @@ from roadmap_project.library.subjects import (
     SCAFFOLD,
     Subject,
     SubjectConcept,
+    any_concept,
     by_source,
     escaped,
+    filled_in,
     load_all,
     plain_with_goal,
     subject,
@@ -27,6 +29,7 @@ class LibraryProvider:
 
     name = "library"
     origin = "From the bundled library; no model was used."
+    origin_of_form = "A form to fill in: the bundled library knows nothing about this concept; no model was used."
 
     def __init__(self) -> None:
         load_all()
@@ -40,7 +43,12 @@ class LibraryProvider:
                 permanent=True,
                 outcome="not_in_library",
             ) from error
-        return Completion(text=json.dumps(value, ensure_ascii=False), model="bundled library")
+        is_form = request.purpose in PIECES and not request.facts["source"]
+        return Completion(
+            text=json.dumps(value, ensure_ascii=False),
+            model="bundled library",
+            origin=self.origin_of_form if is_form else self.origin,
+        )
 
 
 def _analysis(facts: Facts) -> dict[str, Any]:
@@ -109,18 +117,23 @@ def _review(facts: Facts) -> dict[str, Any]:
     tree = facts["tree"]
     concepts = [concept for stage in tree["stages"] for module in stage["modules"] for concept in module["concepts"]]
     each = _subject_of(concepts, facts)
-    share = 100 * len(concepts) / len(each.order)
+    curated = {concept["source"].partition("/")[2] for concept in concepts if concept["source"]} & set(each.order)
     hours = sum(concept["hours"] for concept in concepts)
     budget = facts["hours_per_week"] * (facts["weeks"] or planning.USUAL_WEEKS)
     modules = [module for stage in tree["stages"] for module in stage["modules"]]
     lone = sum(len(module["concepts"]) == 1 for module in modules)
-    curated = "as curated"
+    together = sum(_most_of_one_stage(each, stage) for stage in tree["stages"])
     return {
         "knowledge_completeness": _score(
-            share, f"{len(concepts)} of the subject's {len(each.order)} concepts are included."
+            100 * len(curated) / len(each.order),
+            f"{len(curated)} of the subject's {len(each.order)} concepts are included."
+            + (f" About the other {others} the library knows nothing." if (others := len(concepts) - len(curated)) else ""),
         ),
         "knowledge_progression": _score(100, "Every prerequisite comes before the concept that needs it (checked)."),
-        "stage_coherence": _score(100, f"The stages are {curated}."),
+        "stage_coherence": _score(
+            100 * together / len(concepts),
+            f"{together} of {len(concepts)} concepts stand with others of their stage in the curated subject.",
+        ),
         "module_clarity": _score(
             100 - 100 * lone / len(modules), f"{lone} of {len(modules)} modules hold a single concept."
         ),
@@ -130,6 +143,13 @@ def _review(facts: Facts) -> dict[str, Any]:
         "issues": _time_issue(hours, budget, facts),
         "suggestions": [],
     }
+
+
+def _most_of_one_stage(each: Subject, stage: dict[str, Any]) -> int:
+    """How many of a stage's concepts the subject has in one stage as well."""
+    keys = {c["source"].partition("/")[2] for module in stage["modules"] for c in module["concepts"]}
+    curated = ({key for module in known.modules for key in module.concepts} for known in each.stages)
+    return max((len(keys & known) for known in curated), default=0)
 
 
 def _score(score: float, reason: str) -> dict[str, Any]:
@@ -171,8 +191,15 @@ def _edited_outline(facts: Facts) -> dict[str, Any]:
     return editing.edit(_tree_subject(facts), facts["tree"], facts["plan"], facts["goal"])
 
 
+def _concept(facts: Facts) -> SubjectConcept:
+    """By its mark; without one (added by hand, or by a model) a form to fill in. Raises KeyError for what is gone."""
+    if facts["source"]:
+        return by_source(facts["source"])
+    return filled_in(any_concept(), name=facts["name"], description=facts["description"])
+
+
 def _tutorial(facts: Facts) -> dict[str, Any]:
-    concept = by_source(facts["source"])
+    concept = _concept(facts)
     return {
         "title": plain_with_goal(concept.name, facts["goal"])[:300],
         "summary": plain_with_goal(concept.summary, facts["goal"])[:300],
@@ -191,18 +218,19 @@ def _with_prerequisites(markdown: str, prerequisites: list[dict[str, str]]) -> s
 
 
 def _resources(facts: Facts) -> dict[str, Any]:
-    concept = by_source(facts["source"])
+    concept = _concept(facts)
     return {"resources": [{**resource.model_dump(), "language": "en"} for resource in concept.resources]}
 
 
 def _quiz(facts: Facts) -> dict[str, Any]:
-    questions = [question.model_dump() for question in by_source(facts["source"]).questions]
+    questions = [question.model_dump() for question in _concept(facts).questions]
     for question in questions:
         for name in ("question", "explanation"):
             question[name] = plain_with_goal(question[name], facts["goal"])
     return {"questions": questions}
 
 
+PIECES = ("tutorial", "resources", "quiz")
 ANSWERS: dict[str, Callable[[Facts], dict[str, Any]]] = {
     "goal_analysis": _analysis,
     "outline": _outline,

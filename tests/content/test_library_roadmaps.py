@@ -3,7 +3,8 @@
 import pytest
 
 from content.models import Quiz, ResourceList, Tutorial
-from roadmaps import deciding, outline, starting
+from roadmap_project.llm.library import LibraryProvider
+from roadmaps import deciding, outline, reshaping, starting
 from roadmaps.models import Feedback, Roadmap
 from roadmaps.steps import draining
 
@@ -54,6 +55,25 @@ def test_an_unknown_goal_gets_a_scaffold_that_says_so(person):
     tutorials = Tutorial.objects.filter(concept__roadmap=roadmap)
     assert tutorials.count() == roadmap.concepts.count()
     assert not any("{{goal}}" in each.markdown + each.title + each.summary for each in tutorials)
+
+
+def test_a_concept_added_by_hand_gets_its_pieces_which_say_what_they_are(person):
+    roadmap = starting.start(owner=person, goal="Learn SQL for data analysis")
+    draining.drain("workflow")
+    new = reshaping.NewConcept(name="Our sales database", description="Which tables it has, and who may read them.")
+    reshaping.add_concept(roadmap.pk, seen_version=1, by=person, module="m-1-1", concept=new)
+    deciding.approve(roadmap.pk)
+    draining.drain("content")
+    roadmap.refresh_from_db()
+
+    assert roadmap.state == Roadmap.State.READY, roadmap.notice
+    added = roadmap.concepts.get(name="Our sales database")
+    for model in (Tutorial, ResourceList, Quiz):
+        assert model.objects.get(concept=added).origin == LibraryProvider.origin_of_form
+        assert model.objects.filter(concept__roadmap=roadmap, origin=ORIGIN).count() == roadmap.concepts.count() - 1
+    assert "Which tables it has" in Tutorial.objects.get(concept=added).html
+    assert ResourceList.objects.get(concept=added).resources.count() == 0
+    assert "knows nothing about this concept" in ResourceList.objects.get(concept=added).note
 
 
 def test_a_hostile_goal_is_harmless_in_the_scaffolds_pages(person):

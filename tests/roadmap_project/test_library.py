@@ -14,7 +14,16 @@ from content.answers import QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.rendering import to_html
 from roadmap_project.library import editing, planning
 from roadmap_project.library.matching import best_subject
-from roadmap_project.library.subjects import SCAFFOLD, by_source, concept, plain_with_goal, subject, subjects, with_goal
+from roadmap_project.library.subjects import (
+    SCAFFOLD,
+    by_source,
+    concept,
+    escaped,
+    plain_with_goal,
+    subject,
+    subjects,
+    with_goal,
+)
 from roadmap_project.llm import LanguageModelError, ModelRequest, asking
 from roadmap_project.llm.asking import ask
 from roadmap_project.llm.library import LibraryProvider
@@ -287,7 +296,7 @@ def test_the_scaffold_says_what_it_is_and_offers_no_links(library):
 
 @pytest.mark.parametrize(
     "source",
-    ["", "nonsense", "sql-databases/no-such-concept", "../../etc/passwd", "sql-databases/../study-scaffold/subject"],
+    ["nonsense", "sql-databases/no-such-concept", "../../etc/passwd", "sql-databases/../study-scaffold/subject"],
 )
 def test_what_the_library_does_not_have_is_a_permanent_failure_with_a_reason(source):
     request = ModelRequest(
@@ -302,6 +311,53 @@ def test_what_the_library_does_not_have_is_a_permanent_failure_with_a_reason(sou
         asyncio.run(LibraryProvider().complete(request, None, timeout=1))
 
     assert refused.value.permanent
+
+
+HOSTILE_NAME = "{{description}} 1. [x](javascript:alert(1)) <b>" + "n" * 150
+
+
+@pytest.mark.parametrize("name", ["Joining a choir", HOSTILE_NAME])
+def test_a_concept_without_a_mark_gets_a_form_that_invents_nothing(library, name):
+    here = facts("sql-databases", source="", name=name, description="What *I* want. {{concept}}", prerequisites=[])
+    limits = content_answers.SCAFFOLD_LIMITS
+
+    tutorial = library("tutorial", TutorialAnswer, here, piece=limits)
+    quiz = library("quiz", QuizAnswer, here, piece=limits)
+    resources = library("resources", ResourcesAnswer, here, piece=limits)
+
+    assert tutorial.title == name
+    assert escaped(name) in tutorial.markdown
+    assert f"> “{escaped(here['description'])}”" in tutorial.markdown
+    assert "knows nothing about this concept" in tutorial.summary
+    assert any(name in each.question for each in quiz.questions)
+    assert resources.resources == []
+    assert "http" not in tutorial.markdown
+
+
+def test_a_form_says_that_it_is_one_and_a_curated_concept_does_not():
+    def origin_of(source: str) -> str:
+        here = facts("sql-databases", source=source, name="Joining", description="Two tables.", prerequisites=[])
+        request = ModelRequest(purpose="quiz", system="", prompt="", answer=QuizAnswer, facts=here)
+        return asyncio.run(LibraryProvider().complete(request, None, timeout=1)).origin
+
+    assert origin_of("sql-databases/indexes") == LibraryProvider.origin
+    assert origin_of("") == LibraryProvider.origin_of_form
+    assert "knows nothing" in LibraryProvider.origin_of_form
+
+
+def test_a_review_counts_what_is_curated_and_says_of_how_much_it_knows_nothing(library):
+    tree = tree_for(library, "sql-databases", hours_per_week=168)
+    here = facts("sql-databases", tree=tree, hours_per_week=168)
+    assert library("review", Review, here).stage_coherence.score == 100
+    first, last = tree["stages"][0]["modules"][0]["concepts"], tree["stages"][-1]["modules"][-1]["concepts"]
+    first.append({**first[0], "key": "c-1-1-99", "name": "By hand", "source": ""})
+    first.append(last.pop())
+
+    reviewed = library("review", Review, here)
+
+    assert "About the other 1 the library knows nothing." in reviewed.knowledge_completeness.reason
+    assert reviewed.knowledge_completeness.score == 100
+    assert reviewed.stage_coherence.score < 100
 
 
 @pytest.mark.parametrize(
