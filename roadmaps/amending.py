@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from roadmaps import log_lines, outline
-from roadmaps.answers import HAND_LIMITS, OutlineTree
+from roadmaps import allowing, log_lines, outline
+from roadmaps.answers import ConceptOutline, OutlineTree
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, OutlineRevision, Roadmap
 
@@ -26,12 +26,17 @@ def amended(roadmap: Roadmap, key: str, *, seen_version: int, **fields: Any) -> 
     latest = version_of(roadmap)
     if not latest or latest != seen_version:
         raise RefusedError(f"The outline is at version {latest} now. Nothing was saved; please look at it again first.")
+    before = outline.tree_of(outline.latest(roadmap))
+    after = before.model_copy(deep=True)
+    for module in (module for stage in after.stages for module in stage.modules):
+        module.concepts = [_changed(each, fields) if each.key == key else each for each in module.concepts]
+    allowing.refuse_worse(before, after)
+    return after
+
+
+def _changed(concept: ConceptOutline, fields: dict[str, Any]) -> ConceptOutline:
     try:
-        tree = outline.tree_of(outline.latest(roadmap)).tree()
-        for concept in (c for stage in tree["stages"] for module in stage["modules"] for c in module["concepts"]):
-            if concept["key"] == key:
-                concept.update(fields)
-        return OutlineTree.model_validate(tree, context={"outline": HAND_LIMITS})
+        return ConceptOutline.model_validate({**concept.model_dump(), **fields})
     except ValidationError as error:
         reasons = [item["msg"].removeprefix("Value error, ") for item in error.errors()[:5]]
         raise RefusedError("; ".join(reasons)) from error

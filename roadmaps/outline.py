@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from django.db.models import Max
 
-from roadmaps import differences
-from roadmaps.answers import HAND_LIMITS, ConceptOutline, OutlineTree
+from roadmaps import differences, stored
+from roadmaps.answers import ConceptOutline, OutlineTree
 from roadmaps.models import Concept, Module, OutlineRevision, Roadmap, Stage
 
 
 def tree_of(revision: OutlineRevision) -> OutlineTree:
-    """A stored version, which passed stricter limits when it was made."""
-    return OutlineTree.model_validate(revision.tree, context={"outline": HAND_LIMITS})
+    return stored.tree_of(revision.tree)
 
 
 def latest(roadmap: Roadmap) -> OutlineRevision:
@@ -84,6 +83,7 @@ def _link(placed: list[Concept], tree: OutlineTree) -> None:
         links(from_concept_id=ids[concept.key], to_concept_id=ids[key])
         for concept in tree.concepts()
         for key in dict.fromkeys(concept.prerequisites)
+        if key in ids
     )
 
 

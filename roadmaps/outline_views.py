@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from roadmaps import reading, reshaping, sketching
+from roadmaps.allowing import WrongPartError
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import EditForm, edit_form
 from roadmaps.models import Roadmap
-from roadmaps.reshaping import Edit, OutdatedError, WrongPartError
+from roadmaps.reshaping import Edit, OutdatedError
 from roadmaps.views import SignedInRequest, decision, fragment
 
 

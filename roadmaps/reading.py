@@ -405,17 +405,8 @@ def _issues(latest: OutlineRevision | None, review: OutlineReview | None, *, is_
     found = review.issues if review else []
     if is_by_hand:
         found = [each.model_dump() for each in reviewing.deterministic_issues(outline.tree_of(latest))]
-    names = _names(latest.tree)
+    names = {concept.key: concept.name for concept in outline.tree_of(latest).concepts()}
     return [{**each, "location": names.get(each["location"], each["location"])} for each in found]
-
-
-def _names(tree: dict[str, Any]) -> dict[str, str]:
-    return {
-        concept["key"]: concept["name"]
-        for stage in tree.get("stages", [])
-        for module in stage["modules"]
-        for concept in module["concepts"]
-    }
 
 
 def log_of(roadmap: Roadmap, *, level: str = "", step: str = "", concept: str = "") -> QuerySet[LogEntry]:

@@ -8,7 +8,6 @@ by their places in the version that was seen (`s-2`, `m-2-1`), concepts by their
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from django.contrib.auth.models import User
@@ -16,29 +15,16 @@ from django.db import transaction
 from django.db.models import F, Func
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from pydantic import ValidationError
 
 from roadmap_project.llm.asking import storable
-from roadmaps import deciding, log_lines, outline
-from roadmaps.answers import HAND_LIMITS, HOURS_BY_DIFFICULTY, ConceptOutline, ModuleOutline, OutlineTree, StageOutline
+from roadmaps import allowing, arranging, deciding, log_lines, outline
+from roadmaps.answers import ConceptOutline, ModuleOutline, OutlineTree, StageOutline
+from roadmaps.arranging import Part
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, OutlineRevision, Roadmap
-from roadmaps.words import has_words
 
 MOST_VERSIONS = 500
-MOST_PREREQUISITES = 12
-DESCRIPTION_LENGTH = {ConceptOutline: 1000, ModuleOutline: 4000, StageOutline: 4000}
-
-Part = StageOutline | ModuleOutline | ConceptOutline
 Direction = Literal["up", "down"]
-
-
-class WrongPartError(RefusedError):
-    """What no outline may hold; `field` names what was filled in wrong, if it was one thing."""
-
-    def __init__(self, message: str, *, field: str = "") -> None:
-        super().__init__(message)
-        self.field = field
 
 
 class OutdatedError(RefusedError):
@@ -69,11 +55,11 @@ class Edit:
     @property
     def reference(self) -> str:
         """Of the changed part, where it stands now; empty where it is gone."""
-        return next((name for name, part in parts(self.tree) if part is self.part), "")
+        return next((name for name, part in arranging.parts(self.tree) if part is self.part), "")
 
     def find(self, reference: str) -> Part:
         """Raises RefusedError where there is no such part in the version."""
-        found = next((part for name, part in parts(self.tree) if name == reference), None)
+        found = next((part for name, part in arranging.parts(self.tree) if name == reference), None)
         if found is None:
             raise RefusedError(_("This part is not in the outline."))
         return found
@@ -97,16 +83,6 @@ class Edit:
         return found
 
 
-def parts(tree: OutlineTree) -> Iterator[tuple[str, Part]]:
-    """Every part with the name by which it is meant."""
-    for number, stage in enumerate(tree.stages, start=1):
-        yield f"s-{number}", stage
-        for place, module in enumerate(stage.modules, start=1):
-            yield f"m-{number}-{place}", module
-            for concept in module.concepts:
-                yield concept.key, concept
-
-
 @contextmanager
 def _editing(roadmap_id: int, *, seen_version: int, by: User) -> Iterator[Edit]:
     """Stores what the block made of the tree as a new version, unless it is the same."""
@@ -128,7 +104,7 @@ def _editing(roadmap_id: int, *, seen_version: int, by: User) -> Iterator[Edit]:
         if edit.tree == outline.tree_of(latest):
             edit.revision = latest
             return
-        _refuse_broken(edit.tree)
+        allowing.refuse_worse(outline.tree_of(latest), edit.tree)
         edit.revision = outline.revise(
             roadmap, edit.tree, author=OutlineRevision.Author.HAND, reason=storable(edit.reason)
         )
@@ -157,12 +133,12 @@ def change_concept(
         edit.reason = _("“%(name)s” was changed.") % {"name": concept.name}
         _write_texts(concept, name, description)
         concept.hours = concept.hours if hours is None else hours
-        concept.difficulty = concept.difficulty if difficulty is None else _difficulty(difficulty)
+        concept.difficulty = concept.difficulty if difficulty is None else allowing.difficulty(difficulty)
         if prerequisites is not None:
-            concept.prerequisites = _prerequisites(edit.tree, concept, prerequisites)
-        _refuse_wrong_concept(concept)
+            concept.prerequisites = allowing.prerequisites(edit.tree, concept, prerequisites)
+        allowing.refuse_wrong_concept(concept)
         if module is not None:
-            _put_into(edit.tree, concept, edit.module(module))
+            arranging.put_into(edit.tree, concept, edit.module(module))
     return edit
 
 
@@ -181,7 +157,7 @@ def change_module(
         edit.reason = _("The module “%(name)s” was changed.") % {"name": found.name}
         _write_texts(found, name, description)
         if stage is not None:
-            _put_into(edit.tree, found, edit.stage(stage))
+            arranging.put_into(edit.tree, found, edit.stage(stage))
     return edit
 
 
@@ -203,83 +179,9 @@ def change_stage(
 
 def _write_texts(part: Part, name: str | None, description: str | None) -> None:
     if name is not None:
-        part.name = _text(name, most=200, field="name")
+        part.name = allowing.text(name, most=200, field="name")
     if description is not None:
-        part.description = _text(description, most=DESCRIPTION_LENGTH[type(part)], field="description")
-
-
-def _text(text: str, *, most: int, field: str) -> str:
-    words = storable(text).strip()
-    if field == "name":
-        words = " ".join(words.split())
-    if not has_words(words):
-        raise WrongPartError(_("Please fill this in."), field=field)
-    if len(words) > most:
-        raise WrongPartError(
-            _("Please say it in at most %(most)s characters; these are %(length)s.")
-            % {"most": most, "length": len(words)},
-            field=field,
-        )
-    return words
-
-
-def _difficulty(value: str) -> Literal["easy", "medium", "hard"]:
-    match value:
-        case "easy" | "medium" | "hard":
-            return value
-    raise WrongPartError(_("Choose easy, medium or hard."), field="difficulty")
-
-
-def _refuse_wrong_concept(concept: ConceptOutline) -> None:
-    least, most = HOURS_BY_DIFFICULTY[concept.difficulty]
-    if not least <= concept.hours <= most:
-        raise WrongPartError(
-            _("%(difficulty)s means %(least)s to %(most)s hours; this says %(hours)s.")
-            % {
-                "difficulty": Concept.Difficulty(concept.difficulty).label,
-                "least": f"{least:g}",
-                "most": f"{most:g}",
-                "hours": f"{concept.hours:g}",
-            },
-            field="hours",
-        )
-
-
-def _prerequisites(tree: OutlineTree, concept: ConceptOutline, keys: Iterable[str]) -> list[str]:
-    """In the outline's order. Raises WrongPartError for what would make a circle, naming its way round."""
-    wanted = set(keys)
-    by_key = {each.key: each for each in tree.concepts()}
-    if not wanted <= set(by_key):
-        raise WrongPartError(_("One of these concepts is not in the outline."), field="prerequisites")
-    if len(wanted) > MOST_PREREQUISITES:
-        raise WrongPartError(
-            _("Choose at most %(most)s concepts to build on.") % {"most": MOST_PREREQUISITES}, field="prerequisites"
-        )
-    if concept.key in wanted:
-        raise WrongPartError(_("“%(name)s” cannot build on itself.") % {"name": concept.name}, field="prerequisites")
-    for key in (key for key in by_key if key in wanted):
-        if way := _way(by_key, key, concept.key):
-            raise WrongPartError(_circle([by_key[each].name for each in (concept.key, *way)]), field="prerequisites")
-    return [key for key in by_key if key in wanted]
-
-
-def _way(by_key: dict[str, ConceptOutline], start: str, goal: str) -> list[str]:
-    """A shortest way from a concept to what it builds on, directly or not; empty where there is none."""
-    ways, seen = [[start]], {start}
-    while ways:
-        way = ways.pop(0)
-        if way[-1] == goal:
-            return way
-        for key in by_key[way[-1]].prerequisites:
-            if key in by_key and key not in seen:
-                seen.add(key)
-                ways.append([*way, key])
-    return []
-
-
-def _circle(names: list[str]) -> str:
-    links = [_("“%(name)s” builds on “%(other)s”") % {"name": name, "other": other} for name, other in pairwise(names)]
-    return _("That would be a circle, with no place to begin: %(links)s.") % {"links": ", ".join(links)}
+        part.description = allowing.text(description, most=allowing.DESCRIPTION_LENGTH[type(part)], field="description")
 
 
 # Adding and removing
@@ -318,10 +220,10 @@ def add_stage(roadmap_id: int, *, seen_version: int, by: User, name: str, descri
 
 
 def _new_module(name: str, description: str) -> ModuleOutline:
-    most = DESCRIPTION_LENGTH[ModuleOutline]
+    most = allowing.DESCRIPTION_LENGTH[ModuleOutline]
     return ModuleOutline(
-        name=_text(name, most=200, field="name"),
-        description=_text(description, most=most, field="description"),
+        name=allowing.text(name, most=200, field="name"),
+        description=allowing.text(description, most=most, field="description"),
         concepts=[],
     )
 
@@ -329,20 +231,21 @@ def _new_module(name: str, description: str) -> ModuleOutline:
 def _append(edit: Edit, module: ModuleOutline, new: NewConcept) -> ConceptOutline:
     number, stage = next((n, s) for n, s in enumerate(edit.tree.stages, start=1) if any(m is module for m in s.modules))
     place = next(n for n, each in enumerate(stage.modules, start=1) if each is module)
-    name = _text(new.name, most=200, field="concept_name")
+    name = allowing.text(new.name, most=200, field="concept_name")
+    most = allowing.DESCRIPTION_LENGTH[ConceptOutline]
     concept = ConceptOutline.model_construct(
         key=outline.free_key(number, place, _used_keys(edit.roadmap)),
         name=name,
-        description=_text(new.description, most=DESCRIPTION_LENGTH[ConceptOutline], field="concept_description"),
+        description=allowing.text(new.description, most=most, field="concept_description"),
         hours=new.hours,
-        difficulty=_difficulty(new.difficulty),
+        difficulty=allowing.difficulty(new.difficulty),
         keywords=[name, module.name, stage.name],
         prerequisites=[],
         source="",
     )
-    _refuse_wrong_concept(concept)
+    allowing.refuse_wrong_concept(concept)
     module.concepts.append(concept)
-    concept.prerequisites = _prerequisites(edit.tree, concept, new.prerequisites)
+    concept.prerequisites = allowing.prerequisites(edit.tree, concept, new.prerequisites)
     return concept
 
 
@@ -358,9 +261,9 @@ def remove(roadmap_id: int, *, seen_version: int, by: User, part: str) -> Edit:
     """Take out a stage, a module or a concept with all that it holds; what built on it does so no longer."""
     with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
         gone = edit.find(part)
-        siblings = _siblings(edit.tree, gone)
+        siblings = arranging.siblings(edit.tree, gone)
         if len(siblings) == 1:
-            raise RefusedError(_only_one(edit.tree, gone))
+            raise RefusedError(arranging.only_one(edit.tree, gone))
         kept = [each for each in siblings if each is not gone]
         siblings[:] = kept
         keys = {concept.key for concept in edit.tree.concepts()}
@@ -380,33 +283,6 @@ def _no_longer(losing: list[ConceptOutline]) -> str:
     ) % {"names": names + (" …" if len(losing) > 5 else "")}
 
 
-def _only_one(tree: OutlineTree, part: Part) -> str:
-    parent = _parent(tree, part)
-    if parent is None:
-        return _("This is the only stage. An outline needs one.")
-    return _("This is all that “%(name)s” holds. Remove “%(name)s” instead, or move something into it first.") % {
-        "name": parent.name
-    }
-
-
-def _parent(tree: OutlineTree, part: Part) -> StageOutline | ModuleOutline | None:
-    for stage in tree.stages:
-        for module in stage.modules:
-            if module is part:
-                return stage
-            if any(concept is part for concept in module.concepts):
-                return module
-    return None
-
-
-def _siblings(tree: OutlineTree, part: Part) -> list[Part]:
-    """The list that holds the part, to be changed in place."""
-    parent = _parent(tree, part)
-    found: list[Part]
-    found = tree.stages if parent is None else parent.modules if isinstance(parent, StageOutline) else parent.concepts  # type: ignore[assignment]
-    return found
-
-
 # Moving
 
 
@@ -414,59 +290,9 @@ def move(roadmap_id: int, *, seen_version: int, by: User, part: str, direction: 
     """One place up or down; past the first or last place into the part before or after."""
     with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
         edit.part = moved = edit.find(part)
-        _step(edit.tree, moved, -1 if direction == "up" else 1)
+        arranging.step(edit.tree, moved, -1 if direction == "up" else 1)
         edit.reason = _("“%(name)s” was moved.") % {"name": moved.name}
     return edit
-
-
-def _step(tree: OutlineTree, part: Part, by: int) -> None:
-    siblings = _siblings(tree, part)
-    place = _place(siblings, part)
-    if 0 <= place + by < len(siblings):
-        siblings[place], siblings[place + by] = siblings[place + by], siblings[place]
-        return
-    groups = _groups(tree, part)
-    here = next(n for n, group in enumerate(groups) if group is siblings)
-    if not 0 <= here + by < len(groups):
-        raise RefusedError(
-            (_("“%(name)s” is the first already.") if by < 0 else _("“%(name)s” is the last already."))
-            % {"name": part.name}
-        )
-    if len(siblings) == 1:
-        raise RefusedError(_only_one(tree, part))
-    del siblings[place]
-    groups[here + by].insert(len(groups[here + by]) if by < 0 else 0, part)
-
-
-def _place(siblings: list[Part], part: Part) -> int:
-    return next(n for n, each in enumerate(siblings) if each is part)
-
-
-def _groups(tree: OutlineTree, part: Part) -> list[list[Part]]:
-    """All lists that may hold a part of this sort, in order."""
-    found: list[list[Part]]
-    if isinstance(part, StageOutline):
-        found = [tree.stages]  # type: ignore[list-item]
-    elif isinstance(part, ModuleOutline):
-        found = [stage.modules for stage in tree.stages]  # type: ignore[misc]
-    else:
-        found = [module.concepts for stage in tree.stages for module in stage.modules]  # type: ignore[misc]
-    return found
-
-
-def _put_into(tree: OutlineTree, part: Part, target: StageOutline | ModuleOutline) -> None:
-    """At its end where it lies before, at its beginning where it lies after: as near as possible to where it was."""
-    siblings = _siblings(tree, part)
-    goal: list[Part] = target.modules if isinstance(target, StageOutline) else target.concepts  # type: ignore[assignment]
-    if goal is siblings:
-        return
-    if len(siblings) == 1:
-        raise RefusedError(_only_one(tree, part))
-    groups = _groups(tree, part)
-    order = [id(group) for group in groups]
-    is_later = order.index(id(goal)) > order.index(id(siblings))
-    del siblings[_place(siblings, part)]
-    goal.insert(0 if is_later else len(goal), part)
 
 
 # Restoring
@@ -482,47 +308,3 @@ def restore(roadmap_id: int, *, seen_version: int, by: User, version: int) -> Ed
         edit.tree.title, edit.tree.stages = restored.title, restored.stages
         edit.reason = _("Version %(number)s was restored.") % {"number": version}
     return edit
-
-
-# What no outline may hold
-
-
-def _refuse_broken(tree: OutlineTree) -> None:
-    _refuse_too_many(tree)
-    _refuse_order(tree)
-    try:
-        OutlineTree.model_validate(tree.tree(), context={"outline": HAND_LIMITS})
-    except ValidationError as error:  # what the sentences above did not think of
-        reasons = [item["msg"].removeprefix("Value error, ") for item in error.errors()[:3]]
-        raise RefusedError("; ".join(reasons)) from error
-
-
-def _refuse_too_many(tree: OutlineTree) -> None:
-    (_least, stages), (_least, modules), (_least, concepts) = (
-        HAND_LIMITS.stages,
-        HAND_LIMITS.modules,
-        HAND_LIMITS.concepts,
-    )
-    if len(tree.stages) > stages:
-        raise RefusedError(_("An outline holds at most %(most)s stages.") % {"most": stages})
-    if any(len(stage.modules) > modules for stage in tree.stages):
-        raise RefusedError(_("A stage holds at most %(most)s modules.") % {"most": modules})
-    if any(len(module.concepts) > concepts for stage in tree.stages for module in stage.modules):
-        raise RefusedError(_("A module holds at most %(most)s concepts.") % {"most": concepts})
-    if len(tree.concepts()) > HAND_LIMITS.total[1]:
-        raise RefusedError(_("An outline holds at most %(most)s concepts.") % {"most": HAND_LIMITS.total[1]})
-
-
-def _refuse_order(tree: OutlineTree) -> None:
-    """What is built on comes first."""
-    names = {concept.key: concept.name for concept in tree.concepts()}
-    earlier: set[str] = set()
-    for concept in tree.concepts():
-        for key in concept.prerequisites:
-            if key not in earlier:
-                raise WrongPartError(
-                    _("“%(name)s” builds on “%(other)s”, so “%(other)s” has to come before it.")
-                    % {"name": concept.name, "other": names[key]},
-                    field="prerequisites",
-                )
-        earlier.add(concept.key)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from roadmaps import differences, outline
+from roadmaps import allowing, differences, outline
 from roadmaps.models import Concept, OutlineRevision, Roadmap
 
 
@@ -33,6 +33,7 @@ class Sketch:
     version: int
     stages: list[Node]
     is_by_hand: bool = False
+    problems: list[str] = field(default_factory=list)  # in words, for whoever may mend them
 
     @property
     def modules(self) -> list[Node]:
@@ -75,7 +76,7 @@ def _drawn(revision: OutlineRevision) -> Sketch:
                     each.hours,
                     difficulty=each.difficulty,
                     prerequisites=each.prerequisites,
-                    needs=[names[key] for key in each.prerequisites],
+                    needs=[names[key] for key in each.prerequisites if key in names],
                 )
                 for each in module.concepts
             ]
@@ -84,7 +85,10 @@ def _drawn(revision: OutlineRevision) -> Sketch:
         hours = sum(each.hours for each in modules)
         stages.append(Node(f"s-{number}", stage.name, stage.description, hours, modules))
     return Sketch(
-        revision.number, stages, is_by_hand=revision.number > 1 and revision.author == OutlineRevision.Author.HAND
+        revision.number,
+        stages,
+        is_by_hand=revision.number > 1 and revision.author == OutlineRevision.Author.HAND,
+        problems=[each.sentence for each in allowing.problems(tree)],
     )
 
 

@@ -187,9 +187,7 @@ def filled_in(template: SubjectConcept, *, name: str, description: str) -> Subje
             "name": plain(template.name),
             "description": plain(template.description),
             "questions": [each.model_copy(update={"question": plain(each.question)}) for each in template.questions],
-            "markdown": re.sub(
-                r"{{(?:concept|description)}}", lambda mark: escaped(words[mark[0]]), template.markdown
-            ),
+            "markdown": re.sub(r"{{(?:concept|description)}}", lambda mark: escaped(words[mark[0]]), template.markdown),
         }
     )
 

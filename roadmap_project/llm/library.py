@@ -127,7 +127,11 @@ def _review(facts: Facts) -> dict[str, Any]:
         "knowledge_completeness": _score(
             100 * len(curated) / len(each.order),
             f"{len(curated)} of the subject's {len(each.order)} concepts are included."
-            + (f" About the other {others} the library knows nothing." if (others := len(concepts) - len(curated)) else ""),
+            + (
+                f" About the other {others} the library knows nothing."
+                if (others := len(concepts) - len(curated))
+                else ""
+            ),
         ),
         "knowledge_progression": _score(100, "Every prerequisite comes before the concept that needs it (checked)."),
         "stage_coherence": _score(

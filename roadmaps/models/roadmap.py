@@ -104,6 +104,11 @@ class Roadmap(models.Model):
         return reverse("roadmaps:roadmap", args=[self.slug])
 
     @property
+    def is_named_otherwise(self) -> bool:
+        """Whether its name leaves something of the goal unsaid."""
+        return str(self) != self.goal
+
+    @property
     def is_final(self) -> bool:
         return self.state in (
             self.State.READY,

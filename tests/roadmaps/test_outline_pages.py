@@ -49,6 +49,67 @@ def focused(response) -> str:
     return re.search(r' id="([^"]+)"', found[0])[1]
 
 
+# A stored outline that breaks rules is opened all the same
+
+
+def break_it(roadmap: Roadmap, **changes) -> None:
+    """In the stored tree, as older rules, a hand in the database or a file may have left it: its second concept."""
+    revision = roadmap.revisions.get()
+    concept = revision.tree["stages"][0]["modules"][0]["concepts"][1]
+    for name, value in changes.items():
+        concept[name] = value
+    revision.save()
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"keywords": ["one"]}, ""),
+        ({"keywords": None, "source": 7}, ""),
+        ({"difficulty": "odd"}, ""),
+        ({"key": "c-1-1-1", "hours": "many"}, ""),
+        ({"hours": 7}, "“Concept 2”: Easy means 0.5 to 2 hours; this says 7."),
+        ({"prerequisites": ["c-9-9-9"]}, "“Concept 2” builds on something that is not there"),
+        ({"prerequisites": ["c-2-2-2"]}, "“Concept 2” builds on “Concept 8”, so “Concept 8” has to come before it."),
+        ({"description": ""}, "“Concept 2” does not say what it is about."),
+        ({"name": None}, "A part of this outline has no name."),
+    ],
+)
+def test_a_stored_outline_that_breaks_a_rule_is_opened_and_says_what_is_to_be_mended(visitor, roadmap, broken, said):
+    break_it(roadmap, **broken)
+
+    page = visitor.get(address("edit", roadmap))
+
+    assert page.status_code == 200
+    assert ("To be mended" in text_of(page)) == bool(said)
+    assert said in text_of(page)
+    assert visitor.get(address("versions", roadmap)).status_code == 200
+    assert visitor.get(roadmap.get_absolute_url()).status_code == 200
+    post(visitor, "change_part", roadmap, part="s-2", name="Renamed", description="Elsewhere.")
+    assert roadmap.revisions.count() == 2
+
+
+@pytest.mark.parametrize("tree", [{}, [], {"stages": "none"}, {"title": "Title", "stages": [{"modules": [{}]}, 3]}])
+def test_even_a_tree_of_another_shape_is_opened(visitor, roadmap, tree):
+    roadmap.revisions.update(tree=tree)
+
+    assert visitor.get(address("edit", roadmap)).status_code == 200
+
+
+def test_what_is_broken_is_mended_and_not_made_worse(visitor, roadmap):
+    break_it(roadmap, prerequisites=["c-9-9-9"], hours=7)
+    concept = {**CONCEPT, "part": "c-1-1-2"}
+
+    worse = post(visitor, "move_part", roadmap, up="c-2-1-2", script=True)
+    assert "has to come before it" in text_of(worse)
+    half = post(visitor, "change_part", roadmap, **{**concept, "hours": "7"}, script=True)
+    assert "Easy means" in text_of(half)
+    mended = post(visitor, "change_part", roadmap, **concept, script=True)
+
+    assert "To be mended" not in text_of(mended)
+    assert list(roadmap.concepts.get(key="c-1-1-2").prerequisites.all()) == []
+
+
 # Without a script: forms and links, and back to the control that was used
 
 

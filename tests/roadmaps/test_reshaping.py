@@ -7,9 +7,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from roadmaps import deciding, outline, reshaping
+from roadmaps.allowing import WrongPartError
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, OutlineRevision, Roadmap
-from roadmaps.reshaping import NewConcept, OutdatedError, WrongPartError
+from roadmaps.reshaping import NewConcept, OutdatedError
 from tests.factories import make_roadmap_in_review
 
 pytestmark = pytest.mark.django_db
