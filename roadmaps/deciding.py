@@ -6,15 +6,17 @@ Each decision is one transaction under the roadmap's lock, and happens once howe
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from roadmap_project.llm.asking import storable
 from roadmaps import limits, log_lines, mailing
-from roadmaps.models import Concept, Feedback, Roadmap, Step
+from roadmaps.models import Concept, Feedback, OutlineReview, Roadmap, Step
 from roadmaps.models.step import FIRST_TUTORIAL, rank_of
 from roadmaps.steps.waking import wake
 from roadmaps.words import has_words
 
 MOST_REQUESTED_ROUNDS = 10
+MOST_REQUESTED_REVIEWS = 10
 
 
 class RefusedError(Exception):
@@ -106,6 +108,35 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
         wake("workflow")
     log_lines.line(roadmap.pk, "changes_requested", words)
     return feedback
+
+
+def request_review(roadmap_id: int) -> Roadmap:
+    """Have the latest version reviewed that was not, for example after edits by hand. Nothing is changed by it.
+
+    A second click finds the review under way.
+    """
+    with transaction.atomic():
+        roadmap = locked(roadmap_id)
+        asked = roadmap.steps.filter(kind=Step.Kind.REVIEW, payload__is_asked_for=True)
+        if asked.filter(state__in=(Step.State.WAITING, Step.State.RUNNING)).exists():
+            return roadmap
+        if roadmap.state != Roadmap.State.IN_REVIEW:
+            raise RefusedError(_("The outline can be reviewed only while it waits for your decision."))
+        revision = roadmap.revisions.order_by("-number")[0]
+        if OutlineReview.objects.filter(revision=revision, is_reviewed=True).exists():
+            raise RefusedError(_("This version is reviewed already."))
+        if asked.count() >= MOST_REQUESTED_REVIEWS:
+            raise RefusedError(
+                _("You have asked for %(number)s reviews, which is the most. Approve the outline, or ask for changes.")
+                % {"number": MOST_REQUESTED_REVIEWS}
+            )
+        refuse(limits.problem_with_another(roadmap.owner_id))
+        payload = {"revision": revision.number, "round": 0, "is_asked_for": True}
+        Step.objects.create(roadmap=roadmap, kind=Step.Kind.REVIEW, rank=rank_of(0), payload=payload)
+        roadmap.move(Roadmap.State.DESIGNING)
+        wake("workflow")
+    log_lines.line(roadmap.pk, "review_requested", version=revision.number)
+    return roadmap
 
 
 def cancel(roadmap_id: int) -> Roadmap:

@@ -371,7 +371,7 @@ def _with_design(shown: RoadmapPage, trail: list[Step]) -> RoadmapPage:
         revision=latest,
         review=review,
         reviewed_version=reviewed.number if reviewed and review else 0,
-        issues=_issues(latest, review, is_by_hand=is_by_hand),
+        issues=_issues(latest, review, is_by_hand=is_by_hand and reviewed != latest),
         compared_with=before,
         changes=_changes(before, latest),
         feedback=feedback,

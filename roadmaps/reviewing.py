@@ -110,8 +110,8 @@ def _store(step: Step, answer: Answer, log: StepLog) -> None:
     review = cast(Review, answer.value)
     score = overall(review, review.issues)
     critical = [issue for issue in review.issues if issue.severity == "critical"]
-    OutlineReview.objects.create(
-        revision=_revision(step),
+    _record(
+        step,
         overall=score,
         passes=not critical,
         scores={name: getattr(review, name).model_dump() for name in WEIGHTS},
@@ -121,16 +121,28 @@ def _store(step: Step, answer: Answer, log: StepLog) -> None:
     )
     log.line("outline_reviewed", f"{score:.0f} of 100", critical=len(critical), issues=len(review.issues))
     next_round = step.payload["round"] + 1
-    if critical and next_round <= MOST_AUTOMATIC_ROUNDS:
+    if critical and next_round <= MOST_AUTOMATIC_ROUNDS and not _is_asked_for(step):
         wanted = "\n".join(f"- {issue.location}: {issue.issue} ({issue.suggestion})" for issue in critical)
         add_step(step.roadmap, Step.Kind.PLAN, payload={"round": next_round, "wanted": wanted})
     else:
-        deciding.present(step.roadmap, may_skip_review=not critical)
+        deciding.present(step.roadmap, may_skip_review=not critical and not _is_asked_for(step))
+
+
+def _is_asked_for(step: Step) -> bool:
+    """By the person, who then decides themselves: what they edited is not edited further, nor written at once."""
+    return bool(step.payload.get("is_asked_for"))
+
+
+def _record(step: Step, **found: Any) -> None:
+    """In place of an earlier try at the same version, which failed."""
+    OutlineReview.objects.update_or_create(
+        revision=_revision(step), defaults={"is_reviewed": True, "failure": "", **found}
+    )
 
 
 def _fail(step: Step, reason: str, log: StepLog) -> None:
     """A failed review is no review: no score, and the person is told."""
-    OutlineReview.objects.create(revision=_revision(step), is_reviewed=False, failure=reason)
+    _record(step, is_reviewed=False, failure=reason)
     notice = "The outline was not reviewed automatically: look at it with more care."
     deciding.present(step.roadmap, notice=notice, may_skip_review=False)
 

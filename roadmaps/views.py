@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh, replace_url
@@ -165,6 +166,11 @@ def progress(request: SignedInRequest, slug: str) -> HttpResponse:
 @decision
 def approve(request: SignedInRequest, slug: str) -> HttpResponse:
     return _decide(request, slug, deciding.approve, "Approved. The tutorials, resources and quizzes are being written.")
+
+
+@decision
+def request_review(request: SignedInRequest, slug: str) -> HttpResponse:
+    return _decide(request, slug, deciding.request_review, _("The outline is being reviewed as it is now."))
 
 
 @decision

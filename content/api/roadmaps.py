@@ -148,6 +148,12 @@ def request_changes(request: TokenRequest, slug: str, body: WantedChange) -> Any
     return Status(202, WantedChangeState.of(feedback))
 
 
+@router.post("{slug:slug}/review", response=change(RoadmapSummary, status=202), summary="Ask for a review")
+def request_review(request: TokenRequest, slug: str) -> Any:
+    """Of the outline's latest version, where it has none, for example after edits by hand."""
+    return Status(202, summary(request, deciding.request_review(own_roadmap(request, slug).pk)))
+
+
 @router.get("{slug:slug}/outlines", response=read(Page[RevisionSummary]), summary="List the outline's versions")
 def list_outlines(request: TokenRequest, slug: str, paging: Query[Paging]) -> Any:
     """The latest first."""

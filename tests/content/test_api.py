@@ -183,6 +183,16 @@ def test_an_outline_is_changed_and_approved(program, person, stub):
     assert approved.json()["pieces_all"] == other.concepts.count() * 3
 
 
+def test_an_outline_that_was_not_reviewed_is_reviewed_when_asked_for(program, person):
+    roadmap = make_roadmap_in_review(owner=person, is_reviewed=False)
+
+    asked = program("post", at(roadmap, "/review", path="roadmaps/{slug}"))
+
+    assert (asked.status_code, asked.json()["state"]) == (202, "designing")
+    reviewed = make_roadmap_in_review(owner=person)
+    error(program("post", at(reviewed, "/review", path="roadmaps/{slug}")), 409)
+
+
 def test_work_is_stopped_and_taken_up_again(program, person):
     roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
 

@@ -4,11 +4,13 @@ import uuid
 
 import pytest
 from django.db import transaction
+from django.test import Client
 
-from roadmaps import deciding, outline, starting
+from roadmaps import deciding, outline, reshaping, starting
 from roadmaps.deciding import RefusedError
-from roadmaps.models import Feedback, LogEntry, ModelCall, OutlineRevision, Roadmap, Step
+from roadmaps.models import Feedback, LogEntry, ModelCall, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.steps import draining
+from tests.factories import make_step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -234,3 +236,85 @@ def test_C9_a_removed_concept_is_gone_from_every_total(reviewed):
     assert not reviewed.concepts.filter(key=removed.key).exists()
     assert reviewed.hours == pytest.approx(hours - removed.hours)
     assert outline.latest(reviewed).changes["removed"] == [removed.key]
+
+
+def edited_by_hand(roadmap, person):
+    latest = outline.latest(roadmap).number
+    reshaping.change_stage(roadmap.pk, seen_version=latest, by=person, stage="s-1", name=f"Renamed after {latest}")
+
+
+def test_what_was_edited_by_hand_is_reviewed_when_asked_for(reviewed, person):
+    edited_by_hand(reviewed, person)
+    assert "Not reviewed since your edits" in page_of(reviewed, person)
+
+    deciding.request_review(reviewed.pk)
+    deciding.request_review(reviewed.pk)  # a double click
+
+    reviewed.refresh_from_db()
+    assert reviewed.state == Roadmap.State.DESIGNING
+    assert reviewed.steps.filter(kind=Step.Kind.REVIEW).count() == 2
+    assert not OutlineReview.objects.filter(revision=outline.latest(reviewed)).exists()
+    draining.drain("workflow")
+    reviewed.refresh_from_db()
+    assert reviewed.state == Roadmap.State.IN_REVIEW
+    assert outline.latest(reviewed).review.is_reviewed
+    assert "Automatic review:" in page_of(reviewed, person)
+    with pytest.raises(RefusedError, match="reviewed already"):
+        deciding.request_review(reviewed.pk)
+
+
+def page_of(roadmap, person) -> str:
+    client = Client()
+    client.force_login(person)
+    return client.get(roadmap.get_absolute_url()).content.decode()
+
+
+def test_a_review_that_was_asked_for_decides_nothing(reviewed, person, stub):
+    edited_by_hand(reviewed, person)
+    Roadmap.objects.filter(pk=reviewed.pk).update(skips_review=True)
+    deciding.request_review(reviewed.pk)
+    draining.drain("workflow")
+
+    reviewed.refresh_from_db()
+    assert reviewed.state == Roadmap.State.IN_REVIEW
+    assert not reviewed.steps.content().exists()
+
+
+def test_a_review_that_was_asked_for_and_finds_something_critical_edits_nothing(reviewed, person, stub):
+    edited_by_hand(reviewed, person)
+    stub.faults([{"purpose": "review", "fault": "critical"}])
+    deciding.request_review(reviewed.pk)
+    draining.drain("workflow")
+
+    reviewed.refresh_from_db()
+    latest = outline.latest(reviewed)
+    assert (reviewed.state, latest.number, latest.review.passes) == (Roadmap.State.IN_REVIEW, 2, False)
+
+
+def test_a_failed_review_is_tried_again_when_asked_for(reviewed):
+    OutlineReview.objects.all().delete()
+    OutlineReview.objects.create(revision=outline.latest(reviewed), is_reviewed=False, failure="HTTP 401")
+
+    deciding.request_review(reviewed.pk)
+    draining.drain("workflow")
+
+    review = OutlineReview.objects.get(revision=outline.latest(reviewed))
+    assert (review.is_reviewed, review.failure) == (True, "")
+
+
+def test_reviews_are_not_asked_for_endlessly(reviewed, person):
+    edited_by_hand(reviewed, person)
+    payload = {"revision": 1, "round": 0, "is_asked_for": True}
+    for _ in range(deciding.MOST_REQUESTED_REVIEWS):
+        make_step(roadmap=reviewed, kind=Step.Kind.REVIEW, state=Step.State.DONE, payload=payload)
+
+    with pytest.raises(RefusedError, match="which is the most"):
+        deciding.request_review(reviewed.pk)
+
+
+@pytest.mark.parametrize("state", [Roadmap.State.WRITING, Roadmap.State.CANCELLED, Roadmap.State.DESIGNING])
+def test_only_what_waits_for_the_person_is_reviewed_for_them(reviewed, state):
+    reviewed.move(state)
+
+    with pytest.raises(RefusedError, match="only while"):
+        deciding.request_review(reviewed.pk)

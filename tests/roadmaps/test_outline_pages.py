@@ -257,9 +257,9 @@ def test_a_queries_number_does_not_grow_with_the_outline(visitor, person):
 
 def test_who_edits_a_library_outline_is_told_what_is_not_written(visitor, roadmap, settings):
     settings.LLM_PROVIDER = "library"
-    assert "no text for a concept that you add" in text_of(visitor.get(f"{address('edit', roadmap)}?add=m-1-1"))
+    assert "knows nothing about a concept that you add" in text_of(visitor.get(f"{address('edit', roadmap)}?add=m-1-1"))
     settings.LLM_PROVIDER = "openai"
-    assert "no text for a concept" not in text_of(visitor.get(f"{address('edit', roadmap)}?add=m-1-1"))
+    assert "knows nothing about a concept" not in text_of(visitor.get(f"{address('edit', roadmap)}?add=m-1-1"))
 
 
 # The review after edits by hand
