@@ -38,6 +38,7 @@ TICKS = {1: timedelta(minutes=10), 6: timedelta(hours=1), 24: timedelta(hours=4)
 TABLE_ROWS = 12
 
 admin.site.login_form = StaffSignInForm
+admin.site.site_header = admin.site.site_title = "Roadmaps administration"
 
 
 @admin.register(ConnectionSample)

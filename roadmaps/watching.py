@@ -1,7 +1,7 @@
 """What does an operator look at? Six queries, each bounded, however many steps and model calls there are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import OperationalError, connection, transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, Sum
-from django.db.models.functions import Left, Now, TruncDate
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q
+from django.db.models.functions import Left, Now
 from django.utils import timezone
 
 from roadmap_project.connection_budget import CLUSTER_NAMES
-from roadmaps.models import ModelCall, ProviderPause, Step
+from roadmaps.models import ProviderPause, Step
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,7 @@ MOST_FAILURES = 5_000  # of the last day, the latest
 MOST_REASONS = 20
 REASON_LENGTH = 200
 MOST_CALLS = 10_000  # of the last hour, the latest
+MOST_SUMMED = 200_000  # model calls, the latest
 DAYS = 7
 ANSWERED = ("ok", "invalid", "cut")  # their latency is the provider's; a refusal comes at once
 LIMITED = "rate_limited"
@@ -75,6 +76,19 @@ ORDER BY count(*) DESC
 """
 
 
+DAILY = """
+SELECT (created_at AT TIME ZONE 'UTC')::date, purpose, count(*), count(*) FILTER (WHERE outcome <> 'ok'),
+       sum(input_tokens), sum(output_tokens), sum(cost)
+FROM (
+    SELECT created_at, purpose, outcome, input_tokens, output_tokens, cost FROM roadmaps_modelcall
+    WHERE created_at >= %(since)s
+    ORDER BY created_at DESC
+    LIMIT %(most)s
+) AS latest
+GROUP BY 1, 2
+"""
+
+
 @dataclass(frozen=True)
 class Queue:
     """How much waits in it and for how long, what runs, and when a worker last came by."""
@@ -119,8 +133,11 @@ class Spent:
 
 @dataclass(frozen=True)
 class Day:
+    """Of the last one that is shown there may have been more: `is_whole` is False then."""
+
     on: date
     purposes: list[Spent]
+    is_whole: bool = True
 
     @property
     def together(self) -> Spent:
@@ -217,22 +234,15 @@ def _reasons() -> list[Reason]:
 
 
 def _days() -> list[Day]:
-    """Today (UTC) first."""
+    """Today (UTC) first; as far back as MOST_SUMMED calls reach."""
     since = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
-    rows = (
-        ModelCall.objects.filter(created_at__gte=since)
-        .order_by()
-        .values_list(TruncDate("created_at"), "purpose")
-        .annotate(
-            calls=Count("pk"),
-            failed=Count("pk", filter=~Q(outcome="ok")),
-            tokens_in=Sum("input_tokens"),
-            tokens_out=Sum("output_tokens"),
-            dollars=Sum("cost"),
-        )
-    )
-    by_day = groupby(sorted(rows, key=lambda row: (-row[0].toordinal(), -row[-1], row[1])), key=lambda row: row[0])
-    return [Day(on, [Spent(*row[1:]) for row in of_day]) for on, of_day in by_day]
+    with connection.cursor() as cursor:
+        cursor.execute(DAILY, {"since": since, "most": MOST_SUMMED})
+        rows = sorted(cursor.fetchall(), key=lambda row: (-row[0].toordinal(), -row[-1], row[1]))
+    days = [Day(on, [Spent(*row[1:]) for row in of_day]) for on, of_day in groupby(rows, key=lambda row: row[0])]
+    if sum(day.together.calls for day in days) == MOST_SUMMED:
+        days[-1] = replace(days[-1], is_whole=False)
+    return days
 
 
 def _health() -> list[Health]:

@@ -47,6 +47,23 @@ def make_multitude(*, roadmaps: int = 2_000, stages: int = 5, modules: int = 2, 
     return first
 
 
+def make_earlier_calls(number: int) -> None:
+    """Model calls of the week before, about roadmaps that are gone; the latest last, as they come."""
+    others = ("id", "key", "created_at", "roadmap", "concept")
+    names = [field.column for field in ModelCall._meta.concrete_fields if field.name not in others]
+    columns = ", ".join(f'"{name}"' for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute(
+            f"INSERT INTO roadmaps_modelcall (key, created_at, {columns})"
+            f" SELECT gen_random_uuid(), created_at - n * interval '7 days' / %s, {columns}"
+            " FROM (SELECT * FROM roadmaps_modelcall ORDER BY id LIMIT 1) AS first, generate_series(%s, 1, -1) AS n",
+            [number, number],
+        )
+        cursor.execute("VACUUM ANALYZE roadmaps_modelcall")
+        cursor.execute("RESET statement_timeout")
+
+
 def _multiply(copies: int) -> None:
     tables = [
         model

@@ -129,6 +129,20 @@ def test_calls_are_summed_by_day_and_purpose_today_first(time_machine):
     assert (f"{yesterday.on:%d}", yesterday.together.cost) == ("09", Decimal(2))
 
 
+def test_days_reach_as_far_back_as_the_latest_calls_that_are_summed_and_say_where_they_end(monkeypatch, operator):
+    monkeypatch.setattr(watching, "MOST_SUMMED", 3)
+    for days in (0, 1, 1, 2):
+        make_call(ago=days * DAY)
+
+    today, yesterday = report().days
+    html = operator.get(ADDRESS).content.decode()
+
+    assert (today.together.calls, today.is_whole) == (1, True)
+    assert (yesterday.together.calls, yesterday.is_whole) == (2, False)
+    assert "at least 2 calls" in html
+    assert "what came before them is not shown" in html
+
+
 def test_a_providers_health_is_of_the_last_hour_with_limits_apart_and_latencies_of_answers_alone():
     for latency in range(1, 101):
         make_call(latency=latency)

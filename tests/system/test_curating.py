@@ -3,17 +3,24 @@
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import global_settings
+from django.contrib.auth.models import Permission
 from django.db import connections
+from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from content.models import Resource, Tutorial
-from roadmaps.models import LibrarySubject, ModelCall, Roadmap, Step
+from roadmap_project.models import ConnectionSample, ConnectionTrouble
+from roadmaps.models import LibrarySubject, ModelCall, ProviderPause, Roadmap, Step
 from tests.editors import address, make_editor
 from tests.factories import (
+    make_call,
+    make_heartbeat,
     make_log_entry,
     make_quiz,
     make_resources,
@@ -53,6 +60,49 @@ def roadmap(transactional_db) -> Roadmap:
             input_tokens=1200, output_tokens=2400, latency=7.25, cost="0.0016", error="" if outcome == "ok" else "cut",
         )  # fmt: skip
     return roadmap
+
+
+OPERATIONS = address(ConnectionSample, "changelist")
+
+
+def make_an_hours_work(roadmap: Roadmap) -> None:
+    """What Operations shows: a fleet that took up work, a pause without samples, what runs, fails and costs."""
+    now = timezone.now()
+    ConnectionSample.objects.bulk_create(
+        ConnectionSample(
+            sampled_at=now - timedelta(minutes=minute), service=name, observed=most * (70 - minute) // 70 if most > 2
+            else most, declared=declared, limit=97, usable=72,
+        )
+        for minute in range(60)
+        if not 20 <= minute < 26
+        for name, most, declared in (
+            ("web", 8, 8), ("logs", 7, 7), ("content", 9, 9), ("workflow", 5, 7), ("other", 1, 5), ("unplanned", 2, 0),
+        )
+    )  # fmt: skip
+    ConnectionTrouble.objects.create(
+        service="web",
+        refused_by="role",
+        waits=4,
+        refusals=1,
+        lately=5,
+        began_at=now - timedelta(minutes=9),
+        last_at=now,
+    )
+    Step.objects.filter(concept__key="c-1-1-1").update(
+        state=Step.State.RUNNING, started_at=now - timedelta(seconds=95), worker="host:17", lease_token="0" * 32,
+        lease_expires_at=now + timedelta(minutes=4),
+    )  # fmt: skip
+    Step.objects.filter(concept__key="c-1-1-2").update(state=Step.State.WAITING, asked_at=now - timedelta(minutes=7))
+    Step.objects.filter(state=Step.State.FAILED).update(finished_at=now - timedelta(minutes=3))
+    for number in range(40):
+        for purpose in ("tutorial", "resources", "quiz"):
+            make_call(
+                roadmap=roadmap, purpose=purpose, outcome="ok" if number % 9 else "rate_limited", latency=number / 3,
+                input_tokens=1200, output_tokens=2400, cost="0.0123", ago=timedelta(minutes=91 * number),
+            )  # fmt: skip
+    ProviderPause.objects.create(provider="openai", until=now + timedelta(minutes=2), reason="HTTP 429")
+    for queue in ("content", "workflow"):
+        make_heartbeat(queue=queue)
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -96,7 +146,9 @@ def sign_in(page: Page, url: str) -> None:
 def signed_in(fleet, roadmap, page, settings) -> str:
     """The admin's address, with an editor before it."""
     settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS  # those of the web's processes
-    make_editor(username="eve", password="correct horse battery")
+    eve = make_editor(username="eve", password="correct horse battery")
+    eve.user_permissions.add(Permission.objects.get(codename="view_connectionsample"))
+    Roadmap.objects.filter(pk=roadmap.pk).update(owner=eve)
     fleet.start("web")
     sign_in(page, fleet.url)
     return fleet.url
@@ -138,6 +190,7 @@ def test_a_concept_is_found_edited_and_seen_with_the_keyboard_alone(signed_in, r
 
 
 def test_axe_finds_nothing_serious(signed_in, roadmap, page):
+    make_an_hours_work(roadmap)
     concept = roadmap.concepts.get(key="c-2-2-1")
     tutorial, earlier = Tutorial.objects.filter(concept=concept).order_by("-version")
     addresses = [
@@ -153,10 +206,13 @@ def test_axe_finds_nothing_serious(signed_in, roadmap, page):
         f"{address(roadmap).removesuffix('change/')}subject/",
         address(LibrarySubject, "changelist"),
         address(LibrarySubject, "add"),
+        f"{OPERATIONS}?hours=1",
+        reverse("roadmaps:log", args=[roadmap.slug]),
     ]
     found = []
     for each in addresses:
         page.goto(signed_in + each)
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         found += [
             f"{each} {item['id']}: {node['html'][:200]}"
             for item in Axe().run(page).response["violations"]
@@ -168,6 +224,10 @@ def test_axe_finds_nothing_serious(signed_in, roadmap, page):
 
 
 def test_pages_fit_their_window(signed_in, roadmap, page):
-    for row in (roadmap, roadmap.concepts.get(key="c-2-2-1")):
-        page.goto(signed_in + address(row))
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    make_an_hours_work(roadmap)
+    log = reverse("roadmaps:log", args=[roadmap.slug])
+    for each in (address(roadmap), address(roadmap.concepts.get(key="c-2-2-1")), f"{OPERATIONS}?hours=1", log):
+        for size in SIZES.values():
+            page.set_viewport_size(size)
+            page.goto(signed_in + each)
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (each, size)
