@@ -10,9 +10,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib import admin
-from django.db import connection
+from django.contrib.admin.utils import get_fields_from_path
+from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_q.models import Failure, OrmQ, Schedule, Success, Task
+from django_q.signing import SignedPackage
 
 from content.models import Quiz, Resource, ResourceList, Tutorial
 from roadmap_project import health
@@ -46,23 +49,38 @@ def multitude(django_db_setup, django_db_blocker) -> Iterator[Roadmap]:
 
 @pytest.fixture
 def see(client, multitude):
-    """Opens an address; counts its queries, and takes the better of two times: the first fills caches."""
+    """Opens an address; counts its queries, and takes the better of two times: the first fills caches.
+
+    A page's time is this thread's computing and its queries' waiting: the clock would tell of a busy machine's others.
+    """
     client.force_login(make_editor(is_superuser=True))
 
     def see(url: str, **data: str) -> str:
         seconds = []
         for _ in range(2):
-            started = time.perf_counter()
+            started = time.thread_time()
             with CaptureQueriesContext(connection) as queries:
                 page = client.get(url, data)
-            seconds.append(time.perf_counter() - started)
+            slowest = sorted(((float(query["time"]), query["sql"][:500]) for query in queries), reverse=True)
+            seconds.append(time.thread_time() - started + sum(each for each, _ in slowest))
             assert page.status_code == 200
             assert len(queries) < MOST_QUERIES, [query["sql"][:200] for query in queries]
-        slow = sorted(((float(query["time"]), query["sql"][:500]) for query in queries), reverse=True)[:3]
-        assert min(seconds) < 1, (seconds, slow)
+        assert min(seconds) < 1, (seconds, slowest[:3])
         return page.content.decode()
 
     return see
+
+
+def test_no_filter_reads_a_table_for_the_values_that_it_offers():
+    known = (models.BooleanField, models.DateField)
+    fields = [
+        get_fields_from_path(model, name)[-1]
+        for model in REGISTERED
+        for name in admin.site.get_model_admin(model).list_filter
+        if isinstance(name, str)
+    ]
+
+    assert [str(each) for each in fields if not each.choices and not isinstance(each, known)] == []
 
 
 def test_there_are_as_many_as_wanted(multitude):
@@ -106,6 +124,26 @@ def test_the_operations_page_opens_with_ten_model_calls_a_concept_and_many_steps
 
     assert "The database took too long" not in html
     assert "HTTP 401" in html
+
+
+def test_django_qs_own_pages_open_with_thousands_of_rows(see):
+    now = timezone.now()
+    Task.objects.bulk_create(
+        Task(
+            id=f"{number:032}", name=f"task {number}", func="roadmaps.tasks.drain", args=("content",), started=now,
+            cluster="content", stopped=now, success=number % 2 == 0, result="ConnectionError: " + "x" * 2000,
+        )
+        for number in range(6_000)
+    )  # fmt: skip
+    task = {"id": "1" * 32, "name": "drain", "func": "roadmaps.tasks.drain", "args": ("content",), "kwargs": {}}
+    OrmQ.objects.bulk_create(
+        OrmQ(key="content", payload=SignedPackage.dumps({**task, "started": now}), lock=now) for _ in range(3_000)
+    )
+
+    for model in (Success, Failure, Schedule, OrmQ):
+        see(address(model, "changelist"))
+    assert "roadmaps.tasks.drain" in see(address(Failure.objects.order_by("pk")[0]))
+    assert "roadmaps.tasks.drain" in see(address(OrmQ, "changelist"))
 
 
 def test_a_long_list_says_that_it_was_not_counted_to_its_end(see):

@@ -16,8 +16,9 @@ from content import curating, revising
 from content.admin.roadmaps import BrokenLinksFilter
 from content.models import Note, Piece, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from content.revising import Contents
-from roadmaps.admin.base import LargeListAdmin, NotAddable, OriginFilter, ReadOnly, WithVerbs
+from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, NotAddable, OriginFilter, ReadOnly, WithVerbs
 
+DIFFICULTIES = ("easy", "medium", "hard")
 PIECE_LIST: tuple[str, ...] = ("concept", "version", "is_current", "origin", "author", "created_at")
 PIECE_SEARCH: tuple[str, ...] = ("concept__name", "concept__roadmap__slug")
 
@@ -84,7 +85,7 @@ class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.Textarea(attrs={"rows": 5, "class": "vLargeTextField"}),
         help_text="One a line: [x] before a right one, [ ] before the others.",
     )
-    difficulty = forms.ChoiceField(choices=[(name, name) for name in ("easy", "medium", "hard")])
+    difficulty = forms.ChoiceField(choices=[(name, name) for name in DIFFICULTIES])
 
     class Meta:
         model = Question
@@ -207,6 +208,11 @@ class ResourceAdmin(ReadOnly, LargeListAdmin):
     search_fields = ("title", "url", "resource_list__concept__name")
 
 
+class DifficultyFilter(KnownValuesFilter):
+    title = parameter_name = "difficulty"
+    values = DIFFICULTIES
+
+
 class QuestionInline(admin.StackedInline):  # type: ignore[type-arg]
     model = Question
     form = QuestionForm
@@ -226,7 +232,7 @@ class QuestionAdmin(ReadOnly, LargeListAdmin):
     """To find questions; they are edited in their quiz, which makes a version."""
 
     list_display = ("text", "kind", "difficulty", "quiz")
-    list_filter = ("kind", "difficulty")
+    list_filter = ("kind", DifficultyFilter)
     list_select_related = ("quiz__concept",)
     search_fields = ("text", "quiz__concept__name")
 

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 
+from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, ReadOnly
 from roadmaps.models import (
     ConceptProgress,
@@ -45,6 +46,11 @@ def _link(model: str, pk: int | None, text: object) -> str:
 class StepKindFilter(KnownValuesFilter):
     title, parameter_name = "step", "step_kind"
     values = tuple(Step.Kind.values)
+
+
+class QueueFilter(KnownValuesFilter):
+    title = parameter_name = "queue"
+    values = CLUSTER_NAMES
 
 
 class OutcomeFilter(KnownValuesFilter):
@@ -117,7 +123,7 @@ class StepAdmin(RecordAdmin):
         "started_at",
         "last_error",
     )
-    list_filter = ("state", "kind", "queue")
+    list_filter = ("state", "kind", QueueFilter)
     list_select_related = ("roadmap", "concept")
     search_fields = ("roadmap__slug", "last_error")
 
