@@ -3,14 +3,15 @@
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from django.contrib.auth.models import User
 from django.core.serializers.json import DjangoJSONEncoder
 
 from content.exporting import reading
-from content.models import Note, QuizAttempt
+from content.exporting.reading import piece_document
+from content.models import MODELS, Note, QuizAttempt
 from roadmaps.models import ConceptProgress, Feedback, LogEntry, Profile, Roadmap
 
 ROWS_AT_ONCE = 500
@@ -21,7 +22,7 @@ def write(user: User) -> IO[bytes]:
     file = tempfile.TemporaryFile()  # noqa: SIM115  the response closes it
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("account.json", _json(_account(user)))
-        for roadmap in Roadmap.objects.for_owner(user).order_by("pk").iterator(chunk_size=1):
+        for roadmap in Roadmap.objects.filter(owner=user).order_by("pk").iterator(chunk_size=1):
             _add(archive, roadmap)
     file.seek(0)
     return file
@@ -39,8 +40,11 @@ def _account(user: User) -> dict[str, Any]:
 
 
 def _add(archive: zipfile.ZipFile, roadmap: Roadmap) -> None:
-    """The roadmap as it can be brought in again, and beside it what that format has no place for."""
-    folder = f"roadmaps/{roadmap.slug}"
+    """The roadmap as it can be brought in again, and beside it what that format has no place for.
+
+    Deleted ones, as long as they are kept, lie apart.
+    """
+    folder = f"{'deleted' if roadmap.deleted_at else 'roadmaps'}/{roadmap.slug}"
     archive.writestr(f"{folder}/roadmap.json", reading.for_owner(roadmap).model_dump_json(indent=1))
     own = {"user": roadmap.owner_id, "concept__roadmap": roadmap}
     attempts = QuizAttempt.objects.filter(user=roadmap.owner_id, quiz__concept__roadmap=roadmap).order_by("pk")
@@ -53,9 +57,29 @@ def _add(archive: zipfile.ZipFile, roadmap: Roadmap) -> None:
         .order_by("happened_at", "pk")
         .values("happened_at", "level", "event", "message", "concept__key", "details"),
     }
+    rows["outlines"] = roadmap.revisions.order_by("number").values(
+        "number", "author", "reason", "tree", "changes", "created_at"
+    )
     for name, found in rows.items():
         with archive.open(f"{folder}/{name}.jsonl", "w") as file:
             _write_lines(file, found.iterator(chunk_size=ROWS_AT_ONCE))
+    with archive.open(f"{folder}/versions.jsonl", "w") as file:
+        _write_lines(file, _earlier_versions(roadmap))
+
+
+def _earlier_versions(roadmap: Roadmap) -> Iterator[Mapping[str, Any]]:
+    """Of every piece, with what was asked for; memory holds one version at a time."""
+    for kind, model in MODELS.items():
+        earlier = model.objects.filter(concept__roadmap=roadmap, is_current=False).select_related("concept")
+        for piece in earlier.order_by("pk").iterator(chunk_size=1):
+            yield {
+                "concept": piece.concept.key,
+                "kind": kind.value,
+                "version": piece.version,
+                "wish": piece.wish,
+                "created_at": piece.created_at,
+                "piece": piece_document(kind, piece, origin=piece.origin).model_dump(mode="json"),
+            }
 
 
 def _write_lines(file: IO[bytes], rows: Iterable[Mapping[str, Any]]) -> None:

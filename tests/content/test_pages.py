@@ -77,6 +77,23 @@ def test_a_concept_shows_its_tutorial_links_and_quiz(visitor, concept):
     assert response.content.decode().count('rel="noopener noreferrer nofollow"') == 2
 
 
+@pytest.mark.parametrize(
+    ("language", "asked_for", "shown"),
+    [
+        ("en", "en", "English"),
+        ("en", "zh-hans", "英语"),
+        ("zh", "en", "Simplified Chinese"),
+        ("Elvish", "en", "Elvish"),
+    ],
+)
+def test_a_link_tells_its_language_by_name(visitor, concept, language, asked_for, shown):
+    make_resources(concept=concept, version=2, language=language)
+
+    page = visitor.get(address("concept", concept), headers={"Accept-Language": asked_for}).content.decode()
+
+    assert f"<span>{shown}</span>" in page
+
+
 def test_a_link_tells_when_it_was_checked_and_an_empty_list_why(visitor, concept):
     Resource.objects.update(status=Resource.Status.BROKEN, checked_at=timezone.now())
     other = concept.roadmap.concepts.get(key="c-1-1-1")

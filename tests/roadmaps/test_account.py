@@ -19,7 +19,14 @@ from roadmaps.models import Mail, ModelCall, Profile, Roadmap, Step
 from roadmaps.steps import storing
 from roadmaps.steps.calling import Finished
 from tests.content.test_importing import complete
-from tests.factories import make_roadmap, make_step, make_user, make_written_roadmap
+from tests.factories import (
+    make_revision,
+    make_roadmap,
+    make_step,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
 from tests.roadmaps.test_erasing import make_full_roadmap
 from tests.roadmaps.test_pages import text_of
 
@@ -322,6 +329,10 @@ def test_everything_can_be_taken_away_and_brought_in_again(visitor, person):
     gone = make_roadmap(owner=person, goal="Thrown away")
     Roadmap.objects.filter(pk=gone.pk).update(deleted_at=timezone.now())
     make_full_roadmap(owner=make_user())
+    first = roadmap.concepts.first()
+    for version, wish in ((7, "Shorter"), (8, "")):
+        make_tutorial(concept=first, version=version, markdown=f"## Overview\n\nText {version}.", wish=wish)
+    make_revision(roadmap=roadmap, number=7, reason="By hand")
     Profile.objects.create(user=person, background="Ten years of Perl")
 
     response = visitor.get(reverse("content:everything"))
@@ -331,6 +342,7 @@ def test_everything_can_be_taken_away_and_brought_in_again(visitor, person):
     assert archive.testzip() is None
     folders = {name.split("/")[1] for name in archive.namelist() if name.startswith("roadmaps/")}
     assert folders == {roadmap.slug, without_outline.slug}
+    assert json.loads(archive.read(f"deleted/{gone.slug}/roadmap.json"))["goal"] == "Thrown away"
     assert json.loads(archive.read("account.json"))["profile"]["background"] == "Ten years of Perl"
 
     def lines(name):
@@ -341,6 +353,11 @@ def test_everything_can_be_taken_away_and_brought_in_again(visitor, person):
     assert [each["event"] for each in lines("log")] == ["outline_designed"]
     assert [each["text"] for each in lines("requests")] == ["More practice"]
     assert len(lines("progress")) == 1
+    assert [(each["number"], each["reason"]) for each in lines("outlines")][-1] == (7, "By hand")
+    assert lines("outlines")[-1]["tree"]["stages"]
+    earlier = {each["version"]: each for each in lines("versions") if each["kind"] == "tutorial"}
+    assert (earlier[7]["wish"], earlier[7]["piece"]["markdown"]) == ("Shorter", "## Overview\n\nText 7.")
+    assert 8 not in earlier  # the current one is in roadmap.json
     assert json.loads(archive.read(f"roadmaps/{without_outline.slug}/roadmap.json"))["goal"] == "Not designed yet"
 
 
