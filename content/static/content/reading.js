@@ -25,9 +25,9 @@
   }
 
   // What is wider than the page can be scrolled by keyboard.
-  function letScroll(pre, words) {
+  function letScroll(pre, words, number) {
     if (pre.scrollWidth > pre.clientWidth) {
-      Object.assign(pre, { tabIndex: 0, role: "region", ariaLabel: words.code });
+      Object.assign(pre, { tabIndex: 0, role: "region", ariaLabel: `${words.code} ${number}` });
     }
   }
 
@@ -68,8 +68,8 @@
     for (const pre of article.querySelectorAll("pre.mermaid")) {
       diagrams.push(addDiagram(pre, words, diagrams.length + 1));
     }
-    for (const pre of article.querySelectorAll("pre:not(.mermaid)")) {
-      letScroll(pre, words);
+    for (const [place, pre] of article.querySelectorAll("pre:not(.mermaid)").entries()) {
+      letScroll(pre, words, place + 1);
       if (navigator.clipboard) {
         addCopyButton(pre, words);
       }
