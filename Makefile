@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 MERMAID := 11.17.2
+MESSAGES := --extension html,txt,py --no-location --no-wrap --no-obsolete --ignore '.*' --ignore tests --ignore staticfiles --ignore subjects
 export GOAL ?= Learn Python programming
 export DEBUG ?= 1
 export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test bench bench-scale soak check audit format lock mermaid clean
+.PHONY: help demo run test bench bench-scale soak check audit format lock messages mermaid clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
@@ -24,6 +25,7 @@ help:
 	@echo "make audit   known vulnerabilities in what the requirements pin, where the package index tells"
 	@echo "make format  apply the format"
 	@echo "make lock    renew the hashed requirements"
+	@echo "make messages renew the Chinese catalogue from the source (needs gettext), then translate what is new in it"
 	@echo "make mermaid renew the script that draws diagrams (needs npm)"
 	@echo "make clean   remove the environment and every private database of this clone"
 
@@ -91,6 +93,12 @@ lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile -q --group run --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-run.txt
 	$(BIN)/uv pip compile -q --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --group bench --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements.txt -o tests/benchmarks/requirements.txt
+
+# One catalogue for all apps; without line numbers, which change with every edit.
+messages: $(VENV)/run.stamp
+	$(BIN)/python manage.py makemessages --locale zh_Hans $(MESSAGES)
+	sed -i '/^"POT-Creation-Date/d' roadmap_project/locale/zh_Hans/LC_MESSAGES/django.po
+	$(BIN)/python manage.py compilemessages --locale zh_Hans --ignore '.venv*'
 
 # The script that draws diagrams, as it is published; committed, so that nobody needs npm to run this.
 mermaid:

@@ -5,6 +5,9 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from content import importing
 from content.models import Note
@@ -25,11 +28,11 @@ class WishForm(forms.Form):
 
 class NoteForm(forms.Form):
     text = WordsField(
-        label="Your notes",
+        label=gettext_lazy("Your notes"),
         required=False,
         strip=False,
         max_length=Note.LENGTH,
-        help_text="Only you see them.",
+        help_text=gettext_lazy("Only you see them."),
         widget=forms.Textarea(attrs={"rows": 5}),
     )
 
@@ -51,13 +54,16 @@ class ImportForm(CopyForm):
     """A roadmap's JSON, as a file or as text. The domain judges what it holds."""
 
     file = forms.FileField(
-        label="A file",
+        label=gettext_lazy("A file"),
         required=False,
-        help_text=f"What “Everything (JSON)” gave you, at most {importing.MOST_BYTES // 1024 // 1024} MB.",
+        help_text=format_lazy(
+            gettext_lazy("What “Everything (JSON)” gave you, at most {most} MB."),
+            most=importing.MOST_BYTES // 1024 // 1024,
+        ),
         widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
     )
     text = forms.CharField(
-        label="Or its text",
+        label=gettext_lazy("Or its text"),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
@@ -66,13 +72,13 @@ class ImportForm(CopyForm):
     def clean_file(self) -> "UploadedFile[Any] | None":
         file: UploadedFile[Any] | None = self.cleaned_data["file"]
         if file and (file.size or 0) > importing.MOST_BYTES:
-            raise forms.ValidationError(f"The file has {file.size:,} bytes; {importing.MOST_BYTES:,} are allowed.")
+            raise forms.ValidationError(importing.too_large(file.size or 0))
         return file
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors and not cleaned.get("file") and not cleaned.get("text", "").strip():
-            raise forms.ValidationError("Choose a file, or paste its text.")
+            raise forms.ValidationError(_("Choose a file, or paste its text."))
         return cleaned
 
     def content(self) -> bytes:

@@ -8,6 +8,8 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from pydantic import ValidationError
 from pydantic_core import from_json
 
@@ -16,6 +18,7 @@ from content.exporting.documents import LIMITS, ConceptDocument, RoadmapDocument
 from content.models import Note, Question, Quiz, Resource, ResourceList, Tutorial
 from roadmap_project.library.subjects import by_source
 from roadmap_project.llm.asking import storable
+from roadmap_project.told import kept
 from roadmaps import log_lines, outline, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, OutlineReview, OutlineRevision, Roadmap, Step
@@ -27,36 +30,47 @@ DEEPEST = 12  # the schema has nine levels
 MOST_KEYS = 40  # of one object; the schema's largest has 18
 MOST_PROBLEMS = 8  # that a person is told about at once
 
-FROM_A_FILE = "Brought in from a file."
-FROM_A_LINK = "Copied from a shared roadmap."
+FROM_A_FILE = kept(gettext_noop("Brought in from a file."))
+FROM_A_LINK = kept(gettext_noop("Copied from a shared roadmap."))
+NOT_TAKEN_OVER = kept(
+    gettext_noop("%(missing)s of %(all)s pieces were not there to be taken over. You can have them written.")
+)
 
 
 def parse(data: bytes) -> RoadmapDocument:
     """A roadmap's JSON, judged before anything is stored. Raises RefusedError with what is wrong and where."""
     if len(data) > MOST_BYTES:
-        raise RefusedError(f"The file has {len(data):,} bytes; {MOST_BYTES:,} are allowed.")
+        raise RefusedError(too_large(len(data)))
     try:
         document = RoadmapDocument.model_validate(_plain(from_json(data), DEEPEST), context=LIMITS)
     except ValidationError as error:
         raise RefusedError(_in_words(error)) from error
     except ValueError as error:
-        raise RefusedError(f"This is not JSON: {error}.") from error
+        raise RefusedError(_("This is not JSON: %(error)s.") % {"error": error}) from error
     for concept in document.parts():
         concept.source = _known(concept.source)
     return document
 
 
+def too_large(size: int) -> str:
+    words = {"size": f"{size:,}", "most": f"{MOST_BYTES:,}"}
+    return _("The file has %(size)s bytes; %(most)s are allowed.") % words
+
+
 def _plain(value: Any, depth: int) -> Any:
     """The value as the database takes it; what is nested or spread out beyond any roadmap is not looked at further."""
     if depth < 0:
-        raise RefusedError(f"The file is nested more than {DEEPEST} levels deep.")
+        raise RefusedError(_("The file is nested more than %(most)s levels deep.") % {"most": DEEPEST})
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, list):
         return [_plain(each, depth - 1) for each in value]
     if isinstance(value, dict):
         if len(value) > MOST_KEYS:
-            raise RefusedError(f"An object has {len(value):,} keys; {MOST_KEYS} are allowed.")
+            raise RefusedError(
+                _("An object has %(number)s keys; %(most)s are allowed.")
+                % {"number": f"{len(value):,}", "most": MOST_KEYS}
+            )
         return {key: _plain(each, depth - 1) for key, each in value.items()}
     return value
 
@@ -65,13 +79,13 @@ def _in_words(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     told = [f"{_place(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in problems[:MOST_PROBLEMS]]
     rest = len(problems) - len(told)
-    return "\n".join([*told, *([f"… and {rest:,} more."] if rest else [])])
+    return "\n".join([*told, *([_("… and %(number)s more.") % {"number": f"{rest:,}"}] if rest else [])])
 
 
 def _place(location: tuple[int | str, ...]) -> str:
     """Like `stages[0].modules[2].name`."""
     path = "".join(f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in location)
-    return path.lstrip(".") or "the whole file"
+    return path.lstrip(".") or _("the whole file")
 
 
 def _known(source: str) -> str:
@@ -201,7 +215,7 @@ def _settle(roadmap: Roadmap, revision: OutlineRevision, placed: Placed) -> None
         for kind in Step.CONTENT_KINDS
     )
     if missing:
-        notice = f"{len(missing)} of {pieces} pieces were not there to be taken over. You can have them written."
+        notice = NOT_TAKEN_OVER % {"missing": len(missing), "all": pieces}
         roadmap.move(Roadmap.State.PARTLY_READY, notice=notice)
     else:
         roadmap.move(Roadmap.State.READY)

@@ -1,7 +1,7 @@
 """What is said to a model when a concept's tutorial, resources and quiz are written."""
 
 from roadmaps.models import Concept, Roadmap
-from roadmaps.prompts import fenced
+from roadmaps.prompts import fenced, language_of
 
 SYSTEM = (
     "You write learning material for adults: precise, concrete, honest about traps, without filler or hype. What stands "
@@ -12,7 +12,7 @@ KINDS = "article, video, book, course, documentation or tool"
 
 
 def system(roadmap: Roadmap) -> str:
-    return SYSTEM.format(language=roadmap.language)
+    return SYSTEM.format(language=language_of(roadmap))
 
 
 def place(concept: Concept, prerequisites: list[Concept], wish: str) -> str:

@@ -204,7 +204,7 @@ def missing(roadmap: Roadmap) -> list[tuple[str, list[str]]]:
     return [
         (name, labels)
         for pk, name in roadmap.concepts.order_by("position").values_list("pk", "name")
-        if (labels := [kind.label for kind in MODELS if pk not in written[kind]])
+        if (labels := [str(kind.label) for kind in MODELS if pk not in written[kind]])
     ]
 
 

@@ -7,18 +7,22 @@ from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ValidationError
 
 from content import links, rendering
 from content.answers import PieceLimits, QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
 from content.writing import new_version
+from roadmap_project.told import kept
 from roadmaps import log_lines
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, Roadmap
 
 PieceType = TypeVar("PieceType", bound=Piece)
 
+EDITED_BY = kept(gettext_noop("Edited by %(name)s."))
+RESTORED_BY = kept(gettext_noop("Version %(version)s, restored by %(name)s. %(origin)s"))
 EDITOR_LIMITS = PieceLimits(resources=(0, 30), questions=(1, 20), markdown=(1, 60_000))
 
 
@@ -95,7 +99,7 @@ def revise(piece: PieceType, wanted: Contents, *, author: User) -> PieceType:
         current = require_current(piece, wanted)
         if contents(current) == wanted:
             return current
-        edited = _add(roadmap, current, wanted, origin=f"Edited by {author.get_username()}.", author=author)
+        edited = _add(roadmap, current, wanted, origin=EDITED_BY % {"name": author.get_username()}, author=author)
     _log(edited, "edited", author)
     return edited
 
@@ -119,7 +123,11 @@ def restore(piece: PieceType, *, author: User) -> PieceType:
         current = current_of(piece)
         if contents(current) == contents(piece):
             return current
-        origin = f"Version {piece.version}, restored by {author.get_username()}. {piece.origin}"
+        origin = RESTORED_BY % {
+            "version": piece.version,
+            "name": author.get_username(),
+            "origin": piece.origin,
+        }
         restored = _add(roadmap, current, contents(piece), origin=origin, author=author)
     _log(restored, "restored", author, restored_from=piece.version)
     return restored

@@ -4,6 +4,7 @@ import uuid
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from content import importing
 from content.exporting import reading
@@ -18,7 +19,7 @@ def share(roadmap: Roadmap) -> Share:
     with transaction.atomic():
         locked = Roadmap.objects.locked(roadmap.pk)
         if not locked.revisions.exists():
-            raise RefusedError("There is nothing to share yet: the outline is not there.")
+            raise RefusedError(_("There is nothing to share yet: the outline is not there."))
         found, is_new = Share.objects.get_or_create(roadmap=locked)
     if is_new:
         log_lines.line(roadmap.pk, "roadmap_shared")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Model
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel
 
 from content import links, prompts, rendering
@@ -23,6 +24,7 @@ from content.models import MODELS, PARTS, Piece, Question, Quiz, Resource, Resou
 from roadmap_project.library.subjects import SCAFFOLD
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
+from roadmap_project.told import kept
 from roadmaps import log_lines
 from roadmaps.designing import facts_of
 from roadmaps.models import Concept, Roadmap, Step
@@ -32,13 +34,17 @@ from roadmaps.steps.recording import StepLog
 PieceType = TypeVar("PieceType", bound=Piece)
 
 VERSIONS_OWN = ("id", "concept_id", "version", "is_current", "created_at")
-NO_LINKS_FOR_GOAL = (
-    "No links are offered here: no curated subject covers this goal, and invented links would not help you. "
-    "The concepts about finding and judging sources show how to look."
+NO_LINKS_FOR_GOAL = kept(
+    gettext_noop(
+        "No links are offered here: no curated subject covers this goal, and invented links would not help you. "
+        "The concepts about finding and judging sources show how to look."
+    )
 )
-NO_LINKS_FOR_CONCEPT = (
-    "No links are offered here: the bundled library knows nothing about this concept, and invented links would not "
-    "help you. The tutorial shows how to choose sources."
+NO_LINKS_FOR_CONCEPT = kept(
+    gettext_noop(
+        "No links are offered here: the bundled library knows nothing about this concept, and invented links would not "
+        "help you. The tutorial shows how to choose sources."
+    )
 )
 
 
@@ -121,7 +127,7 @@ def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
         restored = new_version(model, concept, **{name: getattr(earlier, name) for name in names})
         for parts in PARTS[kind]:
             _copy(getattr(earlier, parts).all(), getattr(restored, parts))
-    log_lines.line(concept.roadmap_id, "version_restored", f"{concept.key} {kind.label}", version=version)
+    log_lines.line(concept.roadmap_id, "version_restored", f"{concept.key} {kind}", version=version)
     return restored
 
 

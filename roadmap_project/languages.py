@@ -1,14 +1,18 @@
 """Which language does a page speak?"""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.conf.locale import LANG_INFO
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
+
+LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
 
 
 def spoken_here(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -35,3 +39,19 @@ def remember(response: HttpResponse, language: str) -> None:
         secure=settings.LANGUAGE_COOKIE_SECURE,
         samesite="Lax",
     )
+
+
+def tag_of(language: str) -> str:
+    """What people type (`French`, `de`) as a tag; `und`, undetermined, for what is neither a tag nor a known name."""
+    by_name = {
+        name.lower(): code
+        for code, known in LANG_INFO.items()
+        for name in (known.get("name", ""), known.get("name_local", ""))
+    }
+    wanted = language.strip().lower()
+    return by_name.get(wanted) or (wanted if LANGUAGE_TAG.fullmatch(wanted) else "und")
+
+
+def for_content() -> str:
+    """The language in which who reads these pages is likely to want to learn, as a tag."""
+    return (translation.get_language() or settings.LANGUAGE_CODE).partition("-")[0]

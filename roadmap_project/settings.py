@@ -226,6 +226,7 @@ LOGOUT_REDIRECT_URL = "roadmaps:login"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "roadmap_project" / "locale"]  # one catalogue for all apps
+FORMAT_MODULE_PATH = ["roadmap_project.formats"]
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"

@@ -13,6 +13,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import ngettext
 
 from roadmap_project.models import SignInTries
 
@@ -101,9 +102,12 @@ def count(subject: Subject) -> None:
     if tries > subject.limit:
         seconds = (ends_at - now).total_seconds()
         minutes = math.ceil(seconds / 60)
-        raise TooManyTriesError(
-            f"Too many tries. Please wait {minutes} minute{'' if minutes == 1 else 's'}.", seconds=seconds
+        message = ngettext(
+            "Too many tries. Please wait %(minutes)s minute.",
+            "Too many tries. Please wait %(minutes)s minutes.",
+            minutes,
         )
+        raise TooManyTriesError(message % {"minutes": minutes}, seconds=seconds)
 
 
 def _forget(now: datetime) -> None:

@@ -7,8 +7,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from roadmap_project.llm.asking import storable
+from roadmap_project.told import kept
 from roadmaps import limits, log_lines, mailing
 from roadmaps.models import Concept, Feedback, OutlineReview, Roadmap, Step
 from roadmaps.models.step import FIRST_TUTORIAL, rank_of
@@ -17,6 +19,8 @@ from roadmaps.words import has_words
 
 MOST_REQUESTED_ROUNDS = 10
 MOST_REQUESTED_REVIEWS = 10
+LONGEST_REQUEST = 4000
+CANCELLED = kept(gettext_noop("cancelled"))
 
 
 class RefusedError(Exception):
@@ -26,7 +30,7 @@ class RefusedError(Exception):
 def locked(roadmap_id: int) -> Roadmap:
     roadmap = Roadmap.objects.locked(roadmap_id)
     if roadmap.deleted_at:
-        raise RefusedError("This roadmap was deleted.")
+        raise RefusedError(_("This roadmap was deleted."))
     return roadmap
 
 
@@ -55,7 +59,10 @@ def approve(roadmap_id: int) -> Roadmap:
             refuse(limits.problem_with_another(roadmap.owner_id))
             _write(roadmap)
         elif not roadmap.steps.content().exists():
-            raise RefusedError(f"There is nothing to approve: the roadmap is {roadmap.get_state_display().lower()}.")
+            raise RefusedError(
+                _("There is nothing to approve. The roadmap’s state: %(state)s.")
+                % {"state": roadmap.get_state_display()}
+            )
     if is_first:
         log_lines.line(roadmap.pk, "outline_approved")
     return roadmap
@@ -82,9 +89,12 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
     """Have the outline changed as the person says. A double click gives one request."""
     words = storable(text).strip()
     if not has_words(words):
-        raise RefusedError("Say in a few words what should change.")
-    if len(words) > 4000:
-        raise RefusedError(f"Please say it in at most 4,000 characters; these are {len(words):,}.")
+        raise RefusedError(_("Say in a few words what should change."))
+    if len(words) > LONGEST_REQUEST:
+        raise RefusedError(
+            _("Please say it in at most %(most)s characters; these are %(length)s.")
+            % {"most": f"{LONGEST_REQUEST:,}", "length": f"{len(words):,}"}
+        )
     with transaction.atomic():
         roadmap = locked(roadmap_id)
         working = roadmap.feedback.filter(state=Feedback.State.WORKING, text=words).last()
@@ -92,11 +102,13 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
             return working
         if roadmap.state != Roadmap.State.IN_REVIEW:
             raise RefusedError(
-                f"The outline cannot be changed now: the roadmap is {roadmap.get_state_display().lower()}."
+                _("The outline cannot be changed now. The roadmap’s state: %(state)s.")
+                % {"state": roadmap.get_state_display()}
             )
         if roadmap.feedback.count() >= MOST_REQUESTED_ROUNDS:
             raise RefusedError(
-                f"You have asked for changes {MOST_REQUESTED_ROUNDS} times; approve it, or start a new roadmap."
+                _("You have asked for changes %(most)s times; approve it, or start a new roadmap.")
+                % {"most": MOST_REQUESTED_ROUNDS}
             )
         refuse(limits.problem_with_another(roadmap.owner_id))
         revision = roadmap.revisions.order_by("-number")[0]
@@ -145,9 +157,7 @@ def cancel(roadmap_id: int) -> Roadmap:
         roadmap = locked(roadmap_id)
         if is_first := not roadmap.is_final:
             roadmap.steps.all().cancel()
-            roadmap.feedback.filter(state=Feedback.State.WORKING).update(
-                state=Feedback.State.FAILED, answer="cancelled"
-            )
+            roadmap.feedback.filter(state=Feedback.State.WORKING).update(state=Feedback.State.FAILED, answer=CANCELLED)
             roadmap.move(Roadmap.State.CANCELLED)
     if is_first:
         log_lines.line(roadmap.pk, "roadmap_cancelled")
@@ -190,7 +200,7 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         roadmap = locked(concept.roadmap_id)
         step = roadmap.steps.select_for_update(no_key=True).filter(concept=concept, kind=kind).first()
         if step is None or roadmap.state == Roadmap.State.CANCELLED:
-            raise RefusedError("This cannot be written now: the roadmap is not approved, or was cancelled.")
+            raise RefusedError(_("This cannot be written now: the roadmap is not approved, or was cancelled."))
         if step.state in (Step.State.WAITING, Step.State.RUNNING):
             return step
         is_rewrite = step.is_rewrite or step.state == Step.State.DONE
@@ -207,7 +217,7 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
     log_lines.line(
         roadmap.pk,
         "piece_regenerated",
-        f"{concept.key} {step.get_kind_display()}",
+        f"{concept.key} {step.kind}",
         concept_id=concept.pk,
         wish=step.wish,
     )

@@ -4,9 +4,11 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
+from roadmap_project.told import kept
 from roadmaps import added_subjects, mailing, outline, prompts
 from roadmaps.answers import LIBRARY_LIMITS, MODEL_LIMITS, GoalAnalysis, Outline, OutlineLimits
 from roadmaps.models import OutlineRevision, Roadmap, Step
@@ -15,6 +17,8 @@ from roadmaps.slugs import slug_from
 from roadmaps.steps.kinds import StepKind
 from roadmaps.steps.recording import StepLog
 from roadmaps.steps.waking import wake
+
+NOT_DESIGNED = kept(gettext_noop("The outline could not be designed: %(reason)s"))
 
 
 def facts_of(roadmap: Roadmap) -> dict[str, Any]:
@@ -91,7 +95,7 @@ def _store_design(step: Step, answer: Answer, log: StepLog) -> None:
 
 
 def _fail(step: Step, reason: str, log: StepLog) -> None:
-    step.roadmap.move(Roadmap.State.FAILED, notice=f"{step.get_kind_display()}: {reason}")
+    step.roadmap.move(Roadmap.State.FAILED, notice=NOT_DESIGNED % {"reason": reason})
     mailing.announce(step.roadmap)
 
 

@@ -3,14 +3,20 @@
 from itertools import takewhile
 from typing import cast
 
+from django.utils.translation import gettext_noop
+
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
+from roadmap_project.told import kept
 from roadmaps import deciding, outline, prompts
 from roadmaps.answers import EditedOutline, EditPlan
 from roadmaps.designing import add_step, facts_of, limits_by_provider
 from roadmaps.models import Feedback, OutlineRevision, Step
 from roadmaps.steps.kinds import StepKind
 from roadmaps.steps.recording import StepLog
+
+NEEDS_AN_ANSWER = kept(gettext_noop("Your request needs an answer from you: see the questions below."))
+NOT_CHANGED = kept(gettext_noop("The outline could not be changed: %(reason)s"))
 
 
 def _prepare_plan(step: Step) -> ModelRequest:
@@ -48,7 +54,7 @@ def _store_plan(step: Step, answer: Answer, log: StepLog) -> None:
         step.feedback.save(update_fields=["questions", "state"])
         deciding.present(
             step.roadmap,
-            notice="Your request needs an answer from you: see the questions below.",
+            notice=NEEDS_AN_ANSWER,
             may_skip_review=False,
         )
     else:
@@ -88,7 +94,7 @@ def _fail(step: Step, reason: str, log: StepLog) -> None:
     if step.feedback:
         step.feedback.state, step.feedback.answer = Feedback.State.FAILED, reason
         step.feedback.save(update_fields=["state", "answer"])
-    deciding.present(step.roadmap, notice=f"The outline could not be changed: {reason}", may_skip_review=False)
+    deciding.present(step.roadmap, notice=NOT_CHANGED % {"reason": reason}, may_skip_review=False)
 
 
 PLAN = StepKind(prepare=_prepare_plan, store=_store_plan, fail=_fail)

@@ -3,9 +3,16 @@
 from collections.abc import Iterable
 
 from django.db.models import Count, Q
+from django.utils.translation import gettext_noop
 
+from roadmap_project.told import kept
 from roadmaps import mailing
 from roadmaps.models import Roadmap, Step
+
+NONE_WRITTEN = kept(gettext_noop("None of the pieces could be written. You can try them again."))
+SOME_WRITTEN = kept(
+    gettext_noop("%(done)s of %(all)s pieces are ready; %(missing)s could not be written. You can try those again.")
+)
 
 
 def settle_all(roadmaps: Iterable[Roadmap]) -> None:
@@ -40,11 +47,10 @@ def settle(roadmap: Roadmap) -> None:
     if missing == 0:
         roadmap.move(Roadmap.State.READY)
     elif counts["done"] == 0:
-        roadmap.move(Roadmap.State.FAILED, notice="None of the pieces could be written. You can try them again.")
+        roadmap.move(Roadmap.State.FAILED, notice=NONE_WRITTEN)
     else:
         roadmap.move(
             Roadmap.State.PARTLY_READY,
-            notice=f"{counts['done']} of {counts['all']} pieces are ready; {missing} could not be written. "
-            "You can try those again.",
+            notice=SOME_WRITTEN % {"done": counts["done"], "all": counts["all"], "missing": missing},
         )
     mailing.announce(roadmap)

@@ -114,9 +114,11 @@ class FeedbackForm(forms.Form):
     """What should change in the outline. The domain asks for words and judges their length."""
 
     text = forms.CharField(
-        label="What should change?",
+        label=gettext_lazy("What should change?"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4, "maxlength": 4000, "placeholder": "Less theory, more practice"}),
+        widget=forms.Textarea(
+            attrs={"rows": 4, "maxlength": 4000, "placeholder": gettext_lazy("Less theory, more practice")}
+        ),
     )
 
 

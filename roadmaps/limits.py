@@ -8,7 +8,10 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
+from roadmap_project.told import kept, told
 from roadmaps.models import ModelCall, Roadmap
 
 ACTIVE_LOCK = 7_364_003  # an advisory lock, beside those of steps.claiming
@@ -42,11 +45,17 @@ def problem_with_another(owner_id: int) -> str:
     active = Roadmap.objects.being_made()
     most, most_of_all = settings.MAX_ACTIVE_ROADMAPS, settings.MAX_ACTIVE_ROADMAPS_TOTAL
     if most and active.filter(owner=owner_id).count() >= most:
-        return f"{most} of your roadmaps are being made already. Wait for one, or cancel one."
+        return ngettext(
+            "%(most)s of your roadmaps is being made already. Wait for it, or cancel it.",
+            "%(most)s of your roadmaps are being made already. Wait for one, or cancel one.",
+            most,
+        ) % {"most": most}
     if most_of_all:
         _one_at_a_time()
         if active.count() >= most_of_all:
-            return f"{most_of_all} roadmaps are being made for others already. Please try again in a few minutes."
+            return _("%(most)s roadmaps are being made for others already. Please try again in a few minutes.") % {
+                "most": most_of_all
+            }
     return problem_with_cost(owner_id)
 
 
@@ -57,14 +66,20 @@ def problem_with_cost(owner_id: int) -> str:
     """
     most = settings.MAX_COST_PER_PERSON
     if most and _spent_today(roadmap__owner=owner_id) >= most:
-        return f"The model calls for you have cost {most:g} US dollars today, which is the limit. {_GO_ON}"
+        return _(
+            "The model calls for you have cost %(most)s US dollars today, which is the limit. "
+            "It goes on tomorrow (from 00:00 UTC)."
+        ) % {"most": f"{most:g}"}
     if is_spent():
-        return SPENT
+        return told(SPENT)
     return ""
 
 
-_GO_ON = "It goes on tomorrow (from 00:00 UTC)."
-SPENT = f"Today's limit for the cost of model calls is reached, for everybody. {_GO_ON}"
+SPENT = kept(
+    gettext_noop(
+        "Today's limit for the cost of model calls is reached, for everybody. It goes on tomorrow (from 00:00 UTC)."
+    )
+)
 
 
 def is_spent() -> bool:

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from roadmap_project.told import told
 from roadmaps import reading, reshaping, sketching
 from roadmaps.allowing import WrongPartError
 from roadmaps.deciding import RefusedError
@@ -114,7 +115,7 @@ def _act(
 
 def _done(request: SignedInRequest, found: Roadmap, done: Edit, *, control: str, near: str = "") -> HttpResponse:
     """With the focus on the control that was used, where the part stands now."""
-    return _answer(request, found, focus=f"{control}-{done.reference or near}", said=done.reason)
+    return _answer(request, found, focus=f"{control}-{done.reference or near}", said=told(done.reason))
 
 
 def _refused(
@@ -175,5 +176,5 @@ def restore_version(request: SignedInRequest, slug: str) -> HttpResponse:
     except RefusedError as error:
         messages.error(request, str(error))
         return redirect("roadmaps:versions", found.slug)
-    messages.success(request, done.reason)
+    messages.success(request, told(done.reason))
     return redirect("roadmaps:edit" if "edit" in request.POST else "roadmaps:roadmap", found.slug)

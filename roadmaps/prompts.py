@@ -4,6 +4,9 @@ import json
 import re
 from typing import Any
 
+from django.conf.locale import LANG_INFO
+
+from roadmap_project.languages import tag_of
 from roadmaps.answers import OutlineTree
 from roadmaps.models import Roadmap
 
@@ -17,7 +20,13 @@ TAG = re.compile(r"<(?=[\s/]*learner)", re.IGNORECASE)
 
 
 def system(roadmap: Roadmap) -> str:
-    return SYSTEM.format(language=roadmap.language)
+    return SYSTEM.format(language=language_of(roadmap))
+
+
+def language_of(roadmap: Roadmap) -> str:
+    """By its English name where there is one: `zh` alone leaves open which script is meant."""
+    known = LANG_INFO.get({"zh": "zh-hans"}.get(tag_of(roadmap.language), tag_of(roadmap.language)), {})
+    return str(known.get("name", roadmap.language))
 
 
 def learner(roadmap: Roadmap) -> str:

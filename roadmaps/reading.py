@@ -11,7 +11,9 @@ from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
+from roadmap_project.told import kept
 from roadmaps import differences, mapping, outline, pacing, reviewing
 from roadmaps.differences import Difference
 from roadmaps.mapping import Map
@@ -35,6 +37,8 @@ from roadmaps.steps.heartbeats import UNSERVED_AFTER
 LEVELS_FROM = {level: LogEntry.Level.values[place:] for place, level in enumerate(LogEntry.Level.values)}
 FIRST_DESIGN = (Step.Kind.ANALYSE, Step.Kind.DESIGN, Step.Kind.REVIEW)
 REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
+
+NO_REASON = kept(gettext_noop("No reason was recorded."))
 
 
 def owned(user: User, slug: str) -> RoadmapQuerySet:
@@ -348,7 +352,7 @@ def _failures(written: list[Step], stages: list[StageLines]) -> dict[str, list[S
     for step in written:
         if step.state == Step.State.FAILED and step.concept_id in concepts:
             step.concept = concepts[step.concept_id]
-            reasons[step.last_error or "No reason was recorded."].append(step)
+            reasons[step.last_error or NO_REASON].append(step)
     return dict(sorted(reasons.items(), key=lambda item: -len(item[1])))
 
 
@@ -384,7 +388,7 @@ def _first_step_for(feedback: Feedback, trail: list[Step]) -> int:
 
 def _still_to_come(roadmap: Roadmap, trail: list[Step], usual: Iterable[Step.Kind]) -> list[str]:
     there = {step.kind for step in trail}
-    return [kind.label for kind in usual if kind not in there] if roadmap.is_changing else []
+    return [str(kind.label) for kind in usual if kind not in there] if roadmap.is_changing else []
 
 
 def _made_by_steps(roadmap: Roadmap) -> QuerySet[OutlineRevision]:

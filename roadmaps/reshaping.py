@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Func
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop
 
 from roadmap_project.llm.asking import storable
+from roadmap_project.told import kept
 from roadmaps import allowing, arranging, deciding, log_lines, outline
 from roadmaps.answers import ConceptOutline, ModuleOutline, OutlineTree, StageOutline
 from roadmaps.arranging import Part
@@ -25,6 +26,18 @@ from roadmaps.models import Concept, OutlineRevision, Roadmap
 
 MOST_VERSIONS = 500
 Direction = Literal["up", "down"]
+
+# What an edit did: stored with its version.
+CHANGED = kept(gettext_noop("“%(name)s” was changed."))
+MODULE_CHANGED = kept(gettext_noop("The module “%(name)s” was changed."))
+STAGE_CHANGED = kept(gettext_noop("The stage “%(name)s” was changed."))
+ADDED = kept(gettext_noop("“%(name)s” was added."))
+MODULE_ADDED = kept(gettext_noop("The module “%(name)s” was added."))
+STAGE_ADDED = kept(gettext_noop("The stage “%(name)s” was added."))
+MOVED = kept(gettext_noop("“%(name)s” was moved."))
+RESTORED = kept(gettext_noop("Version %(number)s was restored."))
+REMOVED = kept(gettext_noop("“%(name)s” was removed."))
+REMOVED_FROM = kept(gettext_noop("“%(name)s” was removed. What built on it does so no longer: %(names)s."))
 
 
 class OutdatedError(RefusedError):
@@ -130,7 +143,7 @@ def change_concept(
     """Change what is given of a concept, and leave the rest."""
     with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
         edit.part = concept = edit.concept(key)
-        edit.reason = _("“%(name)s” was changed.") % {"name": concept.name}
+        edit.reason = CHANGED % {"name": concept.name}
         _write_texts(concept, name, description)
         concept.hours = concept.hours if hours is None else hours
         concept.difficulty = concept.difficulty if difficulty is None else allowing.difficulty(difficulty)
@@ -154,7 +167,7 @@ def change_module(
 ) -> Edit:
     with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
         edit.part = found = edit.module(module)
-        edit.reason = _("The module “%(name)s” was changed.") % {"name": found.name}
+        edit.reason = MODULE_CHANGED % {"name": found.name}
         _write_texts(found, name, description)
         if stage is not None:
             arranging.put_into(edit.tree, found, edit.stage(stage))
@@ -172,7 +185,7 @@ def change_stage(
 ) -> Edit:
     with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
         edit.part = found = edit.stage(stage)
-        edit.reason = _("The stage “%(name)s” was changed.") % {"name": found.name}
+        edit.reason = STAGE_CHANGED % {"name": found.name}
         _write_texts(found, name, description)
     return edit
 
@@ -191,7 +204,7 @@ def add_concept(roadmap_id: int, *, seen_version: int, by: User, module: str, co
     """At the module's end."""
     with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
         edit.part = _append(edit, edit.module(module), concept)
-        edit.reason = _("“%(name)s” was added.") % {"name": edit.part.name}
+        edit.reason = ADDED % {"name": edit.part.name}
     return edit
 
 
@@ -203,7 +216,7 @@ def add_module(
         edit.part = module = _new_module(name, description)
         edit.stage(stage).modules.append(module)
         _append(edit, module, first)
-        edit.reason = _("The module “%(name)s” was added.") % {"name": module.name}
+        edit.reason = MODULE_ADDED % {"name": module.name}
     return edit
 
 
@@ -215,7 +228,7 @@ def add_stage(roadmap_id: int, *, seen_version: int, by: User, name: str, descri
         stage.modules = [module]
         edit.tree.stages.append(stage)
         _append(edit, module, first)
-        edit.reason = _("The stage “%(name)s” was added.") % {"name": stage.name}
+        edit.reason = STAGE_ADDED % {"name": stage.name}
     return edit
 
 
@@ -264,23 +277,20 @@ def remove(roadmap_id: int, *, seen_version: int, by: User, part: str) -> Edit:
         siblings = arranging.siblings(edit.tree, gone)
         if len(siblings) == 1:
             raise RefusedError(arranging.only_one(edit.tree, gone))
-        kept = [each for each in siblings if each is not gone]
-        siblings[:] = kept
+        siblings[:] = [each for each in siblings if each is not gone]
         keys = {concept.key for concept in edit.tree.concepts()}
         losing = [each for each in edit.tree.concepts() if not keys.issuperset(each.prerequisites)]
         for concept in losing:
             concept.prerequisites = [key for key in concept.prerequisites if key in keys]
-        edit.reason = _("“%(name)s” was removed.") % {"name": gone.name} + _no_longer(losing)
+        edit.reason = _removed(gone, losing)
     return edit
 
 
-def _no_longer(losing: list[ConceptOutline]) -> str:
+def _removed(gone: Part, losing: list[ConceptOutline]) -> str:
     if not losing:
-        return ""
-    names = ", ".join(f"“{each.name}”" for each in losing[:5])
-    return " " + ngettext(
-        "%(names)s builds on it no longer.", "%(names)s build on what was removed no longer.", len(losing)
-    ) % {"names": names + (" …" if len(losing) > 5 else "")}
+        return REMOVED % {"name": gone.name}
+    names = ", ".join(f"“{each.name}”" for each in losing[:5]) + (" …" if len(losing) > 5 else "")
+    return REMOVED_FROM % {"name": gone.name, "names": names}
 
 
 # Moving
@@ -291,7 +301,7 @@ def move(roadmap_id: int, *, seen_version: int, by: User, part: str, direction: 
     with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
         edit.part = moved = edit.find(part)
         arranging.step(edit.tree, moved, -1 if direction == "up" else 1)
-        edit.reason = _("“%(name)s” was moved.") % {"name": moved.name}
+        edit.reason = MOVED % {"name": moved.name}
     return edit
 
 
@@ -306,5 +316,5 @@ def restore(roadmap_id: int, *, seen_version: int, by: User, version: int) -> Ed
             raise RefusedError(_("There is no version %(number)s.") % {"number": version})
         restored = outline.tree_of(earlier)
         edit.tree.title, edit.tree.stages = restored.title, restored.stages
-        edit.reason = _("Version %(number)s was restored.") % {"number": version}
+        edit.reason = RESTORED % {"number": version}
     return edit

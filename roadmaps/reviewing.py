@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+from django.utils.translation import gettext_lazy, gettext_noop
+
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer, ask
+from roadmap_project.told import kept
 from roadmaps import deciding, outline, prompts
 from roadmaps.answers import (
     HAND_LIMITS,
@@ -29,13 +32,20 @@ WEIGHTS = {
     "user_alignment": 0.10,
 }
 SCORE_NAMES = {
-    "knowledge_completeness": "Completeness",
-    "knowledge_progression": "Order of learning",
-    "stage_coherence": "Stages that hold together",
-    "module_clarity": "Clear modules",
-    "user_alignment": "Fits you",
+    "knowledge_completeness": gettext_lazy("Completeness"),
+    "knowledge_progression": gettext_lazy("Order of learning"),
+    "stage_coherence": gettext_lazy("Stages that hold together"),
+    "module_clarity": gettext_lazy("Clear modules"),
+    "user_alignment": gettext_lazy("Fits you"),
 }
 POINTS_PER_CRITICAL, POINTS_PER_WARNING = 10, 5
+
+CORRECT_IT = kept(gettext_noop("Correct the outline."))
+STANDS_TWICE = kept(gettext_noop("The name %(name)s stands twice."))
+NAME_IT_APART = kept(gettext_noop("Name it apart."))
+MANY_ARE_HARD = kept(gettext_noop("%(share)s of the concepts are hard."))
+SPLIT_SOME = kept(gettext_noop("Split some of the hard concepts."))
+NOT_REVIEWED = kept(gettext_noop("The outline was not reviewed automatically: look at it with more care."))
 
 
 @dataclass(frozen=True)
@@ -49,18 +59,16 @@ class PreparedReview:
 def deterministic_issues(tree: OutlineTree) -> list[ReviewIssue]:
     """Critical: what would break the roadmap. Warnings: what reads like an oversight. Costs no call."""
     problems = [*size_problems(tree, HAND_LIMITS), *key_problems(tree)]
-    issues = [_issue("critical", "outline", problem, "Correct the outline.") for problem in problems]
+    issues = [_issue("critical", "outline", problem, CORRECT_IT) for problem in problems]
     names: set[str] = set()
     for concept in tree.concepts():
         name = concept.name.casefold()
         if name in names:
-            issues.append(_issue("warning", concept.key, f"The name {concept.name!r} stands twice.", "Name it apart."))
+            issues.append(_issue("warning", concept.key, STANDS_TWICE % {"name": repr(concept.name)}, NAME_IT_APART))
         names.add(name)
     share = _share_of_hard(tree)
     if share > 0.5:
-        issues.append(
-            _issue("warning", "outline", f"{share:.0%} of the concepts are hard.", "Split some of the hard concepts.")
-        )
+        issues.append(_issue("warning", "outline", MANY_ARE_HARD % {"share": f"{share:.0%}"}, SPLIT_SOME))
     return issues
 
 
@@ -143,8 +151,7 @@ def _record(step: Step, **found: Any) -> None:
 def _fail(step: Step, reason: str, log: StepLog) -> None:
     """A failed review is no review: no score, and the person is told."""
     _record(step, is_reviewed=False, failure=reason)
-    notice = "The outline was not reviewed automatically: look at it with more care."
-    deciding.present(step.roadmap, notice=notice, may_skip_review=False)
+    deciding.present(step.roadmap, notice=NOT_REVIEWED, may_skip_review=False)
 
 
 REVIEW = StepKind(prepare=_prepare, call=_call, store=_store, fail=_fail)

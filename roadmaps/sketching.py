@@ -23,7 +23,7 @@ class Node:
 
     @property
     def get_difficulty_display(self) -> str:
-        return Concept.Difficulty(self.difficulty).label
+        return str(Concept.Difficulty(self.difficulty).label)
 
 
 @dataclass(frozen=True)

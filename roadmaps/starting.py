@@ -34,9 +34,12 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
     """
     goal = " ".join(goal.replace("\x00", "").split())
     if not has_words(goal):
-        raise RefusedError("Say what you want to learn.")
+        raise RefusedError(_("Say what you want to learn."))
     if len(goal) > Roadmap.GOAL_LENGTH:
-        raise RefusedError(f"Please say it in at most {Roadmap.GOAL_LENGTH:,} characters; these are {len(goal):,}.")
+        raise RefusedError(
+            _("Please say it in at most %(most)s characters; these are %(length)s.")
+            % {"most": f"{Roadmap.GOAL_LENGTH:,}", "length": f"{len(goal):,}"}
+        )
     with transaction.atomic():
         if existing := made_before(owner=owner, request_key=request_key):
             return existing

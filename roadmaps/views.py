@@ -165,7 +165,9 @@ def progress(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @decision
 def approve(request: SignedInRequest, slug: str) -> HttpResponse:
-    return _decide(request, slug, deciding.approve, "Approved. The tutorials, resources and quizzes are being written.")
+    return _decide(
+        request, slug, deciding.approve, _("Approved. The tutorials, resources and quizzes are being written.")
+    )
 
 
 @decision
@@ -175,12 +177,12 @@ def request_review(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @decision
 def cancel(request: SignedInRequest, slug: str) -> HttpResponse:
-    return _decide(request, slug, deciding.cancel, "Stopped. What was written stays.")
+    return _decide(request, slug, deciding.cancel, _("Stopped. What was written stays."))
 
 
 @decision
 def retry(request: SignedInRequest, slug: str) -> HttpResponse:
-    return _decide(request, slug, deciding.retry, "Taken up again.")
+    return _decide(request, slug, deciding.retry, _("Taken up again."))
 
 
 def _decide(request: SignedInRequest, slug: str, decide: Callable[[int], Roadmap], confirmation: str) -> HttpResponse:
@@ -204,7 +206,7 @@ def request_changes(request: SignedInRequest, slug: str) -> HttpResponse:
         except RefusedError as error:
             form.add_error("text", str(error))
         else:
-            messages.success(request, "Your request is being worked into the outline.")
+            messages.success(request, _("Your request is being worked into the outline."))
             return redirect(found)
     return _page(request, found, form)
 
@@ -213,7 +215,7 @@ def request_changes(request: SignedInRequest, slug: str) -> HttpResponse:
 def delete(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
     deciding.delete(found.pk)
-    messages.success(request, f"“{found}” is deleted.")
+    messages.success(request, _("“%(name)s” is deleted.") % {"name": found})
     return redirect("roadmaps:list")
 
 

@@ -230,7 +230,9 @@ def _reasons() -> list[Reason]:
         .annotate(number=Count("pk"), kinds=ArrayAgg("kind", distinct=True), last=Now() - Max("finished_at"))
         .order_by("-number", "reason")
     )
-    return [Reason(text, number, [Step.Kind(kind).label for kind in kinds], last) for text, number, kinds, last in rows]
+    return [
+        Reason(text, number, [str(Step.Kind(kind).label) for kind in kinds], last) for text, number, kinds, last in rows
+    ]
 
 
 def _days() -> list[Day]:

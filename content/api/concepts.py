@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
 from content import answering, links, noting, reading, writing
@@ -99,7 +100,9 @@ def answer_quiz(request: TokenRequest, slug: str, key: str, body: Answers) -> An
     quiz = get_object_or_404(versions, **which)
     submitted = {each.question: [str(place) for place in each.chosen] for each in body.answers}
     if unknown := set(submitted) - set(quiz.questions.values_list("position", flat=True)):
-        raise InvalidError([{"field": "answers", "message": f"The quiz has no question {min(unknown)}."}])
+        raise InvalidError(
+            [{"field": "answers", "message": _("The quiz has no question %(number)s.") % {"number": min(unknown)}}]
+        )
     return Status(201, Attempt.of(answering.answer(quiz, user=request.user, submitted=submitted)))
 
 

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
+from django.utils.translation import gettext as _
 from ninja import Header, Query, Router, Status
 
 from content import importing
@@ -55,7 +56,7 @@ def summary(request: TokenRequest, made: Roadmap) -> RoadmapSummary:
     """As it is now. What was made under a request's key may be deleted meanwhile."""
     found = reading.listed(request.user).filter(pk=made.pk).first()
     if found is None:
-        raise RefusedError("The roadmap that this request made was deleted.")
+        raise RefusedError(_("The roadmap that this request made was deleted."))
     return RoadmapSummary.model_validate(found)
 
 

@@ -66,7 +66,7 @@ class ConceptDocument(ConceptOutline):
 
     def missing(self) -> list[str]:
         """The kinds of pieces that are not there, by name."""
-        return [kind.label for kind in Step.CONTENT_KINDS if getattr(self, kind.value) is None]
+        return [str(kind.label) for kind in Step.CONTENT_KINDS if getattr(self, kind.value) is None]
 
 
 class ModuleDocument(ModuleOutline):

@@ -1,20 +1,17 @@
 """A roadmap as a book: EPUB 3.3, https://www.w3.org/TR/epub-33/."""
 
 import io
-import re
 import uuid
 import zipfile
 from datetime import UTC, datetime
-
-from django.conf.locale import LANG_INFO
 
 from content import rendering
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
 from content.exporting.markdown import file_names
 from content.exporting.xhtml import attribute, fragment, link, text
+from roadmap_project.languages import tag_of
 
 TITLE, NAV, ANSWERS = "title.xhtml", "nav.xhtml", "answers.xhtml"
-LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
 
 CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -47,17 +44,6 @@ def write(document: RoadmapDocument) -> bytes:
     return buffer.getvalue()
 
 
-def language_tag(language: str) -> str:
-    """What people type (`French`, `de`) as a tag; `und`, undetermined, for what is neither a tag nor a known name."""
-    by_name = {
-        name.lower(): code
-        for code, known in LANG_INFO.items()
-        for name in (known.get("name", ""), known.get("name_local", ""))
-    }
-    wanted = language.strip().lower()
-    return by_name.get(wanted) or (wanted if LANGUAGE_TAG.fullmatch(wanted) else "und")
-
-
 def _package(document: RoadmapDocument, pages: list[str]) -> str:
     modified = (document.exported_at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     items = "\n".join(
@@ -70,7 +56,7 @@ def _package(document: RoadmapDocument, pages: list[str]) -> str:
   <metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
     <dc:identifier id="id">{uuid.uuid5(uuid.NAMESPACE_URL, f"roadmap:{document.id}").urn}</dc:identifier>
     <dc:title>{text(document.title)}</dc:title>
-    <dc:language>{text(language_tag(document.language))}</dc:language>
+    <dc:language>{text(tag_of(document.language))}</dc:language>
     <meta property="dcterms:modified">{modified}</meta>
   </metadata>
   <manifest>
@@ -167,7 +153,7 @@ def _page_link(name: str, label: str) -> str:
 
 
 def _language(document: RoadmapDocument) -> str:
-    return attribute(language_tag(document.language))
+    return attribute(tag_of(document.language))
 
 
 def _page(document: RoadmapDocument, title: str, body: str) -> str:

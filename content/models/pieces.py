@@ -3,8 +3,12 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy, gettext_noop
 
+from roadmap_project.told import kept
 from roadmaps.models import Step
+
+EDITED = kept(gettext_noop("Edited by hand."))
 
 
 class PieceQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -46,7 +50,7 @@ class Piece(models.Model):
     @property
     def public_origin(self) -> str:
         """The origin for people to whom an editor's name is none of their business."""
-        return "Edited by hand." if self.author_id else self.origin
+        return EDITED if self.author_id else self.origin
 
 
 class Tutorial(Piece):
@@ -69,18 +73,18 @@ class Resource(models.Model):
     """One link, and what its last check found."""
 
     class Kind(models.TextChoices):
-        ARTICLE = "article", "Article"
-        VIDEO = "video", "Video"
-        BOOK = "book", "Book"
-        COURSE = "course", "Course"
-        DOCUMENTATION = "documentation", "Documentation"
-        TOOL = "tool", "Tool"
+        ARTICLE = "article", gettext_lazy("Article")
+        VIDEO = "video", gettext_lazy("Video")
+        BOOK = "book", gettext_lazy("Book")
+        COURSE = "course", gettext_lazy("Course")
+        DOCUMENTATION = "documentation", gettext_lazy("Documentation")
+        TOOL = "tool", gettext_lazy("Tool")
 
     class Status(models.TextChoices):
-        UNCHECKED = "unchecked", "Not checked yet"
-        OK = "ok", "Works"
-        BROKEN = "broken", "Broken"
-        REFUSED = "refused", "Not fetched: not a public address"
+        UNCHECKED = "unchecked", gettext_lazy("Not checked yet")
+        OK = "ok", gettext_lazy("Works")
+        BROKEN = "broken", gettext_lazy("Broken")
+        REFUSED = "refused", gettext_lazy("Not fetched: not a public address")
 
     resource_list = models.ForeignKey(ResourceList, on_delete=models.CASCADE, related_name="resources")
     position = models.PositiveSmallIntegerField()
@@ -119,9 +123,9 @@ class Question(models.Model):
     """One question with its options, the right ones and why."""
 
     class Kind(models.TextChoices):
-        SINGLE = "single_choice", "One answer"
-        MULTIPLE = "multiple_choice", "Several answers"
-        TRUE_FALSE = "true_false", "True or false"
+        SINGLE = "single_choice", gettext_lazy("One answer")
+        MULTIPLE = "multiple_choice", gettext_lazy("Several answers")
+        TRUE_FALSE = "true_false", gettext_lazy("True or false")
 
     quiz = models.ForeignKey(Quiz, on_delete=models.CASCADE, related_name="questions")
     position = models.PositiveSmallIntegerField()

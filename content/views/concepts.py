@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from content import links, noting, reading
@@ -45,7 +46,8 @@ def done(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     found = own_concept(request, slug, key)
     is_learned = request.POST.get("learned") != "no"
     learning.mark(found, user=request.user, is_learned=is_learned)
-    messages.success(request, f"“{found.name}” is marked as {'learned' if is_learned else 'not learned yet'}.")
+    said = _("“%(name)s” is marked as learned.") if is_learned else _("“%(name)s” is marked as not learned yet.")
+    messages.success(request, said % {"name": found.name})
     return redirect(address(found))
 
 
@@ -63,7 +65,7 @@ def regenerate(request: SignedInRequest, slug: str, key: str, kind: str) -> Http
     except RefusedError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{step.get_kind_display()}: being written.")
+        messages.success(request, _("%(piece)s: being written.") % {"piece": step.get_kind_display()})
     return redirect(address(found))
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from content import answering, reading, sharing
@@ -70,7 +71,7 @@ def copy(request: HttpRequest, share: Share) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("content:shared", args=[share.token]))
     made = sharing.copy(share, owner=request.user, request_key=CopyForm(request.POST).key())
-    messages.success(request, "Copied. This one is yours.")
+    messages.success(request, _("Copied. This one is yours."))
     return redirect(made)
 
 

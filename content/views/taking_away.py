@@ -6,6 +6,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonRe
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -83,7 +84,7 @@ def share(request: SignedInRequest, slug: str) -> HttpResponse:
 def unshare(request: SignedInRequest, slug: str) -> HttpResponse:
     found = own_roadmap(request, slug)
     sharing.revoke(found)
-    messages.success(request, "Nobody can read it by a link any more.")
+    messages.success(request, _("Nobody can read it by a link any more."))
     return redirect("content:take_away", found.slug)
 
 

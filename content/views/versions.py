@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from content import reading, writing
@@ -29,7 +30,11 @@ def restore(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpRes
     restored = writing.restore(found, _kind(kind), number(request.POST.get("version", "")))
     if restored is None:
         raise Http404
-    messages.success(request, f"{_kind(kind).label}: version {restored.version} is the current one.")
+    messages.success(
+        request,
+        _("%(piece)s: version %(number)s is the current one.")
+        % {"piece": _kind(kind).label, "number": restored.version},
+    )
     return redirect(f"{address(found)}#{kind}")
 
 

@@ -64,6 +64,6 @@ class Provider(Protocol):
     """Holds no database connection and may be used by many coroutines of one event loop at once."""
 
     name: str
-    origin: str  # what a reader is told about where the text came from; {model} stands for the model that wrote it
+    origin: str  # what a reader is told about where the text came from; %(model)s stands for the model that wrote it
 
     async def complete(self, request: ModelRequest, repair: Turn | None, *, timeout: float) -> Completion: ...

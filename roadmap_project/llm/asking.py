@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from pydantic import BaseModel, ValidationError
 
-from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Provider, Turn
+from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Provider, Turn, reasons
 
 # Waiting longer than this is the queue's job, not a call's: a waiting call keeps a slot.
 LONGEST_WAIT_IN_CALL = 5.0
@@ -93,7 +93,7 @@ async def ask(request: ModelRequest) -> Answer:
             return await _ask(provider(), request, calls)
     except TimeoutError:
         raise AskingFailedError(
-            f"no answer within {settings.CALL_DEADLINE} seconds", permanent=False, calls=calls
+            reasons.NO_ANSWER % {"seconds": settings.CALL_DEADLINE}, permanent=False, calls=calls
         ) from None
 
 
@@ -106,13 +106,11 @@ async def _ask(model: Provider, request: ModelRequest, calls: list[CallRecord]) 
         except InvalidAnswerError as error:
             _amend(calls, outcome="cut" if completion.is_cut else "invalid", error=str(error))
             if repair is not None:
-                raise AskingFailedError(
-                    f"the model's answer was not usable, also after one repair: {error}", permanent=True, calls=calls
-                ) from error
+                raise AskingFailedError(reasons.NOT_USABLE % {"problem": error}, permanent=True, calls=calls) from error
             repair = Turn(answer=completion.text[:20_000], problem=str(error))
             await _go_on(calls)
         else:
-            origin = (completion.origin or model.origin).replace("{model}", storable(completion.model)[:100])
+            origin = (completion.origin or model.origin) % {"model": storable(completion.model)[:100]}
             return Answer(value=value, provider=model.name, origin=origin, calls=calls)
 
 
@@ -120,7 +118,7 @@ async def _go_on(calls: list[CallRecord]) -> None:
     """Raise AskingFailedError where nobody wants the answer any more: nothing further is bought."""
     is_wanted = is_still_wanted.get()
     if is_wanted and not await is_wanted():
-        raise AskingFailedError("the step was cancelled or claimed again", permanent=True, calls=calls)
+        raise AskingFailedError(reasons.NOT_WANTED, permanent=True, calls=calls)
 
 
 async def _complete(model: Provider, request: ModelRequest, repair: Turn | None, calls: list[CallRecord]) -> Completion:

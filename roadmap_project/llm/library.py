@@ -19,7 +19,7 @@ from roadmap_project.library.subjects import (
     subject,
     with_goal,
 )
-from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn
+from roadmap_project.llm import Completion, LanguageModelError, ModelRequest, Turn, reasons
 
 Facts = Mapping[str, Any]
 
@@ -28,8 +28,8 @@ class LibraryProvider:
     """Reads a request's facts, not its prose; answers in the same shapes as a model."""
 
     name = "library"
-    origin = "From the bundled library; no model was used."
-    origin_of_form = "A form to fill in: the bundled library knows nothing about this concept; no model was used."
+    origin = reasons.FROM_THE_LIBRARY
+    origin_of_form = reasons.FORM_OF_THE_LIBRARY
 
     def __init__(self) -> None:
         load_all()
@@ -39,7 +39,7 @@ class LibraryProvider:
             value = ANSWERS[request.purpose](request.facts)
         except KeyError as error:
             raise LanguageModelError(
-                f"the bundled library has nothing about this ({error}); a language model can be configured",
+                reasons.NOT_IN_LIBRARY % {"error": error},
                 permanent=True,
                 outcome="not_in_library",
             ) from error

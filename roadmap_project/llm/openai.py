@@ -10,7 +10,7 @@ import openai
 from django.conf import settings
 from pydantic import BaseModel
 
-from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Turn
+from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Turn, reasons
 
 LONGEST_RETRY_AFTER = 3600.0
 MOST_TOKENS = 1_000_000_000
@@ -28,7 +28,7 @@ class OpenAIProvider:
     name = "openai"
 
     def __init__(self, *, api_key: str, base_url: str, model: str, model_by_purpose: dict[str, str]) -> None:
-        self.origin = "Written by {model}."
+        self.origin = reasons.WRITTEN_BY
         self._arguments = {"api_key": api_key or "none", "base_url": base_url or None, "max_retries": 0}
         self._model = model
         self._model_by_purpose = model_by_purpose
@@ -58,11 +58,11 @@ class OpenAIProvider:
                 raise _translated(error) from error
             except (AttributeError, TypeError, ValueError, RecursionError) as error:
                 raise LanguageModelError(
-                    f"the provider's response cannot be read: {error}", permanent=False, outcome="unreadable"
+                    reasons.UNREADABLE % {"error": error}, permanent=False, outcome="unreadable"
                 ) from error
             except TimeoutError as error:
                 raise LanguageModelError(
-                    f"no complete answer within {timeout:g} seconds", permanent=False, outcome="timeout"
+                    reasons.INCOMPLETE % {"seconds": f"{timeout:g}"}, permanent=False, outcome="timeout"
                 ) from error
 
     async def _request(self, request: ModelRequest, repair: Turn | None, way: str, timeout: float) -> Completion:
@@ -76,10 +76,12 @@ class OpenAIProvider:
                 **_response_format(request, way),
             )
         if not response.choices:
-            raise LanguageModelError("the provider returned no choice", permanent=False, outcome="empty")
+            raise LanguageModelError(reasons.NO_CHOICE, permanent=False, outcome="empty")
         choice = response.choices[0]
         if choice.message.refusal:
-            raise LanguageModelError(f"the model refused: {choice.message.refusal}", permanent=True, outcome="refused")
+            raise LanguageModelError(
+                reasons.REFUSED % {"refusal": choice.message.refusal}, permanent=True, outcome="refused"
+            )
         usage = response.usage
         return Completion(
             text=_text(choice.message.content),
@@ -151,24 +153,24 @@ def _translated(error: openai.OpenAIError) -> LanguageModelError:
     if isinstance(error, openai.RateLimitError):
         is_out_of_credit = error.code in OUT_OF_CREDIT or error.type in OUT_OF_CREDIT
         return LanguageModelError(
-            f"the provider is limiting us: {error}",
+            reasons.LIMITED % {"error": error},
             permanent=is_out_of_credit,
             retry_after=_retry_after(error.response.headers.get("retry-after")),
             outcome=RATE_LIMITED,
         )
     if isinstance(error, openai.APITimeoutError):
-        return LanguageModelError("the provider did not answer in time", permanent=False, outcome="timeout")
+        return LanguageModelError(reasons.NOT_IN_TIME, permanent=False, outcome="timeout")
     if isinstance(error, openai.APIStatusError):
         is_transient = error.status_code >= 500 or error.status_code in (408, 409)
         return LanguageModelError(
-            f"the provider answered {error.status_code}: {error.message}",
+            reasons.ANSWERED % {"status": error.status_code, "message": error.message},
             permanent=not is_transient,
             retry_after=_retry_after(error.response.headers.get("retry-after")) if is_transient else None,
             outcome=f"http_{error.status_code}",
         )
     if isinstance(error, openai.APIConnectionError):
         return LanguageModelError(
-            f"no connection to the provider: {error.__cause__ or error}", permanent=False, outcome="connection"
+            reasons.NO_CONNECTION % {"error": error.__cause__ or error}, permanent=False, outcome="connection"
         )
     return LanguageModelError(str(error), permanent=False)
 

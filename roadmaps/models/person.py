@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from roadmap_project import languages
 from roadmaps.models.roadmap import Roadmap
 
 
@@ -40,7 +41,7 @@ class Profile(models.Model):
     @classmethod
     def of(cls, user: User) -> "Profile":
         """The person's own, or an unsaved one with what everybody begins with."""
-        return cls.objects.filter(user=user).first() or cls(user=user)
+        return cls.objects.filter(user=user).first() or cls(user=user, language=languages.for_content())
 
 
 class MailQuerySet(models.QuerySet["Mail"]):

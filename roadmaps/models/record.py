@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import structlog
 from django.db import DatabaseError, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from roadmap_project.connections import LOST_CONNECTION
 from roadmaps.models.step import Step
@@ -58,9 +59,9 @@ class LogEntry(models.Model):
     """One line of a roadmap's execution log."""
 
     class Level(models.TextChoices):
-        INFO = "info", "Info"
-        WARNING = "warning", "Warning"
-        ERROR = "error", "Error"
+        INFO = "info", gettext_lazy("Info")
+        WARNING = "warning", gettext_lazy("Warning")
+        ERROR = "error", gettext_lazy("Error")
 
     roadmap = models.ForeignKey("roadmaps.Roadmap", null=True, on_delete=models.CASCADE, related_name="log")
     concept = models.ForeignKey("roadmaps.Concept", null=True, on_delete=models.SET_NULL, related_name="+")

@@ -3,16 +3,17 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 
 class OutlineRevision(models.Model):
     """One version of the tree: who or what made it, why, and what changed."""
 
     class Author(models.TextChoices):
-        DESIGN = "design", "First design"
-        AUTOMATIC_EDIT = "automatic_edit", "Edited after the automatic review"
-        REQUESTED_EDIT = "requested_edit", "Edited as you asked"
-        HAND = "hand", "Edited by hand"
+        DESIGN = "design", gettext_lazy("First design")
+        AUTOMATIC_EDIT = "automatic_edit", gettext_lazy("Edited after the automatic review")
+        REQUESTED_EDIT = "requested_edit", gettext_lazy("Edited as you asked")
+        HAND = "hand", gettext_lazy("Edited by hand")
 
     roadmap = models.ForeignKey("roadmaps.Roadmap", on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
@@ -60,10 +61,10 @@ class Feedback(models.Model):
     """Changes that the person asked for, in words, about one version of the outline."""
 
     class State(models.TextChoices):
-        WORKING = "working", "Being worked on"
-        DONE = "done", "Done"
-        QUESTION = "question", "Needs your answer"
-        FAILED = "failed", "Failed"
+        WORKING = "working", gettext_lazy("Being worked on")
+        DONE = "done", gettext_lazy("Done")
+        QUESTION = "question", gettext_lazy("Needs your answer")
+        FAILED = "failed", gettext_lazy("Failed")
 
     roadmap = models.ForeignKey("roadmaps.Roadmap", on_delete=models.CASCADE, related_name="feedback")
     revision = models.ForeignKey(OutlineRevision, on_delete=models.CASCADE, related_name="feedback")

@@ -6,6 +6,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
+
+from roadmap_project import languages
+from roadmap_project.llm.reasons import FROM_THE_LIBRARY
 
 
 class RoadmapQuerySet(models.QuerySet["Roadmap"]):
@@ -27,25 +31,25 @@ class Roadmap(models.Model):
     """A personal way to a goal: stages, modules and concepts, designed, reviewed and then written."""
 
     class State(models.TextChoices):
-        DESIGNING = "designing", "Designing"
-        IN_REVIEW = "in_review", "Waiting for your review"
-        WRITING = "writing", "Writing"
-        READY = "ready", "Ready"
-        PARTLY_READY = "partly_ready", "Partly ready"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        DESIGNING = "designing", gettext_lazy("Designing")
+        IN_REVIEW = "in_review", gettext_lazy("Waiting for your review")
+        WRITING = "writing", gettext_lazy("Writing")
+        READY = "ready", gettext_lazy("Ready")
+        PARTLY_READY = "partly_ready", gettext_lazy("Partly ready")
+        FAILED = "failed", gettext_lazy("Failed")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
     class Level(models.TextChoices):
-        BEGINNER = "beginner", "New to it"
-        INTERMEDIATE = "intermediate", "I know the basics"
-        ADVANCED = "advanced", "I work with it and want depth"
+        BEGINNER = "beginner", gettext_lazy("New to it")
+        INTERMEDIATE = "intermediate", gettext_lazy("I know the basics")
+        ADVANCED = "advanced", gettext_lazy("I work with it and want depth")
 
     class Preference(models.TextChoices):
-        ANY = "any", "A mix"
-        VISUAL = "visual", "Pictures and diagrams"
-        TEXT = "text", "Reading"
-        AUDIO = "audio", "Listening"
-        HANDS_ON = "hands_on", "Hands-on practice"
+        ANY = "any", gettext_lazy("A mix")
+        VISUAL = "visual", gettext_lazy("Pictures and diagrams")
+        TEXT = "text", gettext_lazy("Reading")
+        AUDIO = "audio", gettext_lazy("Listening")
+        HANDS_ON = "hands_on", gettext_lazy("Hands-on practice")
 
     GOAL_LENGTH = 1000
 
@@ -102,6 +106,11 @@ class Roadmap(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("roadmaps:roadmap", args=[self.slug])
+
+    @property
+    def content_language(self) -> str:
+        """As a tag, for `lang`: the bundled library writes English whatever was wished."""
+        return "en" if self.origin == FROM_THE_LIBRARY else languages.tag_of(self.language)
 
     @property
     def is_named_otherwise(self) -> bool:

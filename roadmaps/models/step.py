@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 RANK_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 SECONDS_PER_PLACE = 300
@@ -71,22 +72,22 @@ class Step(models.Model):
     """One piece of model work on a roadmap or a concept: a row first, a call later."""
 
     class Kind(models.TextChoices):
-        ANALYSE = "analyse", "Understand the goal"
-        DESIGN = "design", "Design the outline"
-        REVIEW = "review", "Review the outline"
-        PLAN = "plan", "Plan an edit"
-        EDIT = "edit", "Edit the outline"
-        TUTORIAL = "tutorial", "Tutorial"
-        RESOURCES = "resources", "Resources"
-        QUIZ = "quiz", "Quiz"
-        LINKS = "links", "Check links"
+        ANALYSE = "analyse", gettext_lazy("Understand the goal")
+        DESIGN = "design", gettext_lazy("Design the outline")
+        REVIEW = "review", gettext_lazy("Review the outline")
+        PLAN = "plan", gettext_lazy("Plan an edit")
+        EDIT = "edit", gettext_lazy("Edit the outline")
+        TUTORIAL = "tutorial", gettext_lazy("Tutorial")
+        RESOURCES = "resources", gettext_lazy("Resources")
+        QUIZ = "quiz", gettext_lazy("Quiz")
+        LINKS = "links", gettext_lazy("Check links")
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "In progress"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        WAITING = "waiting", gettext_lazy("Waiting")
+        RUNNING = "running", gettext_lazy("In progress")
+        DONE = "done", gettext_lazy("Done")
+        FAILED = "failed", gettext_lazy("Failed")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
     CONTENT_KINDS = (Kind.TUTORIAL, Kind.RESOURCES, Kind.QUIZ)
     WORKFLOW_KINDS = (Kind.ANALYSE, Kind.DESIGN, Kind.REVIEW, Kind.PLAN, Kind.EDIT)

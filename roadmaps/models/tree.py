@@ -3,6 +3,7 @@
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 
 class Stage(models.Model):
@@ -54,9 +55,9 @@ class Concept(models.Model):
     """One thing to learn, with a tutorial, a resource list and a quiz of its own."""
 
     class Difficulty(models.TextChoices):
-        EASY = "easy", "Easy"
-        MEDIUM = "medium", "Medium"
-        HARD = "hard", "Hard"
+        EASY = "easy", gettext_lazy("Easy")
+        MEDIUM = "medium", gettext_lazy("Medium")
+        HARD = "hard", gettext_lazy("Hard")
 
     roadmap = models.ForeignKey("roadmaps.Roadmap", on_delete=models.CASCADE, related_name="concepts")
     module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="concepts")

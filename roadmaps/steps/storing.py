@@ -11,9 +11,11 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from roadmap_project.connections import LOST_CONNECTION
 from roadmap_project.llm.asking import AskingFailedError, storable
+from roadmap_project.told import kept
 from roadmaps import finishing, limits
 from roadmaps.models import LogEntry, ModelCall, ProviderPause, Roadmap, Step
 from roadmaps.steps import kinds, recording
@@ -26,6 +28,9 @@ BACK_OFF_SECONDS = (15, 60, 240)  # before the second, third and fourth attempt
 LIMIT_SECONDS = (15, 300)  # the shortest and longest wait of our own for a provider that limits us
 LONGEST_REASON = 2_000  # characters: a provider may answer with a page
 Result = TypeVar("Result")
+
+EARLIER_STANDS = kept(gettext_noop("the earlier version stands"))
+NOTHING_BY_ITSELF = kept(gettext_noop("nothing by itself; it can be retried"))
 
 
 def patiently(work: Callable[[], Result]) -> Result:
@@ -200,7 +205,7 @@ def fail(step: Step, reason: str, lines: StepLog) -> None:
 
 
 def _after_failure(step: Step) -> str:
-    return "the earlier version stands" if step.is_rewrite else "nothing by itself; it can be retried"
+    return EARLIER_STANDS if step.is_rewrite else NOTHING_BY_ITSELF
 
 
 def end(step: Step, state: str, *, error: str = "") -> None:

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
+from roadmap_project.told import kept
 from roadmaps import finishing, mailing
 from roadmaps.models import QueueHeartbeat, Roadmap, Step
 from roadmaps.steps import claiming, heartbeats, recording, storing, waking
@@ -19,6 +21,8 @@ log = structlog.get_logger(__name__)
 OUTAGE = timedelta(seconds=150)
 INTERVAL = timedelta(seconds=60)
 MOST_AT_ONCE = 500
+
+WORKER_LOST = kept(gettext_noop("its worker was lost %(times)s times"))
 
 
 def sweep(queue: str) -> None:
@@ -81,7 +85,7 @@ def _lose(step: Step, roadmap: Roadmap) -> StepLog:
 
 def _take_back(step: Step, lines: StepLog) -> None:
     if step.losses >= Step.MOST_LOSSES:
-        storing.fail(step, f"its worker was lost {step.losses} times", lines)
+        storing.fail(step, WORKER_LOST % {"times": step.losses}, lines)
         return
     step.state, step.lease_expires_at = Step.State.WAITING, None
     step.save(update_fields=["state", "lease_expires_at", "losses"])

@@ -12,11 +12,12 @@ import pytest
 from django.urls import reverse
 from markdown_it import MarkdownIt
 
-from content.exporting import epub, reading
+from content.exporting import reading
 from content.exporting.documents import RoadmapDocument
 from content.exporting.formats import FORMATS
 from content.exporting.xhtml import fragment
 from content.models import Note, Quiz, Tutorial
+from roadmap_project import languages
 from roadmaps.models import Roadmap
 from tests.factories import (
     make_quiz,
@@ -255,7 +256,7 @@ def test_a_book_has_an_identifier_that_stays_and_a_language(roadmap):
     ],
 )
 def test_a_language_becomes_a_tag(typed, tag):
-    assert epub.language_tag(typed) == tag
+    assert languages.tag_of(typed) == tag
 
 
 def test_a_chapter_holds_the_tutorial_the_links_and_the_questions_and_the_answers_come_last(roadmap):

@@ -378,7 +378,7 @@ def test_F1_what_is_wrong_is_said_in_bounded_words_also_where_the_answer_is_quot
 
 def test_F1_a_models_own_name_fits_its_column(monkeypatch):
     says = Completion(text=VALID, model="m\x00" * 1000)
-    monkeypatch.setattr(asking, "provider", lambda: ScriptedModel([says], origin="Written by {model}."))
+    monkeypatch.setattr(asking, "provider", lambda: ScriptedModel([says], origin="Written by %(model)s."))
 
     assert asyncio.run(ask(REQUEST)).origin == f"Written by {'m' * 100}."
 

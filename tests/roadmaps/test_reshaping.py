@@ -172,7 +172,7 @@ def test_what_built_on_a_removed_concept_does_so_no_longer(roadmap, edit):
     done = edit(reshaping.remove, part="c-1-1-1")
 
     assert prerequisites(roadmap, "c-1-1-2") == []
-    assert done.reason == "“Concept 1” was removed. “Concept 2” builds on it no longer."
+    assert done.reason == "“Concept 1” was removed. What built on it does so no longer: “Concept 2”."
     assert done.revision.changes["removed"] == ["c-1-1-1"]
     assert done.reference == ""
 

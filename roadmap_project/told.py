@@ -1,0 +1,31 @@
+"""Sentences of ours that are kept in rows: stored in English, told in the language of who reads them."""
+
+import re
+
+from django.utils.translation import gettext
+
+_kept: dict[str, re.Pattern[str]] = {}
+
+
+def kept(sentence: str) -> str:
+    """The same sentence, marked with gettext_noop where it stands; what is stored is `kept(…) % values`.
+
+    Module level: a process that tells it must have imported the module that stores it.
+    """
+    literals_and_names = re.split(r"%\((\w+)\)s", sentence)
+    pattern = "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(literals_and_names))
+    _kept[sentence] = re.compile(pattern, re.DOTALL)
+    return sentence
+
+
+def told(text: str) -> str:
+    """What a row says, in the current language; as it is where it is not one of our sentences.
+
+    What stands in a sentence's gaps is told too: a reason within a notice.
+    """
+    if text in _kept:
+        return gettext(text)
+    for sentence, pattern in _kept.items():
+        if match := pattern.fullmatch(text):
+            return gettext(sentence) % {name: told(value) for name, value in match.groupdict().items()}
+    return text
