@@ -175,7 +175,7 @@ def test_an_outline_is_changed_and_approved(program, person, stub):
     assert shown["state"] == "designing"
     assert [each["state"] for each in shown["changes"]] == ["working"]
     assert shown["review"]["is_reviewed"]
-    assert "designing" in error(program("post", at(roadmap, "/approve", path="roadmaps/{slug}")), 409)["message"]
+    assert "Designing" in error(program("post", at(roadmap, "/approve", path="roadmaps/{slug}")), 409)["message"]
 
     other = make_roadmap_in_review(owner=person)
     approved = program("post", at(other, "/approve", path="roadmaps/{slug}"))
