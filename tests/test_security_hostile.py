@@ -52,7 +52,8 @@ class Skeleton(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attrs):
-        if tag not in TEXT_ELEMENTS:
+        is_next_line = tag == "text" and self.elements and self.elements[-1][0] == "text"  # of a name in a picture
+        if tag not in TEXT_ELEMENTS and not is_next_line:
             self.elements.append((tag, tuple(sorted(name for name, _ in attrs))))
         self.links += [value or "" for name, value in attrs if name in LINKS]
 

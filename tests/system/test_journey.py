@@ -47,6 +47,18 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
+def answer_every_question(page: Page, *, check: str, proceed: str, end: str) -> None:
+    """One after the other, by the words on the buttons; each is explained at once."""
+    while page.get_by_role("link", name=end).count() == 0:
+        page.locator("fieldset input").first.check()
+        page.get_by_role("button", name=check).click()
+        expect(page.locator(".marked")).to_be_visible()
+        if page.get_by_role("button", name=proceed).count():
+            page.get_by_role("button", name=proceed).click()
+            expect(page.locator(".marked")).to_have_count(0)
+    page.get_by_role("link", name=end).click()
+
+
 def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
     model.control("faults", [{"purpose": "quiz", "fault": "unauthorized", "times": 1}])
     fleet.start()
@@ -83,12 +95,12 @@ def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
     expect(page.get_by_text("Ready", exact=True).first).to_be_visible(timeout=30_000)
     page.locator("a[id='c-1-1-1']").click()
     page.get_by_role("link", name="Take the quiz").click()
+    expect(page.get_by_text(re.compile(r"Question 1 of \d+"))).to_be_visible()
     assert "explanation" not in page.content().lower()
-    for question in page.locator("fieldset").all():
-        question.locator("input").first.check()
     assert fits(page)
-    page.get_by_role("button", name="Check my answers").click()
-    expect(page.get_by_text(re.compile(r"\d+ of \d+")).first).to_be_visible()
+    answer_every_question(page, check="Check my answer", proceed="Next question", end="See how it went")
+    expect(page.get_by_role("heading", name=re.compile(r"\d+ of \d+ right"))).to_be_visible()
+    assert fits(page)
 
 
 @pytest.mark.parametrize("page", ["phone"], indirect=True)
@@ -120,13 +132,6 @@ def test_from_a_goal_to_an_answered_quiz_in_chinese(fleet, model, page):
     assert fits(page)
     page.get_by_role("link", name="开始测验").click()
     expect(page.get_by_text(re.compile(r"第 1 题，共 \d+ 题"))).to_be_visible()
-    while page.get_by_role("link", name="查看结果").count() == 0:
-        page.locator("fieldset input").first.check()
-        page.get_by_role("button", name="提交答案").click()
-        expect(page.locator(".marked")).to_be_visible()
-        if page.get_by_role("button", name="下一题").count():
-            page.get_by_role("button", name="下一题").click()
-            expect(page.locator(".marked")).to_have_count(0)
-    page.get_by_role("link", name="查看结果").click()
+    answer_every_question(page, check="提交答案", proceed="下一题", end="查看结果")
     expect(page.get_by_role("heading", name=re.compile("^答对"))).to_be_visible()
     assert fits(page)
