@@ -76,6 +76,7 @@ def test_every_check_of_the_module_is_registered():
 def test_no_id_is_used_for_two_findings_and_each_has_a_test_here():
     source = Path(checks.__file__).read_text()
     here = Path(__file__).read_text()
+    deploying = (Path(__file__).parent.parent / "test_deploying.py").read_text()
 
     ids = [
         part.split('"')[0]
@@ -86,7 +87,8 @@ def test_no_id_is_used_for_two_findings_and_each_has_a_test_here():
 
     assert len(ids) > 15
     assert len(set(ids)) == len(ids)
-    assert [each for each in ids if f"def test_{each}_" not in here] == []
+    untested = [each for each in ids if f"def test_{each}_" not in here]
+    assert [each for each in untested if f'"roadmap_project.{each}",' not in deploying] == []
 
 
 def test_the_checks_open_no_connection():
