@@ -119,9 +119,9 @@ def test_D4_what_is_cancelled_in_review_is_neither_written_nor_changed(reviewed,
 
     deciding.cancel(reviewed.pk)
 
-    with pytest.raises(RefusedError, match="(?i)cancelled"):
+    with pytest.raises(RefusedError, match=r"(?i)cancelled"):
         deciding.approve(reviewed.pk)
-    with pytest.raises(RefusedError, match="(?i)cancelled"):
+    with pytest.raises(RefusedError, match=r"(?i)cancelled"):
         deciding.request_changes(reviewed.pk, text="Shorter", author=person)
     for queue in ("workflow", "content"):
         draining.drain(queue)

@@ -81,5 +81,5 @@ def test_a_small_case_at_scale_is_written_whole_and_every_row_is_there(server, t
     assert newcomer["ratio"] >= 1 <= newcomer["first_tutorial"]
     for name in ("pages_at_rest", "pages_at_peak"):
         assert {page["failed"] for page in seen[name].values()} == {0}
-    assert 0 <= seen["pages_at_rest"]["progress"]["share_unchanged"] < 1  # on a busy machine each tab asked once only
+    assert 0 <= seen["pages_at_rest"]["progress"]["share_unchanged"] < 1  # each tab may have asked once only
     assert "CPU ms a piece" in done.stdout
