@@ -172,6 +172,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "roadmap_project.content_security.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "roadmap_project.compressing.text_compressed",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "roadmap_project.languages.spoken_here",
     "django.middleware.common.CommonMiddleware",

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from roadmap_project import api_tokens
+from roadmap_project.compressing import holds_a_secret
 
 
 class TokenForm(forms.Form):
@@ -37,6 +38,7 @@ class TokenForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache  # the secret is in no cache, and Back does not show it
+@holds_a_secret
 @login_required
 def tokens(request: HttpRequest) -> HttpResponse:
     """The person's tokens; after making one also its secret, this once. A reload finds the name taken."""

@@ -18,12 +18,14 @@ from content.exporting.formats import FORMATS
 from content.forms import ImportForm
 from content.models import Share
 from content.views.lookup import own_roadmap
+from roadmap_project.compressing import holds_a_secret
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap
 from roadmaps.views import SignedInRequest, decision
 
 
 @require_safe
+@holds_a_secret  # the link for others
 @login_required
 def take_away(request: SignedInRequest, slug: str) -> HttpResponse:
     found = own_roadmap(request, slug)
