@@ -14,6 +14,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
@@ -57,6 +58,7 @@ ATTRIBUTES = {
     "h2": {"id"},
     "h3": {"id"},
 }
+FORMATTER = HtmlFormatter(nowrap=True)
 LONGEST_HIGHLIGHTED = 10_000  # characters
 # Lexers that take time in proportion to the text, also to hostile text; others do not, and hold up a whole store.
 HIGHLIGHTED = {
@@ -89,9 +91,7 @@ def concept_urls(roadmap: Roadmap) -> ConceptUrl:
 
 def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, highlights: bool = True) -> str:
     """Safe HTML: raw HTML is shown as text, and links other than http(s), mailto and concept: lose their address."""
-    options = {"html": False, "highlight": _highlighted if highlights else None}
-    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
-    parser.validateLink = _is_link  # type: ignore[method-assign]
+    parser = _parser(highlights=highlights)
     tokens = parser.parse(markdown)
     _resolve_concepts(tokens, concept_url)
     _lower_headings(tokens)
@@ -104,6 +104,15 @@ def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, highli
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
+
+
+@cache
+def _parser(*, highlights: bool) -> MarkdownIt:
+    """Keeps nothing of what it parses."""
+    options = {"html": False, "highlight": _highlighted if highlights else None}
+    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+    parser.validateLink = _is_link  # type: ignore[method-assign]
+    return parser
 
 
 def _is_link(url: str) -> bool:
@@ -151,11 +160,16 @@ def contents(html: str) -> list[Section]:
     ]
 
 
+@cache
+def _lexer(name: str) -> Lexer:
+    return get_lexer_by_name(name)
+
+
 def _highlighted(code: str, language: str, _attributes: str) -> str:
     """A whole <pre>, as the renderer takes it when it starts with one."""
     css_class = re.sub(r"[^a-z0-9+-]", "", (language or "").lower())[:30]
     body = escape(code)
     if css_class in HIGHLIGHTED and len(code) <= LONGEST_HIGHLIGHTED:
         with suppress(ClassNotFound):
-            body = highlight(code, get_lexer_by_name(css_class), HtmlFormatter(nowrap=True))
+            body = highlight(code, _lexer(css_class), FORMATTER)
     return f'<pre class="code {css_class}"><code class="language-{css_class}">{body}</code></pre>'

@@ -73,7 +73,7 @@ class OpenAIProvider:
                 model=model,
                 messages=_messages(request, repair, way),
                 timeout=timeout,
-                **_response_format(request, way),
+                extra_body=_response_format(request, way),
             )
         if not response.choices:
             raise LanguageModelError(reasons.NO_CHOICE, permanent=False, outcome="empty")
@@ -141,6 +141,7 @@ def _messages(request: ModelRequest, repair: Turn | None, way: str) -> Any:
 
 
 def _response_format(request: ModelRequest, way: str) -> dict[str, Any]:
+    """A part of the body as it is: as an argument, the SDK would walk through the whole schema at every request."""
     if way == "json_schema":
         schema = {"name": request.purpose, "schema": _schema(request.answer), "strict": False}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}

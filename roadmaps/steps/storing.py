@@ -9,6 +9,7 @@ from typing import TypeVar
 import structlog
 from django.conf import settings
 from django.db import connections, transaction
+from django.db.models import F
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -54,62 +55,87 @@ def patiently(work: Callable[[], Result]) -> Result:
 
 
 def store(results: list[Finished]) -> None:
-    """Store what came back, each result in a savepoint; a result whose lease is no longer its own is refused.
+    """Store what came back, in one transaction; a result whose lease is no longer its own is refused.
 
+    Where one of them cannot be saved, each is stored in a transaction of its own, so that it takes no other along.
     Called twice with the same results, the second call changes nothing.
     """
     patiently(lambda: _store(results))
 
 
 def _store(results: list[Finished]) -> None:
-    with transaction.atomic():
-        roadmaps = _locked_roadmaps({finished.step.roadmap_id for finished in results})
-        steps = _locked_steps({finished.step.pk for finished in results})
-        logs = []
-        for finished in results:
-            step = steps.get(finished.step.pk)
-            if step is None:
-                continue
-            step.roadmap = roadmaps[step.roadmap_id]
-            with recording.about(step):
-                logs.append(_store_one(step, finished))
-        recording.save_lines(logs)
-        finishing.settle_all(roadmaps.values())
-
-
-def _locked_roadmaps(ids: set[int]) -> dict[int, Roadmap]:
-    rows = Roadmap.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
-    return {roadmap.pk: roadmap for roadmap in rows}
-
-
-def _locked_steps(ids: set[int]) -> dict[int, Step]:
-    rows = Step.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("pk")
-    return {step.pk: step for step in rows.select_related("concept", "feedback")}
-
-
-def _store_one(step: Step, finished: Finished) -> StepLog:
-    """In a savepoint: whatever is wrong with one result, the others' transaction goes on."""
-    lines = StepLog(step)
     try:
         with transaction.atomic():
-            _save_calls(finished, step)  # also those of a refused result: they were paid for
-            if step.lease_token is None or step.lease_token != finished.step.lease_token:
+            _store_together(results)
+    except LOST_CONNECTION:
+        raise
+    except Exception as error:
+        if len(results) > 1:
+            log.warning("results_stored_one_by_one", count=len(results), exc_info=True)
+            for finished in results:
+                _store([finished])
+        else:
+            _store_broken(results[0], error)
+
+
+def _store_together(results: list[Finished]) -> None:
+    locked = _locked(results)
+    _save_calls(locked)
+    done: list[Step] = []
+    logs = []
+    for finished, step in locked:
+        lines = StepLog(step)
+        logs.append(lines)
+        with recording.about(step):
+            if not _is_its_own(finished, step):
                 log.warning("result_refused", reason="the step was cancelled or claimed again")
             elif finished.answer is None:
                 _store_failure(step, finished.error, lines)
             else:
                 step.attempts += 1
                 kinds.definition(step.kind).store(step, finished.answer, lines)
-                end(step, Step.State.DONE)
                 lines.line("step_done", step.get_kind_display(), seconds=_seconds(step), attempts=step.attempts)
-    except LOST_CONNECTION:
-        raise
-    except Exception as error:
-        log.exception(f"{step.kind}_save_failed", cause=str(error), next=_after_failure(step))
-        lines.lines.clear()
-        with transaction.atomic():
-            fail(step, f"the result could not be saved: {error}", lines)
-    return lines
+                step.lease_token = None
+                done.append(step)
+    if done:
+        end_done(done)
+    _follow_up(locked, logs)
+
+
+def _store_broken(finished: Finished, error: Exception) -> None:
+    """A result that cannot be saved, whatever is wrong with it: its step fails, and what was paid is recorded."""
+    with transaction.atomic():
+        locked = _locked([finished])
+        logs = []
+        for _, step in locked:
+            lines = StepLog(step)
+            logs.append(lines)
+            with recording.about(step):
+                log.error(f"{step.kind}_save_failed", cause=str(error), next=_after_failure(step), exc_info=error)
+                _save_calls_if_possible(locked)
+                if _is_its_own(finished, step):
+                    fail(step, f"the result could not be saved: {error}", lines)
+        _follow_up(locked, logs)
+
+
+def _locked(results: list[Finished]) -> list[tuple[Finished, Step]]:
+    """With the rows of their steps, where there still are any, and of their roadmaps, locked."""
+    rows_of_roadmaps = Roadmap.objects.select_for_update(no_key=True).order_by("pk")
+    roadmaps = rows_of_roadmaps.in_bulk({finished.step.roadmap_id for finished in results})
+    rows_of_steps = Step.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    steps = rows_of_steps.select_related("concept", "feedback").in_bulk({finished.step.pk for finished in results})
+    for step in steps.values():
+        step.roadmap = roadmaps[step.roadmap_id]
+    return [(finished, steps[finished.step.pk]) for finished in results if finished.step.pk in steps]
+
+
+def _is_its_own(finished: Finished, step: Step) -> bool:
+    return step.lease_token is not None and step.lease_token == finished.step.lease_token
+
+
+def _follow_up(locked: list[tuple[Finished, Step]], logs: list[StepLog]) -> None:
+    recording.save_lines(logs)
+    finishing.settle_all({step.roadmap for _, step in locked})
 
 
 def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
@@ -225,10 +251,36 @@ def end(step: Step, state: str, *, error: str = "") -> None:
     )
 
 
-def _save_calls(finished: Finished, step: Step) -> None:
-    """Once each, however often a result is stored."""
-    calls = finished.answer.calls if finished.answer else getattr(finished.error, "calls", [])
-    ModelCall.objects.bulk_create(recording.model_calls(step, calls), ignore_conflicts=True)
+def end_done(steps: list[Step]) -> None:
+    """All of them with one statement; each has used one attempt more."""
+    Step.objects.filter(pk__in=[step.pk for step in steps]).update(
+        state=Step.State.DONE,
+        last_error="",
+        finished_at=timezone.now(),
+        lease_token=None,
+        lease_expires_at=None,
+        not_before=None,
+        attempts=F("attempts") + 1,
+    )
+
+
+def _save_calls(locked: list[tuple[Finished, Step]]) -> None:
+    """Once each, however often a result is stored; also those of a refused result: they were paid for."""
+    rows = []
+    for finished, step in locked:
+        calls = finished.answer.calls if finished.answer else getattr(finished.error, "calls", [])
+        rows += recording.model_calls(step, calls)
+    ModelCall.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _save_calls_if_possible(locked: list[tuple[Finished, Step]]) -> None:
+    try:
+        with transaction.atomic():
+            _save_calls(locked)
+    except LOST_CONNECTION:
+        raise
+    except Exception:
+        log.exception("model_calls_not_saved")
 
 
 def _seconds(step: Step) -> float | None:

@@ -464,6 +464,9 @@ def test_C3_one_bad_result_does_not_take_the_others_along(writing):
     states = {step.pk: step.state for step in Step.objects.filter(pk__in=[step.pk for step in tutorials])}
     assert [states[step.pk] for step in tutorials] == ["done", "failed", "done"]
     assert LogEntry.objects.filter(event="step_failed", concept=tutorials[1].concept).exists()
+    assert Tutorial.objects.count() == 2
+    paid = ModelCall.objects.filter(purpose="tutorial").values_list("concept", flat=True)
+    assert sorted(paid) == sorted(step.concept_id for step in tutorials)  # also for the one that could not be saved
 
 
 def test_C5_regenerating_makes_the_next_version_and_keeps_the_first(writing, stub):

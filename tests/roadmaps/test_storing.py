@@ -93,18 +93,19 @@ def test_B5_a_wake_up_that_is_delivered_twice_buys_nothing_twice(reviewed, stub)
 
 def test_C1_a_crash_between_a_piece_and_its_state_leaves_neither_and_pays_once(writing, stub, monkeypatch):
     """The answer is in hand: the transaction is lost with its connection, and is done again."""
-    end, crashed = storing.end, []
+    end_done, crashed = storing.end_done, []
 
-    def crash_once(step: Step, state: str, **fields: str) -> None:
+    def crash_once(steps: list[Step]) -> None:
         if not crashed:
-            crashed.append(step.pk)
-            assert MODELS[step.kind].objects.filter(concept=step.concept).exists()  # saved, and its state is not
+            crashed.append(steps)
+            for step in steps:
+                assert MODELS[step.kind].objects.filter(concept=step.concept).exists()  # saved, and its state is not
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_backend_pid()")
                 _kill(cursor.fetchone()[0])
-        end(step, state, **fields)
+        end_done(steps)
 
-    monkeypatch.setattr(storing, "end", crash_once)
+    monkeypatch.setattr(storing, "end_done", crash_once)
     draining.drain("content")
 
     assert crashed
@@ -133,11 +134,11 @@ def test_C1_a_worker_that_dies_before_the_commit_leaves_nothing_half_done(writin
     class KilledError(BaseException):
         pass
 
-    def be_killed(step: Step, state: str, **fields: str) -> None:
+    def be_killed(steps: list[Step]) -> None:
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(storing, "end", be_killed)
+        patch.setattr(storing, "end_done", be_killed)
         with pytest.raises(KilledError):
             draining.drain("content")
     assert not any(model.objects.exists() for model in MODELS.values())
