@@ -274,7 +274,9 @@ DELETED_ROADMAP_RETENTION_DAYS = env.whole("DELETED_ROADMAP_RETENTION_DAYS", 30,
 
 # Logs and errors
 
-LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+# At a terminal the command's words are what is read: there a line of the log stands for trouble.
+IS_AT_A_TERMINAL = sys.argv[1:2] == ["roadmap"]
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING" if IS_AT_A_TERMINAL else "INFO")
 LOGGING = logs.logging_config(level=LOG_LEVEL, is_json=not DEBUG)
 structlog.configure(**logs.structlog_config())
 

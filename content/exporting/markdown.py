@@ -26,7 +26,8 @@ def write(document: RoadmapDocument) -> bytes:
     """README with the outline, a file for each concept, and the quizzes' answers in a file of their own."""
     names = file_names(document, "md")
     files = {README: _readme(document, names), ANSWERS: _answers(document)}
-    files |= {names[concept.key]: _concept(document, concept, names) for concept in document.parts()}
+    in_their_file = [f"[Answers]({ANSWERS})"]
+    files |= {names[each.key]: _concept(document, each, names, in_their_file) for each in document.parts()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
@@ -49,6 +50,14 @@ def text_of(piece: TutorialDocument | ResourcesDocument | QuizDocument) -> str:
     return _joined(_links(piece) if isinstance(piece, ResourcesDocument) else _questions(piece))
 
 
+def alone(document: RoadmapDocument, key: str) -> str:
+    """One concept by itself, with what is right in its quiz; links lead to keys. Raises KeyError."""
+    concepts = {each.key: each for each in document.parts()}
+    concept = concepts[key]
+    answers = ["## Answers", *_right(concept.quiz)] if concept.quiz else []
+    return _concept(document, concept, {each: each for each in concepts}, answers)
+
+
 def _readme(document: RoadmapDocument, names: dict[str, str]) -> str:
     lines = [f"# {escaped(document.title)}", f"Goal: {escaped(document.goal)}", _plain(document.rationale)]
     lines += [f"{document.hours:g} hours, {len(document.parts())} concepts. {escaped(document.origin)}"]
@@ -62,7 +71,7 @@ def _readme(document: RoadmapDocument, names: dict[str, str]) -> str:
     return _joined([*lines, f"What is right in the quizzes, and why: [{ANSWERS}]({ANSWERS})"])
 
 
-def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str]) -> str:
+def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str], answers: Iterable[str]) -> str:
     lines = [f"# {escaped(concept.name)}", _plain(concept.description)]
     if needed := document.prerequisites_of(concept):
         lines += [f"Builds on {', '.join(_file_link(each, names) for each in needed)}."]
@@ -71,7 +80,7 @@ def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
     if concept.resources:
         lines += ["## Resources", *_links(concept.resources)]
     if concept.quiz:
-        lines += ["## Quiz", *_questions(concept.quiz), f"[Answers]({ANSWERS})"]
+        lines += ["## Quiz", *_questions(concept.quiz), *answers]
     if missing := concept.missing():
         lines += [f"Not written: {', '.join(missing)}."]
     if concept.note:
@@ -83,8 +92,7 @@ def _answers(document: RoadmapDocument) -> str:
     lines = ["# Answers"]
     for number, concept in document.numbered():
         if concept.quiz:
-            lines += [f"## {number}. {escaped(concept.name)}"]
-            lines += [_answer(place, each) for place, each in enumerate(concept.quiz.questions, start=1)]
+            lines += [f"## {number}. {escaped(concept.name)}", *_right(concept.quiz)]
     return _joined(lines)
 
 
@@ -102,6 +110,10 @@ def _questions(quiz: QuizDocument) -> list[str]:
         _joined([f"**{number}.** {escaped(each.question)}", _bullets(f"[ ] {escaped(o)}" for o in each.options)])
         for number, each in enumerate(quiz.questions, start=1)
     ]
+
+
+def _right(quiz: QuizDocument) -> list[str]:
+    return [_answer(number, each) for number, each in enumerate(quiz.questions, start=1)]
 
 
 def _answer(number: int, question: QuestionDocument) -> str:

@@ -1,11 +1,13 @@
 """manage.py roadmap: what it shows, what it changes, and its exit statuses."""
 
 import io
+import json
 import os
 import subprocess
 import sys
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
 
@@ -14,7 +16,15 @@ from roadmap_project.postgresql.base import open_connections
 from roadmaps import deciding
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
-from tests.factories import make_roadmap, make_roadmap_in_review, make_tutorial, make_user, make_written_roadmap
+from tests.factories import (
+    make_quiz,
+    make_resources,
+    make_roadmap,
+    make_roadmap_in_review,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
 from tests.system.conftest import database_url
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +55,7 @@ def test_create_starts_a_roadmap_with_the_wishes(person):
         (("follow", "x", "--every", "-1"), "--every: -1 is not a number", 1),
         (("show", "no-such-roadmap"), "no roadmap “no-such-roadmap”", 2),
         (("follow", "no-such-roadmap"), "no roadmap", 2),
+        (("show", "no-such-roadmap", "c-1-1-1"), "no roadmap", 2),
         (("cancel", "no-such-roadmap"), "no roadmap", 2),
     ],
 )
@@ -92,6 +103,13 @@ def test_show_prints_the_outline_with_the_state_of_every_piece():
     assert f"{roadmap}: Ready" in shown
     assert "    c-1-1-1 Concept 1 (Tutorial: Done, Resources: Done, Quiz: Done)\n" in shown
     assert "    c-1-1-2 Concept 2 (Tutorial: Done, Resources: Done, Quiz: Failed)\n" in shown
+
+
+def test_a_concept_that_is_not_there_is_said():
+    with pytest.raises(CommandError, match="no concept “c-9-9-9”") as caught:
+        run("show", make_written_roadmap().slug, "c-9-9-9")
+
+    assert caught.value.returncode == 2
 
 
 def test_list_shows_all_and_failing_shows_why(django_assert_num_queries):
@@ -161,7 +179,7 @@ def test_follow_holds_no_connection_while_it_waits(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_create_and_follow_end_with_0_when_the_workers_are_through(person, library):
+def test_in_production_create_and_follow_say_their_words_alone_and_end_with_0_when_all_is_written(person, library):
     command = subprocess.Popen(
         [
             sys.executable,
@@ -177,7 +195,12 @@ def test_create_and_follow_end_with_0_when_the_workers_are_through(person, libra
             "0.5",
         ],
         cwd=ROOT,
-        env={**os.environ, "DEBUG": "1", "DATABASE_URL": database_url(), "LLM_PROVIDER": "library"},
+        env={
+            **{name: value for name, value in os.environ.items() if name not in ("DEBUG", "LOG_LEVEL")},
+            "SECRET_KEY": settings.SECRET_KEY + "not-only-for-development",
+            "DATABASE_URL": database_url(),
+            "LLM_PROVIDER": "library",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -195,7 +218,34 @@ def test_create_and_follow_end_with_0_when_the_workers_are_through(person, libra
     roadmap = Roadmap.objects.get(slug__endswith=slug[-8:])
     assert (command.returncode, roadmap.state) == (0, Roadmap.State.READY), errors
     assert out.splitlines()[-1] == f"{roadmap}: Ready"
-    assert "Traceback" not in errors
+    assert errors == ""
+
+
+def test_a_concept_is_read_at_the_terminal_with_what_is_right_in_its_quiz(person):
+    roadmap = make_written_roadmap(owner=person, concepts=2)
+    first, second = roadmap.concepts.order_by("position")
+    second.prerequisites.add(first)
+    make_tutorial(concept=second, markdown=f"## Overview\n\nAfter [the first](concept:{first.key}).")
+    make_resources(concept=second)
+    make_quiz(concept=second)
+
+    shown = run("show", roadmap.slug, second.key)
+
+    assert f"# {second.name}\n" in shown
+    assert f"Builds on [{first.name}]({first.key})." in shown
+    assert f"After [the first]({first.key})." in shown
+    assert "## Resources" in shown
+    assert shown.index("## Quiz") < shown.index("## Answers")
+    assert "Not written: Tutorial, Resources, Quiz." in run("show", roadmap.slug, first.key)
+
+
+def test_an_export_to_the_standard_output_is_nothing_but_the_file(person, capfdbinary):
+    roadmap = make_written_roadmap(owner=person, concepts=1)
+
+    run("export", roadmap.slug, "--format", "json", "--output", "-")
+    sys.stdout.flush()
+
+    assert json.loads(capfdbinary.readouterr().out)["title"] == roadmap.title
 
 
 @pytest.mark.parametrize(("form", "begins"), [("json", b"{"), ("markdown", b"PK"), ("epub", b"PK"), ("anki", b"#")])

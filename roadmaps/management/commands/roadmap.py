@@ -21,6 +21,7 @@ from roadmaps.models import Roadmap
 
 # By name: what takes a roadmap away belongs to an app that builds on this one.
 FORMATS, DOCUMENT = "content.exporting.formats.FORMATS", "content.exporting.reading.for_owner"
+CONCEPT_TEXT = "content.exporting.markdown.alone"
 
 BAR = 24  # characters
 DECISIONS: dict[str, Callable[[int], Roadmap]] = {
@@ -47,11 +48,13 @@ class Command(BaseCommand):
         follow.add_argument("slug")
         for each in (create, follow):
             each.add_argument("--every", type=_seconds, default=2.0, metavar="SECONDS", help="between two looks")
-        verbs.add_parser("show", help="the outline with the state of every piece").add_argument("slug")
+        show = verbs.add_parser("show", help="the outline with the state of every piece, or a concept as Markdown")
+        show.add_argument("slug")
+        show.add_argument("concept", nargs="?", metavar="CONCEPT", help="like c-2-2-1")
         export = verbs.add_parser("export", help="everything that was written, as a file")
         export.add_argument("slug")
         export.add_argument("--format", choices=("epub", "markdown", "anki", "json"), default="json", dest="form")
-        export.add_argument("--output", required=True, metavar="FILE")
+        export.add_argument("--output", required=True, metavar="FILE", help="- is the standard output")
         for verb in DECISIONS:
             verbs.add_parser(verb, help=f"{verb} a roadmap").add_argument("slug")
         several = verbs.add_parser("list", help="all roadmaps, the newest first")
@@ -82,6 +85,7 @@ class Command(BaseCommand):
             raise CommandError("--hours: " + " ".join(error.messages), returncode=USAGE) from error
         roadmap = starting.start(owner=user, goal=goal, **wishes)
         self.stdout.write(roadmap.slug)
+        self.stdout.flush()
         return self._follow(slug=roadmap.slug, every=options["every"]) if options["follow"] else 0
 
     def _follow(self, *, slug: str, every: float, **_: Any) -> int:
@@ -104,9 +108,9 @@ class Command(BaseCommand):
         if self.stdout.isatty():
             width = shutil.get_terminal_size().columns - 1
             self.stdout.write("\r" + line[:width].ljust(width), ending="")
-            self.stdout.flush()
         else:
             self.stdout.write(line)
+        self.stdout.flush()  # whoever reads it through a pipe follows, too
 
     def _end(self, roadmap: Roadmap) -> int:
         if self.stdout.isatty():
@@ -118,8 +122,17 @@ class Command(BaseCommand):
             self.stdout.write(f"Look at it with “roadmap show {roadmap.slug}”, then “roadmap approve {roadmap.slug}”.")
         return READY if roadmap.state == Roadmap.State.READY else NOT_READY
 
-    def _show(self, *, slug: str, **_: Any) -> int:
-        page = reading.page(_found(slug))
+    def _show(self, *, slug: str, concept: str | None, **_: Any) -> int:
+        return self._print(_found(slug), concept) if concept else self._outline(_found(slug))
+
+    def _print(self, roadmap: Roadmap, key: str) -> int:
+        if not roadmap.concepts.filter(key=key).exists():
+            raise CommandError(f"There is no concept “{key}” in “{roadmap.slug}”.", returncode=USAGE)
+        self.stdout.write(import_string(CONCEPT_TEXT)(import_string(DOCUMENT)(roadmap), key))
+        return 0
+
+    def _outline(self, roadmap: Roadmap) -> int:
+        page = reading.page(roadmap)
         self.stdout.write(f"{page.roadmap}: {page.roadmap.get_state_display()}")
         for stage in page.stages:
             self.stdout.write(f"\n{stage.name}")
@@ -132,6 +145,9 @@ class Command(BaseCommand):
 
     def _export(self, *, slug: str, form: str, output: str, **_: Any) -> int:
         written = import_string(FORMATS)[form].write(import_string(DOCUMENT)(_found(slug)))
+        if output == "-":
+            sys.stdout.buffer.write(written)
+            return 0
         try:
             Path(output).write_bytes(written)
         except OSError as error:
