@@ -29,6 +29,7 @@ LEAST_THIRD = 100.0  # seconds; before, processes are still importing
 FLAT_FILES = 24  # sockets to the provider that are kept open
 HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'")
 HAND_BACK_SECONDS = 3.0
+STORED_WITHIN = 10.0  # seconds from an answer to its store, with a server that restarts between them
 PURPOSES = {
     Step.Kind.ANALYSE: "goal_analysis",
     Step.Kind.DESIGN: "outline",
@@ -178,31 +179,30 @@ def _sold(run: Run) -> list[dict[str, Any]]:
 
 def _pieces(run: Run) -> list[Account]:
     """By concept and kind; its prompt is the same as long as its wish is."""
-    sold: dict[str, list[float]] = {}
+    sold: dict[str, list[dict[str, Any]]] = {}
     for record in _sold(run):
-        sold.setdefault(record["prompt_sha256"], []).append(record["finished_at"])
+        sold.setdefault(record["prompt_sha256"], []).append(record)
     versions = {
         kind: Counter(model._default_manager.values_list("concept_id", flat=True)) for kind, model in MODELS.items()
     }
     losses = Counter(LogEntry.objects.filter(event="step_lease_expired").values_list("concept_id", "step_kind"))
     unheard = Counter(_unheard().values_list("concept_id", "purpose"))
     learners = {learner.journey.goal: learner for learner in run.learners}
-    moments = _hand_backs(run.supervisor.releases)
+    hand_backs = _hand_backs(run.supervisor.releases, "content")
     accounts = []
     for step in Step.objects.content().select_related("roadmap", "concept__module__stage"):
         learner, concept = learners[step.roadmap.goal], step.concept
         assert concept
-        times = sold.pop(_prompt_of(step), [])
+        answers = sold.pop(_prompt_of(step), [])
         accounts.append(
             Account(
                 name=f"{step.roadmap.goal}, {concept.key} {step.kind}",
-                bought=len(times),
+                bought=len(answers),
                 made=versions[Step.Kind(step.kind)][concept.pk],
                 ordered=1 + learner.orders[concept.key, step.kind],
                 causes=losses[concept.pk, step.kind]
                 + unheard[concept.pk, step.kind]
-                + learner.cancel_clicks
-                + sum(any(0 <= moment - at + 0.5 <= HAND_BACK_SECONDS for moment in moments) for at in times),
+                + _given_up(answers, hand_backs, learner.cancel_clicks),
             )
         )
     return accounts
@@ -214,10 +214,10 @@ def _prompt_of(step: Step) -> str:
 
 def _designs(run: Run) -> list[Account]:
     """By roadmap and kind: their prompts hold the outline as it was."""
-    sold: dict[tuple[str, str], list[float]] = {}
+    sold: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for record in _sold(run):
-        sold.setdefault((record["goal"], record["purpose"]), []).append(record["finished_at"])
-    moments = _hand_backs(run.supervisor.releases)
+        sold.setdefault((record["goal"], record["purpose"]), []).append(record)
+    hand_backs = _hand_backs(run.supervisor.releases, "workflow")
     accounts = []
     for learner in run.learners:
         goal = learner.journey.goal
@@ -225,12 +225,11 @@ def _designs(run: Run) -> list[Account]:
         for kind in Step.WORKFLOW_KINDS if roadmap else ():
             steps = Step.objects.filter(roadmap=roadmap, kind=kind)
             losses = LogEntry.objects.filter(event="step_lease_expired", roadmap=roadmap, step_kind=kind).count()
-            times = sold.get((goal, PURPOSES[kind]), [])
+            answers = sold.get((goal, PURPOSES[kind]), [])
             made = steps.filter(state=Step.State.DONE).count()
             unheard = _unheard().filter(roadmap=roadmap, purpose=PURPOSES[kind]).count()
-            handed_back = sum(any(0 <= moment - at + 0.5 <= HAND_BACK_SECONDS for moment in moments) for at in times)
-            causes = losses + unheard + learner.cancel_clicks + handed_back
-            accounts.append(Account(f"{goal}, {kind}", len(times), made, ordered=made, causes=causes))
+            causes = losses + unheard + _given_up(answers, hand_backs, learner.cancel_clicks)
+            accounts.append(Account(f"{goal}, {kind}", len(answers), made, ordered=made, causes=causes))
     return accounts
 
 
@@ -239,13 +238,23 @@ def _unheard() -> Any:
     return ModelCall.objects.filter(outcome__in=("timeout", "connection", "unreadable"))
 
 
-def _hand_backs(releases: Iterable[Release]) -> list[float]:
+def _given_up(answers: Iterable[dict[str, Any]], hand_backs: list[float], cancel_clicks: list[float]) -> int:
+    """How many of them came when nobody could use them: shortly before a stop, or to a step that was cancelled."""
+
+    def is_given_up(began: float, ended: float) -> bool:
+        at_a_stop = any(0 <= moment - ended + 0.5 <= HAND_BACK_SECONDS for moment in hand_backs)
+        return at_a_stop or any(began - 1 <= moment <= ended + STORED_WITHIN for moment in cancel_clicks)
+
+    return sum(is_given_up(record["started_at"], record["finished_at"]) for record in answers)
+
+
+def _hand_backs(releases: Iterable[Release], service: str) -> list[float]:
     """When a worker gave up calls because its cluster stopped."""
     found = []
     for release in releases:
-        for log in release.fleet.logs.glob("*.log"):
-            for moment in HANDED_BACK.findall(log.read_text(errors="replace")):
-                found.append(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp())
+        log = release.fleet.logs / f"{service}.log"
+        for moment in HANDED_BACK.findall(log.read_text(errors="replace") if log.exists() else ""):
+            found.append(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp())
     return found
 
 

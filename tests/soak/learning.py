@@ -51,7 +51,7 @@ class Learner:
     state: str = ""
     orders: Counter[tuple[str, str]] = field(default_factory=Counter)  # by concept's key and kind: clicks on "again"
     cancels: list[tuple[float, float]] = field(default_factory=list)  # answered when, until taken up again
-    cancel_clicks: int = 0
+    cancel_clicks: list[float] = field(default_factory=list)
     pages: int = 0
     troubles: list[Trouble] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
@@ -116,7 +116,7 @@ class Learner:
         if self._until(state, "in_review", *FINAL) != state:
             return
         self._pause(self.journey.patience)
-        self.cancel_clicks += 1
+        self.cancel_clicks.append(time.time())
         self._decide("cancel/")
         if self._look() == "cancelled":
             self.cancels.append((time.time(), float("inf")))

@@ -141,7 +141,7 @@ def make_learner(*, approves=True, **fields):
         "findings": [],
         "orders": Counter(),
         "cancels": [],
-        "cancel_clicks": 0,
+        "cancel_clicks": [],
         "troubles": [],
         "pages": 1,
         **fields,
@@ -220,7 +220,7 @@ def sold(quiz, *finished_at, **about):
     """Answers that the stub gave for this piece."""
     prompt = judging._prompt_of(quiz.concept.steps.get(kind="quiz"))
     record = {"status": 200, "is_sent": True, "goal": GOAL, "purpose": "quiz", "prompt_sha256": prompt}
-    return [{**record, "finished_at": each, **about} for each in finished_at]
+    return [{**record, "started_at": each - 2, "finished_at": each, **about} for each in finished_at]
 
 
 def purchases(run):
@@ -242,7 +242,8 @@ def test_a_second_answer_for_the_same_piece_needs_a_cause(quiz, log):
     (said,) = purchases(made(make_learner(), asked=twice))
     assert said == f"{GOAL}, {quiz.concept.key} quiz: bought 2, made 1, causes 0"
 
-    assert purchases(made(make_learner(cancel_clicks=1), asked=twice)) == []
+    assert purchases(made(make_learner(cancel_clicks=[9.0]), asked=twice)) == []  # while the first was on its way
+    assert purchases(made(make_learner(cancel_clicks=[40.0]), asked=twice)) == [said]  # both were stored long ago
     assert purchases(made(make_learner(), asked=twice, logs=[log])) == [said]  # nothing was given up then
     assert purchases(made(make_learner(), asked=sold(quiz, 10.0, 59.0), logs=[log])) == []
     lost = make_log_entry(
@@ -296,7 +297,7 @@ def test_a_design_that_was_bought_twice_needs_a_cause():
     roadmap = make_roadmap(goal=GOAL)
     make_step(roadmap=roadmap, kind=Step.Kind.DESIGN, state=Step.State.DONE)
     record = {"status": 200, "is_sent": True, "goal": GOAL, "purpose": "outline", "prompt_sha256": "x"}
-    once = [{**record, "finished_at": 10.0}]
+    once = [{**record, "started_at": 8.0, "finished_at": 10.0}]
 
     assert purchases(made(make_learner(), asked=once)) == []
     assert purchases(made(make_learner(), asked=once * 2)) == [f"{GOAL}, design: bought 2, made 1, causes 0"]

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psycopg
 
@@ -33,24 +34,31 @@ class Sample:
     busy: Counter[str]  # living workers with calls in hand, by service
 
 
-@dataclass
-class ServerWatch:
-    """From a thread of its own, on a connection of its own that waits through the server's absences."""
+class Watch:
+    """Looks from a thread of its own from entering to leaving it."""
 
-    url: str
-    samples: list[Sample] = field(default_factory=list)
-    pieces: set[tuple[str, int]] = field(default_factory=set)  # every one that was ever there
-    unreachable: int = 0
-    _is_over: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "ServerWatch":
-        self._thread = threading.Thread(target=self._run, name="server watch", daemon=True)
+    def __enter__(self) -> Self:
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *raised: object) -> None:
         self._is_over.set()
         self._thread.join()
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class ServerWatch(Watch):
+    """On a connection of its own that waits through the server's absences."""
+
+    url: str
+    samples: list[Sample] = field(default_factory=list)
+    pieces: set[tuple[str, int]] = field(default_factory=set)  # every one that was ever there
+    unreachable: int = 0
 
     def _run(self) -> None:
         while not self._is_over.wait(SERVER_SECONDS):
@@ -95,23 +103,13 @@ class Look:
 
 
 @dataclass
-class ProcessWatch:
+class ProcessWatch(Watch):
     """Every process of every release, by the mark in its environment."""
 
     supervisor: Supervisor
     looks: list[Look] = field(default_factory=list)
     orphans: dict[int, float] = field(default_factory=dict)  # since when
     findings: dict[int, str] = field(default_factory=dict)
-    _is_over: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "ProcessWatch":
-        self._thread = threading.Thread(target=self._run, name="process watch", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._is_over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._is_over.wait(PROCESS_SECONDS):
