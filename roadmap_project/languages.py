@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
+WITHOUT_A_SCRIPT = {"zh": "zh-hans"}  # whose name Django knows only with one
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
 
 
@@ -50,6 +51,23 @@ def tag_of(language: str) -> str:
     }
     wanted = language.strip().lower()
     return by_name.get(wanted) or (wanted if LANGUAGE_TAG.fullmatch(wanted) else "und")
+
+
+def name_of(typed: str) -> str:
+    """“en” as English, in the reader's language; what is no code that Django knows, like a name, stays as it is."""
+    code = typed.strip().lower()
+    try:
+        return str(translation.get_language_info(WITHOUT_A_SCRIPT.get(code, code))["name_translated"])
+    except KeyError:
+        return typed
+
+
+def beside(content: str) -> str:
+    """The interface's language for words of ours around content in this one; for any other the reader's own."""
+    try:
+        return translation.get_supported_language_variant(tag_of(content))
+    except LookupError:
+        return translation.get_language() or settings.LANGUAGE_CODE
 
 
 def for_content() -> str:

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 import structlog
 from django.contrib.auth import get_user_model
+from django.utils import translation
 
 from roadmap_project import logs, process
 from roadmap_project.llm import asking
@@ -50,6 +51,13 @@ def _no_lines_of_other_tests() -> Iterator[None]:
     yield
     log_lines._buffer.clear()
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_of_other_tests() -> Iterator[None]:
+    """A request leaves its language to its thread, as a server's next request sets its own."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

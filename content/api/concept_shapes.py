@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from content.answering import MarkedQuestion, marked
-from content.api.shapes import Kind, PieceState, Sent, Shape, Text
+from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
 from content.models import Note, QuizAttempt
 from content.reading import PieceView
 from roadmaps.models import Step
@@ -24,7 +24,7 @@ class ConceptName(Shape):
 
 class Version(Shape):
     version: int = Field(examples=[1])
-    origin: str = Field(examples=["From the bundled library; no model was used."])
+    origin: Told = Field(examples=["From the bundled library; no model was used."])
     wish: str = Field(description="What you asked for when you had it written again.")
     created_at: datetime
 
@@ -52,7 +52,7 @@ class Resource(Shape):
 
 
 class Resources(Version):
-    note: str = Field(description="Why there are none, and how to look.")
+    note: Told = Field(description="Why there are none, and how to look.")
     items: list[Resource]
 
 
@@ -80,7 +80,7 @@ class Piece(Shape):
     kind: Kind
     state: PieceState | None = Field(examples=["done"], description="Null where nobody asked for it.")
     version: int = Field(examples=[1], description="Of what there is to read; 0 where there is nothing.")
-    failure: str = Field(description="Why the last try made nothing.")
+    failure: Told = Field(description="Why the last try made nothing.")
 
     @classmethod
     def of(cls, view: PieceView) -> "Piece":

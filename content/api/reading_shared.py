@@ -11,7 +11,7 @@ from content import reading
 from content.api.concept_shapes import ConceptName, Question
 from content.api.door import TokenRequest
 from content.api.roadmap_shapes import Difficulty
-from content.api.shapes import Shape, read
+from content.api.shapes import Shape, Told, read
 from content.models import Share
 from roadmaps.models import Concept
 
@@ -51,7 +51,7 @@ class SharedTutorial(Shape):
     summary: str
     minutes: int
     markdown: str = Field(examples=["## Overview\n\nA table holds rows."])
-    origin: str
+    origin: Told
 
 
 class SharedResource(Shape):
@@ -65,13 +65,13 @@ class SharedResource(Shape):
 
 
 class SharedResources(Shape):
-    note: str = Field(description="Why there are none, and how to look.")
-    origin: str
+    note: Told = Field(description="Why there are none, and how to look.")
+    origin: Told
     items: list[SharedResource]
 
 
 class SharedQuiz(Shape):
-    origin: str
+    origin: Told
     questions: list[Question] = Field(description="Without their answers; copy the roadmap to answer them by API.")
 
 

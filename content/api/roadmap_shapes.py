@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from content.api.shapes import Kind, PieceState, Sent, Shape, Text
+from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
 from roadmaps.models import Feedback, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.reading import ConceptLine, RoadmapPage
 
@@ -47,12 +47,12 @@ class RoadmapSummary(Shape):
     title: str = Field(examples=["Querying a database"], description="Empty until it is designed.")
     goal: str = Field(examples=["Query our sales database myself"])
     state: State = Field(examples=["in_review"])
-    notice: str = Field(description="What you should know now: why it failed, what is asked of you.")
+    notice: Told = Field(description="What you should know now: why it failed, what is asked of you.")
     level: Level
     hours_per_week: int = Field(examples=[6])
     language: str = Field(examples=["en"])
     deadline: date | None
-    origin: str = Field(examples=["From the bundled library; no model was used."])
+    origin: Told = Field(examples=["From the bundled library; no model was used."])
     hours: float = Field(examples=[40])
     weeks: int = Field(examples=[7])
     pieces_done: int = Field(examples=[0], description="Tutorials, resource lists and quizzes that are written.")
@@ -91,7 +91,7 @@ class StageInOutline(Shape):
 class Failure(Shape):
     """Pieces that failed for the same reason."""
 
-    reason: str
+    reason: Told
     pieces: list[str] = Field(examples=[["c-1-1-1/quiz"]])
 
 
@@ -104,7 +104,7 @@ class Review(Shape):
     scores: dict[str, Any]
     issues: list[dict[str, Any]]
     suggestions: list[dict[str, Any]]
-    failure: str
+    failure: Told
 
 
 class WantedChangeState(Shape):
@@ -113,7 +113,7 @@ class WantedChangeState(Shape):
     id: int
     text: str = Field(examples=["Less theory, more practice"])
     state: Literal["working", "done", "question", "failed"]
-    answer: str
+    answer: Told
     questions: list[Any] = Field(description="What the planner asks back; answer with another change.")
     created_at: datetime
 
@@ -200,7 +200,7 @@ class RevisionSummary(Shape):
 
     number: int = Field(examples=[2])
     author: Literal["design", "automatic_edit", "requested_edit", "hand"]
-    reason: str
+    reason: Told
     changes: dict[str, Any] = Field(examples=[{"added": ["c-2-1-4"]}], description="Keys of concepts by what happened.")
     created_at: datetime
 
@@ -228,7 +228,7 @@ class LogLine(Shape):
     step_kind: str = Field(examples=["tutorial"], description="Empty where no step is meant.")
     concept: str | None = Field(examples=["c-1-1-1"], description="The concept's key.")
     seconds: float | None = Field(examples=[12.5], description="How long the step took that ended with it.")
-    next: str = Field(examples=["It is tried again."], description="What happens now, where the line says so.")
+    next: Told = Field(examples=["It is tried again."], description="What happens now, where the line says so.")
 
 
 class LogFilter(Sent):

@@ -3,12 +3,15 @@
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from django.db.models import QuerySet
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from roadmap_project.told import told
 
 Item = TypeVar("Item")
 
 NO_NUL = r"^[^\u0000]*$"  # which PostgreSQL's text cannot hold; halves of surrogate pairs pydantic refuses by itself
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Told = Annotated[str, AfterValidator(told)]  # a sentence of ours, in the language that the request asks for
 Kind = Literal["tutorial", "resources", "quiz"]
 PieceState = Literal["waiting", "running", "done", "failed", "cancelled"]
 

@@ -9,7 +9,9 @@ from content.api.door import Token, nothing_here, through
 DESCRIPTION = """\
 What you can do on the pages your own programs can do here. Make a token at /account/tokens/ and send it with every \
 request, as `Authorization: Bearer …`. Lists come in pages. Whatever goes wrong is answered in one shape, \
-`ErrorAnswer`, with a code for programs, a sentence for people, and the request's id."""
+`ErrorAnswer`, with a code for programs, a sentence for people, and the request's id. Sentences for people \
+(`message`, `notice`, `reason`, `failure`, `origin`, …) are in English, or in Chinese where `Accept-Language` asks \
+for it."""
 
 api = documentation.Api(
     title="Roadmaps",

@@ -6,10 +6,13 @@ import zipfile
 from datetime import UTC, datetime
 
 from content import rendering
+from content.exporting import wording
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
 from content.exporting.markdown import file_names
+from content.exporting.wording import facts, joined, kind_of, not_written
 from content.exporting.xhtml import attribute, fragment, link, text
 from roadmap_project.languages import tag_of
+from roadmap_project.told import told
 
 TITLE, NAV, ANSWERS = "title.xhtml", "nav.xhtml", "answers.xhtml"
 
@@ -81,53 +84,56 @@ def _nav(document: RoadmapDocument, names: dict[str, str]) -> str:
         + "</ol></li>"
         for stage in document.stages
     )
-    ends = f"<li>{_page_link(TITLE, document.title)}</li>{stages}<li>{_page_link(ANSWERS, 'Answers')}</li>"
-    return _page(document, "Contents", f'<nav epub:type="toc"><h1>Contents</h1><ol>{ends}</ol></nav>')
+    ends = f"<li>{_page_link(TITLE, document.title)}</li>{stages}<li>{_page_link(ANSWERS, str(wording.ANSWERS))}</li>"
+    contents = f'<nav epub:type="toc"><h1>{text(wording.CONTENTS)}</h1><ol>{ends}</ol></nav>'
+    return _page(document, str(wording.CONTENTS), contents)
 
 
 def _title_page(document: RoadmapDocument) -> str:
-    missing = "".join(
-        f"<li>{text(concept.name)}: {text(', '.join(kinds))}</li>" for concept, kinds in document.missing()
-    )
+    missing = "".join(f"<li>{text(concept.name)}: {text(joined(kinds))}</li>" for concept, kinds in document.missing())
     return _page(
         document,
         document.title,
         f"<h1>{text(document.title)}</h1>"
         + _paragraphs(document.goal)
-        + f"<p>{document.hours:g} hours, {len(document.parts())} concepts.</p>"
+        + _paragraphs(facts(document))
         + _paragraphs(document.rationale)
-        + _paragraphs(document.origin, css_class="origin")
-        + (f"<h2>Not written</h2><ul>{missing}</ul>" if missing else ""),
+        + _paragraphs(told(document.origin), css_class="origin")
+        + (f"<h2>{text(wording.NOT_WRITTEN)}</h2><ul>{missing}</ul>" if missing else ""),
     )
 
 
 def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str]) -> str:
     parts = [f"<h1>{text(concept.name)}</h1>", _paragraphs(concept.description)]
     if needed := document.prerequisites_of(concept):
-        parts += [f"<p>Builds on {', '.join(_page_link(names[each.key], each.name) for each in needed)}</p>"]
+        links = joined(_page_link(names[each.key], each.name) for each in needed)
+        parts += [f"<p>{text(wording.BUILDS_ON)} {links}</p>"]
     if concept.tutorial:
         html = rendering.to_html(concept.tutorial.markdown, concept_url=names.get, highlights=False)
-        parts += [fragment(html, files=set(names.values())), _paragraphs(concept.tutorial.origin, css_class="origin")]
+        parts += [fragment(html, files=set(names.values()))]
+        parts += [_paragraphs(told(concept.tutorial.origin), css_class="origin")]
     if concept.resources:
         links = "".join(
-            f"<li>{link(each.url, each.title)} ({text(each.kind)}). {text(each.description)}</li>"
+            f"<li>{link(each.url, each.title)} ({text(kind_of(each))}). {text(each.description)}</li>"
             for each in concept.resources.resources
         )
-        parts += ["<h2>Resources</h2>", _paragraphs(concept.resources.note), f"<ul>{links}</ul>" if links else ""]
+        note = _paragraphs(told(concept.resources.note))
+        parts += [f"<h2>{text(wording.RESOURCES)}</h2>", note, f"<ul>{links}</ul>" if links else ""]
     if concept.quiz:
-        parts += ["<h2>Quiz</h2>", *(_question(number, each) for number, each in enumerate(concept.quiz.questions, 1))]
+        parts += [f"<h2>{text(wording.QUIZ)}</h2>"]
+        parts += [_question(number, each) for number, each in enumerate(concept.quiz.questions, 1)]
     if missing := concept.missing():
-        parts += [_paragraphs(f"Not written: {', '.join(missing)}.")]
+        parts += [_paragraphs(not_written(missing))]
     return _page(document, concept.name, "".join(parts))
 
 
 def _answers(document: RoadmapDocument) -> str:
-    parts = ["<h1>Answers</h1>"]
+    parts = [f"<h1>{text(wording.ANSWERS)}</h1>"]
     for concept in document.parts():
         if concept.quiz:
             parts += [f"<h2>{text(concept.name)}</h2>"]
             parts += [_answer(number, each) for number, each in enumerate(concept.quiz.questions, 1)]
-    return _page(document, "Answers", "".join(parts))
+    return _page(document, str(wording.ANSWERS), "".join(parts))
 
 
 def _question(number: int, question: QuestionDocument) -> str:

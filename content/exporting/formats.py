@@ -3,23 +3,33 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from content.exporting import anki, epub, markdown
 from content.exporting.documents import RoadmapDocument
+from roadmap_project import languages
 
 
 @dataclass(frozen=True)
 class Format:
-    """`write` makes the whole file in memory: the database is not needed while a slow reader takes it."""
+    """One way to take a roadmap away, in the interface's words."""
 
     name: str
     label: str | Promise
     use: str | Promise
     suffix: str
     content_type: str
-    write: Callable[[RoadmapDocument], bytes]
+    made_by: Callable[[RoadmapDocument], bytes]
+
+    def write(self, document: RoadmapDocument) -> bytes:
+        """The whole file in memory: the database is not needed while a slow reader takes it.
+
+        Its own words (Answers, Builds on …) are in the content's language where the interface speaks it.
+        """
+        with translation.override(languages.beside(document.language)):
+            return self.made_by(document)
 
 
 def _json(document: RoadmapDocument) -> bytes:

@@ -7,15 +7,20 @@ from collections.abc import Iterable
 
 from django.utils.text import slugify
 
+from content.exporting import wording
 from content.exporting.documents import (
     ConceptDocument,
     QuestionDocument,
     QuizDocument,
+    ResourceDocument,
     ResourcesDocument,
     RoadmapDocument,
     TutorialDocument,
 )
+from content.exporting.wording import facts, hours, joined, kind_of, not_written
+from roadmap_project.languages import name_of
 from roadmap_project.library.subjects import escaped
+from roadmap_project.told import told
 
 README = "README.md"
 ANSWERS = "answers.md"
@@ -26,7 +31,7 @@ def write(document: RoadmapDocument) -> bytes:
     """README with the outline, a file for each concept, and the quizzes' answers in a file of their own."""
     names = file_names(document, "md")
     files = {README: _readme(document, names), ANSWERS: _answers(document)}
-    in_their_file = [f"[Answers]({ANSWERS})"]
+    in_their_file = [f"[{wording.ANSWERS}]({ANSWERS})"]
     files |= {names[each.key]: _concept(document, each, names, in_their_file) for each in document.parts()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -54,42 +59,43 @@ def alone(document: RoadmapDocument, key: str) -> str:
     """One concept by itself, with what is right in its quiz; links lead to keys. Raises KeyError."""
     concepts = {each.key: each for each in document.parts()}
     concept = concepts[key]
-    answers = ["## Answers", *_right(concept.quiz)] if concept.quiz else []
+    answers = [f"## {wording.ANSWERS}", *_right(concept.quiz)] if concept.quiz else []
     return _concept(document, concept, {each: each for each in concepts}, answers)
 
 
 def _readme(document: RoadmapDocument, names: dict[str, str]) -> str:
-    lines = [f"# {escaped(document.title)}", f"Goal: {escaped(document.goal)}", _plain(document.rationale)]
-    lines += [f"{document.hours:g} hours, {len(document.parts())} concepts. {escaped(document.origin)}"]
+    lines = [f"# {escaped(document.title)}", wording.goal(escaped(document.goal))]
+    lines += [_plain(document.rationale), f"{facts(document)} {escaped(told(document.origin))}"]
     if missing := document.missing():
-        lines += ["## Not written", _bullets(f"{escaped(each.name)}: {', '.join(kinds)}" for each, kinds in missing)]
+        lines += [f"## {wording.NOT_WRITTEN}"]
+        lines += [_bullets(f"{escaped(each.name)}: {joined(kinds)}" for each, kinds in missing)]
     for stage in document.stages:
         lines += [f"## {escaped(stage.name)}", _plain(stage.description)]
         for module in stage.modules:
             lines += [f"### {escaped(module.name)}", _plain(module.description)]
-            lines += [_bullets(f"{_file_link(each, names)}, {each.hours:g} hours" for each in module.concepts)]
-    return _joined([*lines, f"What is right in the quizzes, and why: [{ANSWERS}]({ANSWERS})"])
+            lines += [_bullets(joined((_file_link(each, names), hours(each.hours))) for each in module.concepts)]
+    return _joined([*lines, f"{wording.WHAT_IS_RIGHT} [{ANSWERS}]({ANSWERS})"])
 
 
 def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str], answers: Iterable[str]) -> str:
     lines = [f"# {escaped(concept.name)}", _plain(concept.description)]
     if needed := document.prerequisites_of(concept):
-        lines += [f"Builds on {', '.join(_file_link(each, names) for each in needed)}."]
+        lines += [f"{wording.BUILDS_ON} {joined(_file_link(each, names) for each in needed)}"]
     if concept.tutorial:
-        lines += [_with_file_links(concept.tutorial.markdown, names), f"*{escaped(concept.tutorial.origin)}*"]
+        lines += [_with_file_links(concept.tutorial.markdown, names), f"*{escaped(told(concept.tutorial.origin))}*"]
     if concept.resources:
-        lines += ["## Resources", *_links(concept.resources)]
+        lines += [f"## {wording.RESOURCES}", *_links(concept.resources)]
     if concept.quiz:
-        lines += ["## Quiz", *_questions(concept.quiz), *answers]
+        lines += [f"## {wording.QUIZ}", *_questions(concept.quiz), *answers]
     if missing := concept.missing():
-        lines += [f"Not written: {', '.join(missing)}."]
+        lines += [not_written(missing)]
     if concept.note:
-        lines += ["## My notes", _plain(concept.note)]
+        lines += [f"## {wording.MY_NOTES}", _plain(concept.note)]
     return _joined(lines)
 
 
 def _answers(document: RoadmapDocument) -> str:
-    lines = ["# Answers"]
+    lines = [f"# {wording.ANSWERS}"]
     for number, concept in document.numbered():
         if concept.quiz:
             lines += [f"## {number}. {escaped(concept.name)}", *_right(concept.quiz)]
@@ -98,11 +104,14 @@ def _answers(document: RoadmapDocument) -> str:
 
 def _links(resources: ResourcesDocument) -> list[str]:
     found = [
-        f"[{escaped(each.title)}](<{_address(each.url)}>) ({each.kind}, {escaped(each.language)}). "
-        + escaped(each.description)
+        f"[{escaped(each.title)}](<{_address(each.url)}>) ({_facts(each)}). {escaped(each.description)}"
         for each in resources.resources
     ]
-    return [_plain(resources.note), _bullets(found)]
+    return [_plain(told(resources.note)), _bullets(found)]
+
+
+def _facts(resource: ResourceDocument) -> str:
+    return joined((kind_of(resource), escaped(name_of(resource.language))))
 
 
 def _questions(quiz: QuizDocument) -> list[str]:

@@ -21,7 +21,7 @@ from content.exporting.documents import (
 from content.models import MODELS, PARTS, Note
 from roadmaps.models import Concept, Roadmap, Step
 
-EVERYBODYS = ("title", "level", "preference", "language", "second_language")
+EVERYBODYS = ("title", "level", "preference", "second_language")
 OWNERS_WORDS = ("goal", "motivation", "background", "hours_per_week", "deadline", "rationale", "origin")
 
 NOTHING_WRITTEN: dict[str, Any] = {kind.value: None for kind in MODELS}
@@ -50,6 +50,8 @@ def _document(roadmap: Roadmap, pieces: Pieces, notes: dict[int, str], **words: 
     return RoadmapDocument.model_construct(
         format="roadmap",
         version=1,
+        # What the library wrote is in English whatever was wished, and nobody could tell once its origin is another.
+        language="en" if roadmap.is_from_the_library else roadmap.language,
         exported_at=timezone.now(),
         stages=[
             StageDocument.model_construct(

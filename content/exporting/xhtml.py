@@ -6,6 +6,8 @@ from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import escape as escape_text
 from xml.sax.saxutils import quoteattr
 
+from django.utils.functional import Promise
+
 VOID = {"br", "hr"}
 NOT_TAKEN = {"id", "rel"}
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -15,9 +17,9 @@ URL_CHARACTERS = "/?%:@!$&'()*+,;=~[]#"
 NO_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def text(value: str) -> str:
+def text(value: str | Promise) -> str:
     """Any text as character data."""
-    return escape_text(NO_CHARACTER.sub("", value))
+    return escape_text(NO_CHARACTER.sub("", str(value)))
 
 
 def attribute(value: str) -> str:

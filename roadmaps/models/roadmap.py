@@ -110,7 +110,11 @@ class Roadmap(models.Model):
     @property
     def content_language(self) -> str:
         """As a tag, for `lang`: the bundled library writes English whatever was wished."""
-        return "en" if self.origin == FROM_THE_LIBRARY else languages.tag_of(self.language)
+        return "en" if self.is_from_the_library else languages.tag_of(self.language)
+
+    @property
+    def is_from_the_library(self) -> bool:
+        return self.origin == FROM_THE_LIBRARY
 
     @property
     def is_named_otherwise(self) -> bool:

@@ -1,6 +1,7 @@
 """What a person's program can do by the API, and what it is told when something is wrong."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from content.api import door
 from content.exporting import reading as exported
 from content.models import Note, Quiz, QuizAttempt, Resource, Share
 from roadmap_project import api_tokens
+from roadmap_project.llm import reasons
 from roadmap_project.models import ApiToken
-from roadmaps import reshaping
+from roadmaps import finishing, reshaping
 from roadmaps.models import ConceptProgress, Feedback, Module, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import (
@@ -499,6 +501,21 @@ def test_what_breaks_is_told_in_the_same_shape(person, library, monkeypatch):
     monkeypatch.setattr(api_tokens, "find", broken)
 
     assert "nobody" not in json.dumps(error(program("get", "roadmaps"), 500))
+
+
+def test_sentences_for_people_are_in_the_language_that_the_request_asks_for(program, written):
+    reason = reasons.ANSWERED % {"status": 500, "message": "oops"}
+    Step.objects.filter(kind="quiz").update(state=Step.State.FAILED, last_error=reason)
+    Roadmap.objects.update(notice=finishing.SOME_WRITTEN % {"done": 1, "all": 2, "missing": 1}, origin="By hand.")
+
+    found = program("get", at(written, path="roadmaps/{slug}"), Accept_Language="zh-CN,zh;q=0.9").json()
+    plain = program("get", at(written, path="roadmaps/{slug}")).json()
+
+    assert found["failures"][0]["reason"] == "服务商返回 500：oops"
+    assert plain["failures"][0]["reason"] == reason
+    assert re.search("[\u4e00-\u9fff]", found["notice"])
+    assert not re.search("[\u4e00-\u9fff]", plain["notice"])
+    assert found["origin"] == "By hand."
 
 
 def test_a_token_that_asks_too_often_waits(person, library, settings):

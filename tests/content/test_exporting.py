@@ -5,19 +5,23 @@ import io
 import json
 import re
 import zipfile
+from html import escape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 from markdown_it import MarkdownIt
 
+from content import importing
 from content.exporting import reading
 from content.exporting.documents import RoadmapDocument
 from content.exporting.formats import FORMATS
 from content.exporting.xhtml import fragment
 from content.models import Note, Quiz, Tutorial
 from roadmap_project import languages
+from roadmap_project.llm import reasons
 from roadmaps.models import Roadmap
 from tests.factories import (
     make_quiz,
@@ -29,6 +33,7 @@ from tests.factories import (
     make_written_roadmap,
 )
 from tests.roadmaps.test_pages import queries_of, text_of
+from tests.test_chinese import english_in, in_greek
 
 pytestmark = pytest.mark.django_db
 
@@ -157,7 +162,7 @@ def test_a_concepts_markdown_holds_its_tutorial_resources_and_questions_and_not_
 
     assert [text for _, text in headings_of(second)] == ["Concept 2", "Overview", "Resources", "Quiz"]
     assert "[the first](001-concept-1.md)" in second
-    assert "Builds on [Concept 1](001-concept-1.md)." in second
+    assert "Builds on [Concept 1](001-concept-1.md)" in second
     assert "Which ones?" in second
     assert "explained" not in second
     assert "explained" in answers
@@ -419,3 +424,57 @@ def test_G1_another_persons_roadmap_is_not_taken_away(visitor, name):
 
 def test_an_unknown_format_is_not_found(visitor, roadmap):
     assert visitor.get(reverse("content:download", args=[roadmap.slug, "docx"])).status_code == 404
+
+
+# Languages
+
+
+@pytest.mark.parametrize(
+    ("language", "reads", "heading", "kind"),
+    [
+        ("zh", "en", "答案", "文章"),
+        ("en", "zh-hans", "Answers", "Article"),
+        ("French", "zh-hans", "答案", "文章"),
+        ("French", "en", "Answers", "Article"),
+    ],
+)
+def test_a_files_own_words_are_in_the_contents_language_or_else_the_readers(roadmap, language, reads, heading, kind):
+    Roadmap.objects.update(language=language)
+    document = reading.for_owner(Roadmap.objects.get())
+
+    with translation.override(reads):
+        files = unzipped(FORMATS["markdown"].write(document))
+        pages = unzipped(FORMATS["epub"].write(document))
+
+    assert files["answers.md"].decode().startswith(f"# {heading}\n")
+    assert f"({kind}" in files["001-concept-1.md"].decode()
+    assert f"<h1>{heading}</h1>" in pages["EPUB/answers.xhtml"].decode()
+    assert f"({kind})" in pages["EPUB/001-concept-1.xhtml"].decode()
+
+
+def test_the_files_of_a_chinese_roadmap_say_nothing_in_english(person):
+    roadmap = make_written_roadmap(owner=person, concepts=3)
+    write_all(roadmap)
+    last = roadmap.concepts.last()
+    last.quiz_versions.all().delete()
+    Note.objects.create(concept=last, user=person, text="Σημείωση", saved_at="2026-01-02T03:04:05Z")
+    in_greek()
+    Roadmap.objects.update(language="zh", origin=reasons.WRITTEN_BY % {"model": "μ"})
+    document = reading.for_owner(Roadmap.objects.get())
+
+    files = unzipped(FORMATS["markdown"].write(document)) | unzipped(FORMATS["epub"].write(document))
+
+    told = {name: data.decode() for name, data in files.items() if name.endswith((".md", "xhtml"))}
+    assert len(told) > 8
+    rest = {name: re.sub(r"\]\([^)]*\)|answers\.md", "", text) for name, text in told.items()}
+    english = {name: english_in(text if "xhtml" in name else escape(text)) for name, text in rest.items()}
+    assert {name: found for name, found in english.items() if found} == {}
+
+
+def test_what_the_library_wrote_is_taken_away_as_english_whatever_was_wished(roadmap, person):
+    Roadmap.objects.update(language="zh", origin=reasons.FROM_THE_LIBRARY)
+    document = reading.for_others(Roadmap.objects.get())
+
+    copy = importing.create(document, owner=person, origin=importing.FROM_A_LINK)
+
+    assert (document.language, copy.content_language) == ("en", "en")

@@ -1,0 +1,46 @@
+"""The files' own words, in the language that `Format.write` chose."""
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
+
+from content.exporting.documents import ResourceDocument, RoadmapDocument
+from content.models import Resource
+
+ANSWERS = gettext_lazy("Answers")
+BUILDS_ON = gettext_lazy("Builds on")
+CONTENTS = gettext_lazy("Contents")
+MY_NOTES = gettext_lazy("My notes")
+NOT_WRITTEN = gettext_lazy("Not written")
+QUIZ = gettext_lazy("Quiz")
+RESOURCES = gettext_lazy("Resources")
+WHAT_IS_RIGHT = gettext_lazy("What is right in the quizzes, and why:")
+
+
+def facts(document: RoadmapDocument) -> str:
+    """How large it is, as a sentence."""
+    number = len(document.parts())
+    sentence = ngettext("%(hours)s hours, %(number)s concept.", "%(hours)s hours, %(number)s concepts.", number)
+    return sentence % {"hours": f"{document.hours:g}", "number": number}
+
+
+def goal(words: str) -> str:
+    return _("Goal: %(goal)s") % {"goal": words}
+
+
+def hours(number: float) -> str:
+    return _("1 hour") if number == 1 else _("%(hours)s hours") % {"hours": f"{number:g}"}
+
+
+def not_written(pieces: list[str]) -> str:
+    return _("Not written: %(pieces)s.") % {"pieces": joined(pieces)}
+
+
+def kind_of(resource: ResourceDocument) -> str:
+    """Its kind's name; a kind that no choice names stays as it is."""
+    return str(dict(Resource.Kind.choices).get(resource.kind, resource.kind))
+
+
+def joined(parts: Iterable[str]) -> str:
+    return pgettext("between names", ", ").join(parts)
