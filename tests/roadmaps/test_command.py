@@ -232,7 +232,7 @@ def test_a_concept_is_read_at_the_terminal_with_what_is_right_in_its_quiz(person
     shown = run("show", roadmap.slug, second.key)
 
     assert f"# {second.name}\n" in shown
-    assert f"Builds on [{first.name}]({first.key})." in shown
+    assert f"Builds on [{first.name}]({first.key})\n" in shown
     assert f"After [the first]({first.key})." in shown
     assert "## Resources" in shown
     assert shown.index("## Quiz") < shown.index("## Answers")
