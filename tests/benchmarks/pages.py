@@ -1,6 +1,7 @@
 """How fast are pages? A few readers who ask again as soon as they are answered, from one process."""
 
 import http.client
+import itertools
 import threading
 import time
 from collections import Counter
@@ -47,13 +48,15 @@ class Load:
 
 
 def read(site: str, path: str, *, cookie: str, seconds: float, polls: bool = False, readers: int = READERS) -> Load:
-    """Polls say which state they know, as the page's script does."""
+    """Polls say which state they know, as the page's script does; however slow it is, each reader asks twice."""
     load = Load(seconds)
     until = time.monotonic() + seconds
 
     def go_on() -> None:
         reader = Reader(site, cookie)
-        while time.monotonic() < until:
+        for asked in itertools.count():
+            if asked >= 2 and time.monotonic() >= until:
+                return
             began = time.monotonic()
             status, _ = reader.get(path, polls=polls)
             load.latencies.append(time.monotonic() - began)

@@ -76,10 +76,10 @@ def test_a_small_case_at_scale_is_written_whole_and_every_row_is_there(server, t
     parts = seen["parts"]
     assert parts["drain"] > parts["sdk"] > 0 < parts["statements"]
     assert parts["pieces"] >= 30
-    assert 5 < parts["statements_per_piece"] < 30
+    assert 2 < parts["statements_per_piece"] < 30
     (newcomer,) = seen["newcomers"]
     assert newcomer["ratio"] >= 1 <= newcomer["first_tutorial"]
     for name in ("pages_at_rest", "pages_at_peak"):
         assert {page["failed"] for page in seen[name].values()} == {0}
-    assert 0 <= seen["pages_at_rest"]["progress"]["share_unchanged"] < 1  # each tab may have asked once only
+    assert 0 < seen["pages_at_rest"]["progress"]["share_unchanged"] < 1
     assert "CPU ms a piece" in done.stdout
