@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class Run:
     fleet: Fleet
     model: str
     ends_at: float
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any]
 
     def control(self, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -111,7 +111,8 @@ class Run:
         return time.monotonic() > self.ends_at
 
 
-def measured(options: argparse.Namespace, database: DevDatabase) -> dict[str, Any]:
+def measure(options: argparse.Namespace, database: DevDatabase, figures: dict[str, Any]) -> None:
+    """Fills the figures in, phase by phase: what was measured is there also when a later phase fails."""
     ends_at = time.monotonic() + 60 * options.minutes
     with (
         tempfile.TemporaryDirectory(prefix="roadmaps-scale-") as logs,
@@ -133,7 +134,7 @@ def measured(options: argparse.Namespace, database: DevDatabase) -> dict[str, An
         site = Site(server, Path(logs), options.roadmaps, environment)
         fleet = Fleet(logs=Path(logs), environment=environment)
         site.at_end.append(fleet.stop)
-        run = Run(options, site, fleet, model, ends_at)
+        run = Run(options, site, fleet, model, ends_at, figures)
         try:
             log_begins = database.log.stat().st_size
             _work(run)
@@ -144,7 +145,6 @@ def measured(options: argparse.Namespace, database: DevDatabase) -> dict[str, An
             run.figures["parts"] = _parts(run)
         finally:
             site.stop()
-    return run.figures
 
 
 def _work(run: Run) -> None:
@@ -350,21 +350,25 @@ def main(arguments: list[str] | None = None) -> int:
     database = dev_database(ROOT, name=options.server)
     database.start(max_connections=SERVER_CONNECTIONS)
     load = os.getloadavg()[0]
+    path = options.json or Path(tempfile.mkstemp(prefix="roadmaps-scale-", suffix=".json")[1])
+    figures: dict[str, Any] = {"budget": ConnectionBudget.from_environment(Environment({})).steady}
     try:
-        figures = measured(options, database)
+        measure(options, database, figures)
     finally:
         database.stop()
-    figures["budget"] = ConnectionBudget.from_environment(Environment({})).steady
-    about = (
+        figures["about"] = about = _about(options, load)
+        path.write_text(json.dumps(figures, indent=2) + "\n")
+        print(f"written to {path}")
+    print(f"{about}\n\n{table(figures)}")
+    return 1 if figures["lost"] or figures["refused"] else 0
+
+
+def _about(options: argparse.Namespace, load: float) -> str:
+    return (
         f"{options.roadmaps} roadmaps × {CONCEPTS * len(PIECES)} pieces, answers take {options.latency_mean:g} s on "
         f"average; {os.cpu_count()} CPUs, Python {platform.python_version()}, load before {load:.1f}, after "
         f"{os.getloadavg()[0]:.1f}. A command and a reader of the benchmark's own are counted with the connections."
     )
-    print(f"{about}\n\n{table(figures)}")
-    path = options.json or Path(tempfile.mkstemp(prefix="roadmaps-scale-", suffix=".json")[1])
-    path.write_text(json.dumps({"about": about, **figures}, indent=2) + "\n")
-    print(f"\nwritten to {path}")
-    return 1 if figures["lost"] or figures["refused"] else 0
 
 
 if __name__ == "__main__":
