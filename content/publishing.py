@@ -3,13 +3,16 @@
 import io
 import re
 import zipfile
+from contextlib import suppress
 
 from django.utils.text import slugify
 
 from content.answers import LIBRARY_LIMITS
 from content.models import Quiz, Resource, ResourceList, Tutorial
 from content.subject_rules import SubjectError, check
+from roadmap_project.library import subjects
 from roadmap_project.library.subjects import (
+    SCAFFOLD,
     Subject,
     SubjectConcept,
     SubjectModule,
@@ -19,7 +22,10 @@ from roadmap_project.library.subjects import (
     Term,
 )
 from roadmap_project.library.writing import concept_file, subject_file
+from roadmaps import added_subjects
 from roadmaps.models import Concept, Roadmap
+
+USUAL_IMPORTANCE = 2  # of three
 
 
 def subject_of(
@@ -27,7 +33,8 @@ def subject_of(
 ) -> tuple[Subject, list[SubjectConcept]]:
     """The roadmap's current contents, without its owner's goal; raises SubjectError where they make no subject."""
     concepts = list(roadmap.concepts.order_by("position").prefetch_related("prerequisites"))
-    keys = _keys(concepts)
+    behind = subject_behind(roadmap)
+    keys = _keys(concepts, behind)
     tutorials, resources, quizzes = (
         {each.concept_id: each for each in rows.filter(concept__roadmap=roadmap, is_current=True)}
         for rows in (
@@ -51,9 +58,11 @@ def subject_of(
     subject = Subject(
         key=key,
         title=title,
-        language=roadmap.language,
+        language=roadmap.written_in,
         description=description,
-        slug_words=[*slugify(title).split("-"), "learning", "path"][:6],
+        slug_words=behind.slug_words
+        if behind and behind.key == key
+        else [*slugify(title).split("-"), "learning", "path"][:6],
         terms=terms,
         stages=_stages(roadmap, keys),
     )
@@ -61,11 +70,30 @@ def subject_of(
     return subject, written
 
 
-def _keys(concepts: list[Concept]) -> dict[int, str]:
-    """Names as keys, each once."""
+def subject_behind(roadmap: Roadmap) -> Subject | None:
+    """The subject that the roadmap was made from; None where it was from none, or from several, or by the scaffold."""
+    sources = roadmap.concepts.order_by().exclude(source="").values_list("source", flat=True)
+    subject_keys = {source.partition("/")[0] for source in sources}
+    if len(subject_keys) != 1 or SCAFFOLD in subject_keys:
+        return None
+    added_subjects.refresh()
+    with suppress(KeyError):  # withdrawn since
+        return subjects.subject(*subject_keys)
+    return None
+
+
+def left_out(roadmap: Roadmap, behind: Subject) -> list[str]:
+    """The subject's concepts that this roadmap does without, by name."""
+    there = {source.partition("/")[2] for source in roadmap.concepts.order_by().values_list("source", flat=True)}
+    return [concept.name for concept in behind.concepts() if concept.key not in there]
+
+
+def _keys(concepts: list[Concept], behind: Subject | None) -> dict[int, str]:
+    """Those of the subject behind, by which its roadmaps know their concepts; else names, each once."""
     keys: dict[int, str] = {}
     for concept in concepts:
-        name = slugify(concept.name)[:60].strip("-") or concept.key
+        known = concept.source.partition("/")[2] if behind else ""
+        name = known or slugify(concept.name)[:60].strip("-") or concept.key
         keys[concept.pk] = f"{name}-{concept.key}" if name in keys.values() else name
     return keys
 
@@ -100,7 +128,7 @@ def _concept(
         description=concept.description,
         difficulty=concept.difficulty,
         hours=concept.hours,
-        importance=2,
+        importance=_importance(concept.source),
         keywords=concept.keywords,
         prerequisites=prerequisites,
         minutes=tutorial.minutes,
@@ -120,6 +148,13 @@ def _concept(
         ],
         markdown=without_own_links(tutorial.markdown),
     )
+
+
+def _importance(source: str) -> int:
+    """What it was in the library, which takes the important ones where time is short."""
+    with suppress(KeyError):
+        return subjects.by_source(source).importance
+    return USUAL_IMPORTANCE
 
 
 def without_own_links(markdown: str) -> str:

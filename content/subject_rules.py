@@ -69,6 +69,9 @@ def _problems_of_subject(subject: Subject) -> Iterator[str]:
         or not all(0 < len(each.term.strip()) <= 60 for each in subject.terms)
     ):
         yield "there are not one to sixty terms, of one to sixty characters, by which a goal can be known"
+    for each in subject.terms:
+        if each.term != " ".join(each.term.lower().split()):
+            yield f"the term {each.term!r} is compared with goals in small letters and single spaces: it is never found"
 
 
 def _problems_of_order(subject: Subject, concepts: list[SubjectConcept]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from content.subject_rules import KEY, SubjectError, check, sentences
+from roadmap_project.library.matching import best_subject
 from roadmap_project.library.subjects import Subject, SubjectConcept, read_concept, read_subject
 from roadmaps.models import LibrarySubject
 
@@ -38,6 +39,13 @@ def take_in(packed: bytes, *, author: User) -> LibrarySubject:
         row.version += 1
         row.save()
     return row
+
+
+def led_elsewhere(subject: Subject) -> dict[str, str]:
+    """Goals that should find the subject, which this process has to know, and the titles of what they find instead."""
+    goals = [f"Learn {each}" for each in (subject.title, *(term.term for term in subject.terms if term.weight == 3))]
+    found = {goal: best_subject(goal) for goal in goals}
+    return {goal: each.title for goal, each in found.items() if each.key != subject.key}
 
 
 def unpacked(packed: bytes) -> tuple[Subject, list[SubjectConcept]]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count
 
 from roadmap_project.connection_budget import Service
-from roadmap_project.llm.library import LibraryProvider
+from roadmap_project.llm.reasons import OF_THE_LIBRARY
 from roadmaps.models import ModelCall, Roadmap
 
 ENOUGH_ROADMAPS, LOOKED_AT_ROADMAPS = 3, 20
@@ -105,8 +105,8 @@ def _cost(taken: dict[str, Usual], concepts: int) -> float:
 def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
     """The smallest and largest of the latest roadmaps here, of which a tenth at each end does not count."""
     made = Roadmap.objects.exclude(origin="")
-    of_library = made.filter(origin=LibraryProvider.origin)
-    mine = of_library if provider == "library" else made.exclude(origin=LibraryProvider.origin)
+    of_library = made.filter(origin__in=OF_THE_LIBRARY)
+    mine = of_library if provider == "library" else made.exclude(origin__in=OF_THE_LIBRARY)
     latest = mine.filter(state__in=(Roadmap.State.READY, Roadmap.State.PARTLY_READY)).order_by("-pk")
     ids = list(latest.values_list("pk", flat=True)[:LOOKED_AT_ROADMAPS])
     if len(ids) < ENOUGH_ROADMAPS:

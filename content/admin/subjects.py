@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from content import publishing, taking_in
 from content.subject_rules import SubjectError
 from roadmap_project.library.subjects import Subject, SubjectConcept, Term
+from roadmaps import added_subjects
 from roadmaps.admin.base import LargeListAdmin
 from roadmaps.models import LibrarySubject, Roadmap
 
@@ -61,6 +63,10 @@ class LibrarySubjectAdmin(LargeListAdmin):
         author: Any = request.user
         taken = taking_in.take_in(form.cleaned_data["archive"], author=author)
         obj.pk, obj.title = taken.pk, taken.title
+        added_subjects.refresh()
+        if elsewhere := taking_in.led_elsewhere(Subject.model_validate(taken.subject)):
+            found = ", ".join(f"“{goal}” ({title})" for goal, title in elsewhere.items())
+            self.message_user(request, f"These goals do not find it but another one: {found}.", messages.WARNING)
 
     @admin.action(description="Download as files", permissions=["view"])
     def download(self, request: HttpRequest, queryset: QuerySet[LibrarySubject]) -> HttpResponse | None:
@@ -83,9 +89,13 @@ class SubjectForm(forms.Form):
     """What a roadmap does not know about itself as a subject for others."""
 
     key = forms.RegexField(
-        r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80, help_text="Small letters, digits and hyphens; the folder's name."
+        r"^[a-z0-9]+(-[a-z0-9]+)*$",
+        max_length=80,
+        widget=AdminTextInputWidget,
+        help_text="Small letters, digits and hyphens; the folder’s name. Taken in, it stands before the library’s "
+        "subject of the same key.",
     )
-    title = forms.CharField(max_length=200)
+    title = forms.CharField(max_length=200, widget=AdminTextInputWidget)
     description = forms.CharField(
         max_length=2000, widget=forms.Textarea(attrs={"rows": 4}), help_text="What somebody can do afterwards."
     )
@@ -106,6 +116,10 @@ class SubjectForm(forms.Form):
 
     @classmethod
     def for_roadmap(cls, roadmap: Roadmap) -> "SubjectForm":
+        """As the library's subject that it was made from, which the curated one is then to replace; else a new one."""
+        if behind := publishing.subject_behind(roadmap):
+            same = {"key": behind.key, "title": behind.title, "description": behind.description}
+            return cls(initial={**same, "terms": "\n".join(f"{each.weight} {each.term}" for each in behind.terms)})
         stages = ", ".join(stage.name for stage in roadmap.stages.all())
         technologies = [f"3 {term.lower()}" for term in roadmap.intent.get("key_technologies", [])[:10]]
         return cls(

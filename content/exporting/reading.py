@@ -51,7 +51,7 @@ def _document(roadmap: Roadmap, pieces: Pieces, notes: dict[int, str], **words: 
         format="roadmap",
         version=1,
         # What the library wrote is in English whatever was wished, and nobody could tell once its origin is another.
-        language="en" if roadmap.is_from_the_library else roadmap.language,
+        language=roadmap.written_in,
         exported_at=timezone.now(),
         stages=[
             StageDocument.model_construct(

@@ -106,6 +106,11 @@ def offer(added: Mapping[str, AddedSubject]) -> None:
     _added = dict(added)
 
 
+def is_added(subject_key: str, key: str = "") -> bool:
+    """Whether this subject, or this concept of it, is the installation's own."""
+    return subject_key in _added and (not key or key in _added[subject_key].concepts)
+
+
 def subject(key: str) -> Subject:
     return _added[key].subject if key in _added else bundled_subject(key)
 

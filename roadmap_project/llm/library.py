@@ -14,6 +14,7 @@ from roadmap_project.library.subjects import (
     by_source,
     escaped,
     filled_in,
+    is_added,
     load_all,
     plain_with_goal,
     subject,
@@ -29,7 +30,6 @@ class LibraryProvider:
 
     name = "library"
     origin = reasons.FROM_THE_LIBRARY
-    origin_of_form = reasons.FORM_OF_THE_LIBRARY
 
     def __init__(self) -> None:
         load_all()
@@ -43,18 +43,25 @@ class LibraryProvider:
                 permanent=True,
                 outcome="not_in_library",
             ) from error
-        is_form = request.purpose in PIECES and not request.facts["source"]
-        return Completion(
-            text=json.dumps(value, ensure_ascii=False),
-            model="bundled library",
-            origin=self.origin_of_form if is_form else self.origin,
-        )
+        text = json.dumps(value, ensure_ascii=False)
+        return Completion(text=text, model="bundled library", origin=_origin(request.purpose, request.facts))
+
+
+def _origin(purpose: str, facts: Facts) -> str:
+    """What editors added may have been written by a model once: of it is only said that none was called."""
+    if purpose in PIECES:
+        key, _, concept = facts["source"].partition("/")
+        if not key:
+            return reasons.FORM_OF_THE_LIBRARY
+    else:
+        each = _tree_subject(facts) if "tree" in facts else best_subject(facts["goal"])
+        key, concept = each.key, ""
+    return reasons.FROM_AN_ADDED_SUBJECT if is_added(key, concept) else reasons.FROM_THE_LIBRARY
 
 
 def _analysis(facts: Facts) -> dict[str, Any]:
     each = best_subject(facts["goal"])
     is_known = each.key != SCAFFOLD
-    first, second = facts["language"], facts["second_language"]
     weeks = facts["weeks"] or planning.USUAL_WEEKS
     return {
         "parsed_goal": facts["goal"],
@@ -68,10 +75,18 @@ def _analysis(facts: Facts) -> dict[str, Any]:
         "suggestions": [] if is_known else ["Configure a language model to have this goal's field itself covered."],
         "path_type": {"beginner": "quick_start", "intermediate": "skill_upgrade"}.get(facts["level"], "deep_dive"),
         "format_weights": _weights(facts["preference"]),
-        "languages": [{"language": first, "ratio": 0.6}, {"language": second, "ratio": 0.4}]
-        if second
-        else [{"language": first, "ratio": 1}],
+        "languages": _languages(each, facts),
     }
+
+
+def _languages(each: Subject, facts: Facts) -> list[dict[str, Any]]:
+    """The wished ones; of an added subject its own, as nobody else knows in which it was written."""
+    first, second = facts["language"], facts["second_language"]
+    if is_added(each.key):
+        return [{"language": each.language, "ratio": 1}]
+    if second:
+        return [{"language": first, "ratio": 0.6}, {"language": second, "ratio": 0.4}]
+    return [{"language": first, "ratio": 1}]
 
 
 def _share(concepts: list[SubjectConcept]) -> str:
@@ -222,8 +237,9 @@ def _with_prerequisites(markdown: str, prerequisites: list[dict[str, str]]) -> s
 
 
 def _resources(facts: Facts) -> dict[str, Any]:
-    concept = _concept(facts)
-    return {"resources": [{**resource.model_dump(), "language": "en"} for resource in concept.resources]}
+    concept, key = _concept(facts), facts["source"].partition("/")[0]
+    language = subject(key).language if key else "en"
+    return {"resources": [{**resource.model_dump(), "language": language} for resource in concept.resources]}
 
 
 def _quiz(facts: Facts) -> dict[str, Any]:

@@ -20,6 +20,8 @@ NOT_IN_LIBRARY = kept(
 )
 
 FROM_THE_LIBRARY = kept(gettext_noop("From the bundled library; no model was used."))
+FROM_AN_ADDED_SUBJECT = kept(gettext_noop("From the library that editors keep here; no model was called."))
+OF_THE_LIBRARY = (FROM_THE_LIBRARY, FROM_AN_ADDED_SUBJECT)
 FORM_OF_THE_LIBRARY = kept(
     gettext_noop("A form to fill in: the bundled library knows nothing about this concept; no model was used.")
 )

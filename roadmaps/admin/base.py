@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.text import smart_split, unescape_string_literal
 
-from roadmap_project.llm.library import LibraryProvider
+from roadmap_project.llm.reasons import OF_THE_LIBRARY
 from roadmaps.deciding import RefusedError
 
 MOST_COUNTED = 5_000
@@ -137,11 +137,11 @@ class OriginFilter(admin.SimpleListFilter):
 
     title = "origin"
     parameter_name = "origin"
-    library = Q(origin=LibraryProvider.origin)
+    library = Q(origin__in=OF_THE_LIBRARY)
     editor = Q(author__isnull=False)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("library", "Bundled library"), ("model", "Language model"), ("editor", "Editor")]
+        return [("library", "Library"), ("model", "Language model"), ("editor", "Editor")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "library":

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from roadmap_project import languages
-from roadmap_project.llm.reasons import FROM_THE_LIBRARY
+from roadmap_project.llm.reasons import FROM_AN_ADDED_SUBJECT, FROM_THE_LIBRARY
 
 
 class RoadmapQuerySet(models.QuerySet["Roadmap"]):
@@ -109,12 +109,16 @@ class Roadmap(models.Model):
 
     @property
     def content_language(self) -> str:
-        """As a tag, for `lang`: the bundled library writes English whatever was wished."""
-        return "en" if self.is_from_the_library else languages.tag_of(self.language)
+        """As a tag, for `lang`."""
+        return languages.tag_of(self.written_in)
 
     @property
-    def is_from_the_library(self) -> bool:
-        return self.origin == FROM_THE_LIBRARY
+    def written_in(self) -> str:
+        """The language that the content has: of the library's subjects each has one, whatever was wished."""
+        if self.origin == FROM_THE_LIBRARY:
+            return "en"
+        of_subject = self.intent.get("languages") if self.origin == FROM_AN_ADDED_SUBJECT else None
+        return str(of_subject[0]["language"]) if of_subject else self.language
 
     @property
     def is_named_otherwise(self) -> bool:

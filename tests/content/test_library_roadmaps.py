@@ -3,7 +3,7 @@
 import pytest
 
 from content.models import Quiz, ResourceList, Tutorial
-from roadmap_project.llm.library import LibraryProvider
+from roadmap_project.llm.reasons import FORM_OF_THE_LIBRARY
 from roadmaps import deciding, outline, reshaping, starting
 from roadmaps.models import Feedback, Roadmap
 from roadmaps.steps import draining
@@ -76,7 +76,7 @@ def test_a_concept_added_by_hand_gets_its_pieces_which_say_what_they_are(person)
     assert roadmap.state == Roadmap.State.READY, roadmap.notice
     added = roadmap.concepts.get(name="Our sales database")
     for model in (Tutorial, ResourceList, Quiz):
-        assert model.objects.get(concept=added).origin == LibraryProvider.origin_of_form
+        assert model.objects.get(concept=added).origin == FORM_OF_THE_LIBRARY
         assert model.objects.filter(concept__roadmap=roadmap, origin=ORIGIN).count() == roadmap.concepts.count() - 1
     assert "Which tables it has" in Tutorial.objects.get(concept=added).html
     assert ResourceList.objects.get(concept=added).resources.count() == 0

@@ -1,6 +1,7 @@
 """A curated roadmap becomes files of the library, and such files are taken in; hostile ones are refused."""
 
 import io
+import re
 import stat
 import tomllib
 import zipfile
@@ -10,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content import publishing, taking_in
-from content.models import Question, Quiz, Tutorial
+from content.models import Question, Quiz, Resource, Tutorial
 from content.subject_rules import SubjectError
 from roadmap_project.library import subjects
 from roadmap_project.library.subjects import FOLDER, SCAFFOLD, Term, bundled_keys, read_concept, read_subject
 from roadmap_project.library.writing import concept_file, subject_file, toml
+from roadmap_project.llm.reasons import FROM_AN_ADDED_SUBJECT
 from roadmaps import added_subjects, deciding, starting
 from roadmaps.models import Concept, LibrarySubject, Roadmap
 from roadmaps.steps import draining
@@ -109,6 +111,61 @@ def test_a_published_roadmap_is_taken_in_and_serves_the_next_goal(written):
     again = roadmap.concepts.get(name=concept.name)
     assert "Bees! Honey." in Tutorial.objects.get(concept=again).markdown
     assert Quiz.objects.get(concept=again).questions.count() == Question.objects.filter(quiz__concept=concept).count()
+    origins = {roadmap.origin, *Tutorial.objects.filter(concept__roadmap=roadmap).values_list("origin", flat=True)}
+    assert origins == {FROM_AN_ADDED_SUBJECT}  # who knows whether a model wrote it once
+
+
+def test_a_librarys_roadmap_is_offered_as_the_subject_that_it_was_made_from(client, written):
+    """So that what editors made better comes before what it was made from, without their naming anything."""
+    client.force_login(make_editor())
+    concept = written.concepts.get(source="sql-databases/changing-rows")
+    Tutorial.objects.filter(concept=concept).update(markdown=f"## Overview\n\nBees! {'Honey. ' * 120}")
+    page = f"{address(written).removesuffix('change/')}subject/"
+
+    shown = client.get(page)
+    given_out = client.post(page, shown.context["form"].initial)
+    upload(client, given_out.content)
+    deciding.regenerate(concept, "tutorial")
+    roadmap = starting.start(owner=make_user(), goal="Learn SQL joins", level="beginner", skips_review=True)
+    draining.drain("workflow")
+    draining.drain("content")
+
+    whole, kept = subjects.bundled_subject("sql-databases"), written.concepts.count()
+    assert f"without {len(whole.order) - kept} of its {len(whole.order)} concepts" in shown.content.decode()
+    subject, concepts = taking_in.unpacked(given_out.content)
+    assert (subject.title, subject.slug_words, subject.terms) == (whole.title, whole.slug_words, whole.terms)
+    bundled = {each.key: each.importance for each in whole.concepts()}
+    assert all(bundled[each.key] == each.importance for each in concepts)
+    again = roadmap.concepts.get(name=concept.name)
+    for each in (again, concept):
+        assert "Bees! Honey." in Tutorial.objects.current().get(concept=each).markdown
+
+
+def test_a_subject_keeps_its_language(library, transactional_db):
+    files = bundled()
+    for name, old, new in (
+        ("subject.toml", 'language = "en"', 'language = "de"'),
+        ("subject.toml", "[[terms]]", '[[terms]]\nterm = "imkern"\nweight = 3\n\n[[terms]]'),
+    ):
+        files[f"keeping-bees/{name}"] = files[f"keeping-bees/{name}"].replace(old, new, 1)
+    taking_in.take_in(packed(files), author=make_user())
+
+    roadmap = starting.start(owner=make_user(), goal="Learn imkern", level="beginner", language="fr", skips_review=True)
+    draining.drain("workflow")
+    draining.drain("content")
+
+    roadmap.refresh_from_db()
+    assert roadmap.content_language == "de"
+    links = Resource.objects.filter(resource_list__concept__roadmap=roadmap)
+    assert set(links.values_list("language", flat=True)) == {"de"}
+    assert publishing.subject_of(roadmap, **DETAILS)[0].language == "de"
+
+
+def test_the_bundled_librarys_roadmaps_are_published_in_its_language(written):
+    Roadmap.objects.filter(pk=written.pk).update(language="zh")
+    written.refresh_from_db()
+
+    assert publishing.subject_of(written, **DETAILS)[0].language == "en"
 
 
 def test_links_between_one_roadmaps_concepts_are_not_published(written):
@@ -274,6 +331,7 @@ def changed(old, new, file=f"{FIRST}.md"):
         ('"keeping-bees"', f'"{SCAFFOLD}"', "subject.toml", "the key"),
         ('"keeping-bees"', '"../bees"', "subject.toml", "the key"),
         ("weight = 3", "weight = 4", "subject.toml", "weight"),
+        ('term = "sql"', 'term = "SQL"', "subject.toml", "small letters"),
         ('language = "en"', 'language = "en"\nextra = 1', "subject.toml", "extra"),
         ('url = "https', 'url = "javascript', f"{FIRST}.md", "neither http nor https"),
         ("correct = [", "correct = [99, ", f"{FIRST}.md", "correct"),
@@ -321,6 +379,17 @@ def test_an_editor_takes_a_subject_in_and_gives_it_out_again(client, editor):
     assert given_out["Content-Disposition"] == 'attachment; filename="keeping-bees.zip"'
     subject, concepts = taking_in.unpacked(given_out.content)
     assert (subject, concepts) == taking_in.unpacked(packed(bundled()))
+
+
+def test_goals_that_find_another_subject_are_said_when_one_is_taken_in(client, editor):
+    page = upload(client, packed(bundled()))
+    assert "“Learn sql” (SQL and relational databases)" in page.content.decode()
+
+    renamed = bundled()["keeping-bees/subject.toml"].replace("sql-databases", "keeping-bees")
+    found = re.sub(r"(?s)\[\[terms\]\].*?(?=\[\[stages\]\])", '[[terms]]\nterm = "bees"\nweight = 3\n\n', renamed)
+    named = re.sub(r'^title = ".*"', 'title = "Keeping bees"', found, flags=re.MULTILINE)
+    page = upload(client, packed(bundled(**{"keeping-bees/subject.toml": named})))
+    assert "do not find it" not in page.content.decode()
 
 
 def test_what_is_wrong_with_an_upload_is_said(client, editor):

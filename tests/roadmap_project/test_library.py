@@ -27,6 +27,7 @@ from roadmap_project.library.subjects import (
 from roadmap_project.llm import LanguageModelError, ModelRequest, asking
 from roadmap_project.llm.asking import ask
 from roadmap_project.llm.library import LibraryProvider
+from roadmap_project.llm.reasons import FORM_OF_THE_LIBRARY
 from roadmaps import answers, outline
 from roadmaps.answers import EditedOutline, EditPlan, GoalAnalysis, Outline, Review
 
@@ -341,8 +342,8 @@ def test_a_form_says_that_it_is_one_and_a_curated_concept_does_not():
         return asyncio.run(LibraryProvider().complete(request, None, timeout=1)).origin
 
     assert origin_of("sql-databases/indexes") == LibraryProvider.origin
-    assert origin_of("") == LibraryProvider.origin_of_form
-    assert "knows nothing" in LibraryProvider.origin_of_form
+    assert origin_of("") == FORM_OF_THE_LIBRARY
+    assert "knows nothing" in FORM_OF_THE_LIBRARY
 
 
 def test_a_review_counts_what_is_curated_and_says_of_how_much_it_knows_nothing(library):
