@@ -180,6 +180,11 @@ class Report:
     def failures_were_not_counted_to_their_end(self) -> bool:
         return self.failures == MOST_FAILURES
 
+    @property
+    def calls_that_are_summed(self) -> int | None:
+        """None where they are all there are."""
+        return MOST_SUMMED if self.days and not self.days[-1].is_whole else None
+
 
 def report(beats: dict[str, dict[str, float | None]]) -> Report | None:
     """With the queues' heartbeats, which whoever asks knows already. None where the database took too long."""

@@ -164,6 +164,8 @@ def test_pages_behind_the_first_open(see):
         (Roadmap, {"broken": "yes"}, ROADMAPS),
         (Roadmap, {"state": "ready"}, ROADMAPS),
         (Roadmap, {"origin": "model"}, 0),
+        (Roadmap, {"deleted": "no"}, ROADMAPS),
+        (Roadmap, {"deleted": "yes"}, 0),
         (Concept, {"broken": "yes"}, ROADMAPS),
         (Concept, {"difficulty": "easy"}, 5_001),
         (Concept, {"origin": "model"}, 5_001),

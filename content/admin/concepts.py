@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +22,9 @@ from roadmaps.models import Concept, Roadmap, Step
 class ConceptForm(forms.ModelForm):  # type: ignore[type-arg]
     """What belongs to the outline; saving makes a new version of it."""
 
-    keywords = forms.CharField(help_text="Three to five, separated by commas.", max_length=1200)
+    keywords = forms.CharField(
+        help_text="Three to five, separated by commas.", max_length=1200, widget=AdminTextInputWidget
+    )
     prerequisites = forms.ModelMultipleChoiceField(
         queryset=Concept.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
     )

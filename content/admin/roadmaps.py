@@ -46,6 +46,20 @@ class BrokenLinksFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=curating.broken_links().order_by().values(self.path))
 
 
+class DeletedFilter(admin.SimpleListFilter):
+    """Whether its owner deleted it; purged after DELETED_ROADMAP_RETENTION_DAYS."""
+
+    title = "deletion"
+    parameter_name = "deleted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "Kept"), ("yes", "Deleted by its owner")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = {"no": True, "yes": False}.get(self.value() or "")
+        return queryset if wanted is None else queryset.filter(deleted_at__isnull=wanted)
+
+
 # When a verb is offered on a roadmap's own page; a list offers all, and says what is refused.
 FITS: dict[str, Callable[[Roadmap], bool]] = {
     "approve": lambda roadmap: roadmap.state == Roadmap.State.IN_REVIEW,
@@ -65,7 +79,7 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
         RoadmapOriginFilter,
         BrokenLinksFilter,
         "level",
-        ("deleted_at", admin.EmptyFieldListFilter),
+        DeletedFilter,
     )
     list_select_related = ("owner",)
     search_fields = ("slug",)

@@ -140,7 +140,7 @@ def test_days_reach_as_far_back_as_the_latest_calls_that_are_summed_and_say_wher
     assert (today.together.calls, today.is_whole) == (1, True)
     assert (yesterday.together.calls, yesterday.is_whole) == (2, False)
     assert "at least 2 calls" in html
-    assert "what came before them is not shown" in html
+    assert "Only the latest 3 calls are summed." in html
 
 
 def test_a_providers_health_is_of_the_last_hour_with_limits_apart_and_latencies_of_answers_alone():

@@ -231,3 +231,6 @@ def test_pages_fit_their_window(signed_in, roadmap, page):
             page.set_viewport_size(size)
             page.goto(signed_in + each)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (each, size)
+            assert page.evaluate(
+                "[...document.querySelectorAll('.tree .scrolls')].every(each => each.scrollWidth <= each.clientWidth)"
+            ), size  # how the pieces stand is seen without a sideways scroll
