@@ -33,7 +33,7 @@ class NoteForm(forms.Form):
         strip=False,
         max_length=Note.LENGTH,
         help_text=gettext_lazy("Only you see them."),
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=forms.Textarea(attrs={"rows": 5, "placeholder": " "}),  # by which the style knows that it is empty
     )
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from roadmaps.models import Concept
 
 PER_ROW = 5
+LEAST_PER_ROW = 3  # so wide at least is the picture, for the stages' names
 WIDTH, HEIGHT = 188, 48
 GAP_X, GAP_Y = 20, 30
+LEFT = 10  # where every row begins: a narrow screen shows the beginning of each
 BAND_TOP, BAND_BOTTOM = 38, 18
 LINE_LENGTH = 23  # letters; wide ones count twice
 LOOKS = ("learned", "next", "open", "later", "plain")
@@ -61,8 +63,8 @@ class Map:
     bands: list[Band]
     links: list[Link]
     tag: str
-    width: float = PER_ROW * WIDTH + (PER_ROW - 1) * GAP_X + 20
-    height: float = 0
+    width: float
+    height: float
     box_width: int = WIDTH
     box_height: int = HEIGHT
 
@@ -95,7 +97,8 @@ def draw(
         for before in befores
         if pk in drawing.boxes and before.pk in drawing.boxes
     ]
-    return Map(bands, links, _tag(bands, links, is_linked=is_linked), height=drawing.y)
+    width = max([LEFT + LEAST_PER_ROW * (WIDTH + GAP_X), *(box.x + WIDTH + LEFT for box in drawing.boxes.values())])
+    return Map(bands, links, _tag(bands, links, is_linked=is_linked), width=width, height=drawing.y)
 
 
 def _tag(bands: list[Band], links: list[Link], *, is_linked: bool) -> str:
@@ -110,12 +113,11 @@ def _band(drawing: _Drawing, name: str, concepts: Sequence[Concept]) -> Band:
     drawing.y += BAND_TOP
     boxes = []
     for row in _rows(drawing, concepts):
-        left = 10 + (PER_ROW - len(row)) * (WIDTH + GAP_X) / 2
         for place, concept in enumerate(row):
             box = Box(
                 concept,
                 drawing.looks[concept.pk],
-                left + place * (WIDTH + GAP_X),
+                LEFT + place * (WIDTH + GAP_X),
                 drawing.y,
                 _broken(concept.name),
                 drawing.builds_on[concept.pk],

@@ -43,6 +43,14 @@ def test_boxes_neither_overlap_nor_leave_the_picture():
         assert all(right - left >= mapping.WIDTH for left, right in pairwise(xs))
 
 
+def test_every_row_begins_at_the_left_and_the_picture_is_no_wider_than_it_must_be():
+    narrow, wide = drawn({"One": {1: [], 2: [1]}}), drawn({"One": {pk: [] for pk in range(1, 6)}, "Two": {6: []}})
+
+    assert {box.x for box in narrow.boxes} == {mapping.LEFT}
+    assert wide.boxes[-1].x == mapping.LEFT
+    assert narrow.width < wide.width == max(box.x for box in wide.boxes) + mapping.WIDTH + mapping.LEFT
+
+
 def test_every_link_leads_down_and_none_says_what_others_say_already():
     shown = drawn({"One": {1: [], 2: [1], 3: [1, 2]}, "Two": {4: [1, 3]}})
 

@@ -6,6 +6,8 @@ from django.db import connection
 from playwright.sync_api import Page, expect
 
 from content.models import QuizAttempt
+from roadmaps import learning
+from roadmaps.models import Roadmap
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
 from tests.system.test_journey import fits, page
 from tests.system.test_taking_away import sign_in
@@ -107,6 +109,15 @@ def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page)
     page.get_by_role("link", name="Practise what you missed").click()
     expect(page.get_by_text("Question 1 of 2")).to_be_visible()
 
+    page.goto(address)
+    page.evaluate("print = () => { window.printed = document.querySelectorAll('figure.drawn').length }")
+    page.keyboard.press("Control+p")  # the diagrams are drawn first, though nobody scrolled to them
+    page.wait_for_function("() => window.printed === 1")
+    page.emulate_media(media="print")
+    for left_out in ("#quiz", "#note", "#print", "header.site", ".contents"):
+        expect(page.locator(left_out)).to_be_hidden()
+    page.emulate_media(media="screen")
+
     without_script = page.context.browser.new_context(
         java_script_enabled=False, storage_state=page.context.storage_state()
     ).new_page()
@@ -114,3 +125,28 @@ def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page)
     expect(without_script.get_by_text("A[Begin] --> B[End]")).to_be_visible()
     without_script.get_by_role("link", name="Take it again").click()
     expect(without_script.locator("fieldset")).to_have_count(3)
+
+
+@pytest.mark.parametrize("page", ["phone"], indirect=True)
+def test_what_one_looks_at_stays_in_its_place_while_the_page_is_renewed(fleet, page):
+    owner = make_user()
+    roadmap = make_written_roadmap(owner=owner, state=Roadmap.State.WRITING, steps="running", stages=3, modules=2)
+    first = roadmap.concepts.first()
+    fleet.start("web")
+    sign_in(page, fleet.url, owner)
+    page.goto(fleet.url + roadmap.get_absolute_url())
+    page.get_by_text("The same as a list").click()
+    page.locator("#map-scrolls").evaluate("(each) => each.scrollTo(150, 0)")
+    read = page.locator("#at-c-2-2-2")
+    read.evaluate("(each) => each.scrollIntoView({ block: 'center' })")
+    place = read.bounding_box()["y"]
+
+    learning.mark(first, user=owner, is_learned=True)  # its box in the picture changes
+    first.steps.update(state="failed", last_error="HTTP 500: it broke")  # a section more, above
+    expect(page.get_by_role("heading", name="What could not be written")).to_have_count(1)
+
+    assert read.bounding_box()["y"] == pytest.approx(place, abs=2)
+    assert page.locator("#map-list").get_attribute("open") is not None
+    assert page.locator("#map-scrolls").evaluate("(each) => each.scrollLeft") == 150
+    expect(page.locator("#map .box-learned")).to_have_count(2)  # in the picture, and what it means
+    page.goto("about:blank")  # it asks no more

@@ -2,6 +2,8 @@
 "use strict";
 
 (() => {
+  const LONGEST_DRAWING = 10_000; // milliseconds
+
   const element = (name, properties, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
     made.append(...children);
@@ -37,8 +39,10 @@
     const figure = element("figure", { className: "diagram" });
     pre.replaceWith(figure);
     figure.append(frame, pre);
+    let settle;
     const diagram = {
       frame,
+      settled: new Promise((resolve) => (settle = resolve)),
       ready: () => frame.contentWindow.postMessage({ source: pre.textContent }, "*"),
       drawn: ({ height }) => {
         frame.height = Math.ceil(height);
@@ -46,10 +50,12 @@
           figure.append(element("details", {}, element("summary", { textContent: words.source }), pre));
         }
         figure.classList.add("drawn");
+        settle();
       },
       broken: () => {
         frame.remove();
         figure.prepend(element("p", { className: "hint", textContent: words.broken }));
+        settle();
       },
     };
     return diagram;
@@ -62,6 +68,29 @@
       found[event.data.state](event.data);
     }
   });
+
+  // Nobody has scrolled to what is printed: it is drawn now. A print from a menu does not wait, and shows its text.
+  const drawAll = () => diagrams.forEach((each) => (each.frame.loading = "eager"));
+  addEventListener("beforeprint", drawAll);
+
+  async function printDrawn() {
+    drawAll();
+    const drawn = Promise.all(diagrams.map((each) => each.settled));
+    await Promise.race([drawn, new Promise((resolve) => setTimeout(resolve, LONGEST_DRAWING))]);
+    print();
+  }
+
+  addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === "p" && diagrams.length) {
+      event.preventDefault();
+      printDrawn();
+    }
+  });
+  const printButton = document.getElementById("print");
+  if (printButton) {
+    printButton.hidden = false;
+    printButton.addEventListener("click", printDrawn);
+  }
 
   for (const article of document.querySelectorAll("article.prose")) {
     const words = article.dataset;
