@@ -1,20 +1,34 @@
 """What editors may decide in the admin, once each, and what they may not."""
 
+from functools import partial
+
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry as Noted
 from django.contrib.auth.models import Permission, User
 from django.db.models.signals import post_delete
 
-from content.models import Quiz, QuizAttempt, Resource, ResourceList, Tutorial
+from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Tutorial
 from roadmaps import erasing
-from roadmaps.models import Concept, ConceptProgress, LogEntry, ModelCall, Roadmap, Step
+from roadmaps.models import (
+    Concept,
+    ConceptProgress,
+    LogEntry,
+    ModelCall,
+    Module,
+    OutlineReview,
+    OutlineRevision,
+    Roadmap,
+    Stage,
+    Step,
+)
 from tests.editors import address, make_editor
 from tests.factories import (
     make_feedback,
     make_log_entry,
     make_quiz,
     make_resources,
+    make_review,
     make_roadmap_in_review,
     make_step,
     make_tree,
@@ -251,6 +265,30 @@ def test_editors_delete_no_roadmap(client, editor):
     assert "Delete for good" not in client.get(address(roadmap)).content.decode()
 
 
+PARTS = (
+    Stage, Module, Concept, Step, OutlineRevision, OutlineReview, LogEntry, ModelCall,
+    Tutorial, ResourceList, Resource, Quiz, Question, QuizAttempt,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", PARTS)
+@pytest.mark.parametrize(
+    "who", [make_editor, partial(make_user, is_staff=True, is_superuser=True)], ids=["an editor", "a superuser"]
+)
+def test_nobody_deletes_a_part_of_a_roadmap_behind_its_back(client, who, model):
+    """An outline would lose a concept without a new version, a current version a link, a person their answers."""
+    client.force_login(who())
+    make_review(revision=make_full_roadmap().revisions.get())
+    row = model.objects.order_by("pk")[0]
+
+    refused = client.post(address(row, "delete"), {"post": "yes"})
+    choose(client, "delete_selected", row, post="yes")
+
+    assert refused.status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+    assert "Delete selected" not in client.get(address(model, "changelist")).content.decode()
+
+
 @pytest.mark.parametrize("model", [Roadmap, Concept, Step, LogEntry, ModelCall, Tutorial, ResourceList, Resource, Quiz])
 def test_editors_see_what_they_curate_by(client, editor, model):
     assert client.get(address(model, "changelist")).status_code == 200
@@ -306,6 +344,26 @@ def test_deleting_for_good_is_complete(admin_client, do):
     call = ModelCall.objects.get(roadmap=None)
     assert (float(call.cost), call.error, call.concept) == (0.5, "", None)
     assert {each.object_repr for each in Noted.objects.filter(object_id=roadmap.pk)} == {roadmap.token}
+
+
+@each_door
+def test_deleting_a_person_is_complete_and_keeps_what_their_model_calls_cost(admin_client, do):
+    kept = make_full_roadmap()
+    before = what_hangs_on_roadmaps()
+    person = make_full_roadmap().owner
+
+    confirmation = admin_client.get(address(person, "delete")).content.decode()
+    if do is choose:
+        choose(admin_client, "delete_selected", person, post="yes")
+    else:
+        admin_client.post(address(person, "delete"), {"post": "yes"})
+
+    assert "Roadmaps with all that was written, answered and noted: 1" in confirmation
+    assert not User.objects.filter(pk=person.pk).exists()
+    assert what_hangs_on_roadmaps() == before
+    assert list(Roadmap.objects.all()) == [kept]
+    call = ModelCall.objects.get(roadmap=None)
+    assert (float(call.cost), call.error) == (0.5, "")
 
 
 def test_deleting_for_good_twice_finds_nothing(db):

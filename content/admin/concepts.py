@@ -14,7 +14,7 @@ from content import curating, links
 from content.admin.roadmaps import BrokenLinksFilter
 from content.models import Tutorial
 from roadmaps import amending, deciding
-from roadmaps.admin.base import LargeListAdmin, NotAddable, OriginFilter, SearchedBySubqueries, WithVerbs
+from roadmaps.admin.base import LargeListAdmin, NotAddable, NotDeletable, OriginFilter, SearchedBySubqueries, WithVerbs
 from roadmaps.answers import OutlineTree
 from roadmaps.models import Concept, Roadmap, Step
 
@@ -79,7 +79,7 @@ class ConceptBrokenLinksFilter(BrokenLinksFilter):
 
 
 @admin.register(Concept)
-class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
+class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, LargeListAdmin):
     form = ConceptForm
     fields = ("name", "description", "hours", "difficulty", "keywords", "prerequisites", "seen_version")
     list_display = ("public_id", "name", "difficulty", "hours", "pieces", "failures", "roadmap")

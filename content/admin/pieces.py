@@ -16,7 +16,15 @@ from content import curating, revising
 from content.admin.roadmaps import BrokenLinksFilter
 from content.models import Note, Piece, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from content.revising import Contents
-from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, NotAddable, OriginFilter, ReadOnly, WithVerbs
+from roadmaps.admin.base import (
+    KnownValuesFilter,
+    LargeListAdmin,
+    NotAddable,
+    NotDeletable,
+    OriginFilter,
+    ReadOnly,
+    WithVerbs,
+)
 
 DIFFICULTIES = ("easy", "medium", "hard")
 PIECE_LIST: tuple[str, ...] = ("concept", "version", "is_current", "origin", "author", "created_at")
@@ -106,7 +114,7 @@ class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
         return text
 
 
-class PieceAdmin(WithVerbs, NotAddable, LargeListAdmin):
+class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
     """The current version is edited into the next one; earlier ones are read, compared and restored."""
 
     list_display = PIECE_LIST
@@ -255,10 +263,13 @@ class NoteAdmin(ReadOnly, LargeListAdmin):
 
 
 @admin.register(Share)
-class ShareAdmin(ReadOnly, LargeListAdmin):
-    """Which roadmaps can be read by a link; the link itself is their owners'."""
+class ShareAdmin(NotAddable, LargeListAdmin):
+    """Which roadmaps can be read by a link; the link itself is their owners'. Deleting a row ends the sharing."""
 
     list_display = ("roadmap", "created_at")
     list_select_related = ("roadmap",)
     search_fields = ("roadmap__slug",)
     exclude = ("token",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -53,7 +53,14 @@ class NotAddable:
         return False
 
 
-class ReadOnly(NotAddable):
+class NotDeletable:
+    """Goes with the roadmap that it belongs to, or with its age; deleted alone it would leave a hole."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnly(NotDeletable, NotAddable):
     """Records of what happened: to be read and purged, never edited."""
 
     def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from roadmap_project.connection_budget import CLUSTER_NAMES
@@ -130,10 +131,14 @@ class StepAdmin(RecordAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(RecordAdmin):
-    list_display = ("happened_at", "level", "event", "step_label", "took", "message", "of_roadmap", "of_concept")
+    list_display = ("when", "level", "event", "step_label", "took", "message", "of_roadmap", "of_concept")
     list_filter = ("level", StepKindFilter)
     list_select_related = ("roadmap", "concept")
     search_fields = ("roadmap__slug", "event", "message")
+
+    @admin.display(description="happened at", ordering="happened_at")
+    def when(self, entry: LogEntry) -> str:
+        return f"{timezone.localtime(entry.happened_at):%-d %b %Y, %H:%M:%S}"
 
     @admin.display(description="took")
     def took(self, entry: LogEntry) -> str:
