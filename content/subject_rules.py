@@ -13,6 +13,7 @@ from roadmaps.answers import OutlineTree
 from roadmaps.deciding import RefusedError
 
 MOST_PROBLEMS = 8
+LONGEST_TERM = 60  # characters
 KEY = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
@@ -66,7 +67,7 @@ def _problems_of_subject(subject: Subject) -> Iterator[str]:
     if (
         not subject.terms
         or len(subject.terms) > 60
-        or not all(0 < len(each.term.strip()) <= 60 for each in subject.terms)
+        or not all(0 < len(each.term.strip()) <= LONGEST_TERM for each in subject.terms)
     ):
         yield "there are not one to sixty terms, of one to sixty characters, by which a goal can be known"
     for each in subject.terms:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from content.subject_rules import KEY, SubjectError, check, sentences
 from roadmap_project.library.matching import best_subject
-from roadmap_project.library.subjects import Subject, SubjectConcept, read_concept, read_subject
+from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept, read_concept, read_subject
 from roadmaps.models import LibrarySubject
 
 LARGEST_ARCHIVE = 5_000_000  # bytes
@@ -42,10 +42,11 @@ def take_in(packed: bytes, *, author: User) -> LibrarySubject:
 
 
 def led_elsewhere(subject: Subject) -> dict[str, str]:
-    """Goals that should find the subject, which this process has to know, and the titles of what they find instead."""
+    """Goals that should find the subject, which this process has to know, and what they find instead."""
     goals = [f"Learn {each}" for each in (subject.title, *(term.term for term in subject.terms if term.weight == 3))]
     found = {goal: best_subject(goal) for goal in goals}
-    return {goal: each.title for goal, each in found.items() if each.key != subject.key}
+    names = {goal: "no subject" if each.key == SCAFFOLD else each.title for goal, each in found.items()}
+    return {goal: name for goal, name in names.items() if found[goal].key != subject.key}
 
 
 def unpacked(packed: bytes) -> tuple[Subject, list[SubjectConcept]]:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from content import publishing, taking_in
-from content.subject_rules import SubjectError
+from content.subject_rules import LONGEST_TERM, SubjectError
 from roadmap_project.library.subjects import Subject, SubjectConcept, Term
 from roadmaps import added_subjects
 from roadmaps.admin.base import LargeListAdmin
@@ -65,8 +65,8 @@ class LibrarySubjectAdmin(LargeListAdmin):
         obj.pk, obj.title = taken.pk, taken.title
         added_subjects.refresh()
         if elsewhere := taking_in.led_elsewhere(Subject.model_validate(taken.subject)):
-            found = ", ".join(f"“{goal}” ({title})" for goal, title in elsewhere.items())
-            self.message_user(request, f"These goals do not find it but another one: {found}.", messages.WARNING)
+            found = ", ".join(f"“{goal}” (finds {name})" for goal, name in elsewhere.items())
+            self.message_user(request, f"By its terms these goals do not find it: {found}.", messages.WARNING)
 
     @admin.action(description="Download as files", permissions=["view"])
     def download(self, request: HttpRequest, queryset: QuerySet[LibrarySubject]) -> HttpResponse | None:
@@ -111,7 +111,7 @@ class SubjectForm(forms.Form):
             weight, _, term = line.strip().partition(" ")
             if weight not in ("1", "2", "3") or not term.strip():
                 raise ValidationError(f"“{line[:80]}” is not a weight from 1 to 3 and a term.")
-            terms.append(Term(term=term.strip().lower(), weight=int(weight)))
+            terms.append(Term(term=" ".join(term.lower().split()), weight=int(weight)))
         return terms
 
     @classmethod
@@ -121,12 +121,13 @@ class SubjectForm(forms.Form):
             same = {"key": behind.key, "title": behind.title, "description": behind.description}
             return cls(initial={**same, "terms": "\n".join(f"{each.weight} {each.term}" for each in behind.terms)})
         stages = ", ".join(stage.name for stage in roadmap.stages.all())
-        technologies = [f"3 {term.lower()}" for term in roadmap.intent.get("key_technologies", [])[:10]]
+        title = " ".join(roadmap.title.lower().split())
+        technologies = [f"2 {term.lower()}" for term in roadmap.intent.get("key_technologies", [])[:10]]
         return cls(
             initial={
                 "key": roadmap.slug.removesuffix(f"-{roadmap.token}"),
                 "title": roadmap.title,
                 "description": f"In this order: {stages}.",
-                "terms": "\n".join(technologies or [f"2 {roadmap.title.lower()}"]),
+                "terms": "\n".join([f"3 {title}", *technologies] if len(title) <= LONGEST_TERM else technologies),
             }
         )

@@ -21,7 +21,7 @@ from roadmaps import added_subjects, deciding, starting
 from roadmaps.models import Concept, LibrarySubject, Roadmap
 from roadmaps.steps import draining
 from tests.editors import address, make_editor
-from tests.factories import make_tree, make_user
+from tests.factories import make_roadmap, make_tree, make_user
 
 DETAILS = {
     "key": "keeping-bees",
@@ -383,13 +383,25 @@ def test_an_editor_takes_a_subject_in_and_gives_it_out_again(client, editor):
 
 def test_goals_that_find_another_subject_are_said_when_one_is_taken_in(client, editor):
     page = upload(client, packed(bundled()))
-    assert "“Learn sql” (SQL and relational databases)" in page.content.decode()
+    assert "“Learn sql” (finds SQL and relational databases)" in page.content.decode()
 
     renamed = bundled()["keeping-bees/subject.toml"].replace("sql-databases", "keeping-bees")
     found = re.sub(r"(?s)\[\[terms\]\].*?(?=\[\[stages\]\])", '[[terms]]\nterm = "bees"\nweight = 3\n\n', renamed)
     named = re.sub(r'^title = ".*"', 'title = "Keeping bees"', found, flags=re.MULTILINE)
     page = upload(client, packed(bundled(**{"keeping-bees/subject.toml": named})))
     assert "do not find it" not in page.content.decode()
+
+    unnamed = named.replace('term = "bees"', 'term = "apiary"')
+    page = upload(client, packed(bundled(**{"keeping-bees/subject.toml": unnamed})))
+    assert "“Learn Keeping bees” (finds no subject)" in page.content.decode()
+
+
+def test_a_models_roadmap_is_offered_as_a_subject_that_its_title_finds(client, editor):
+    roadmap = make_tree(roadmap=make_roadmap(title="Keeping  Bees", intent={"key_technologies": ["Smoker"]}))
+
+    form = client.get(f"{address(roadmap).removesuffix('change/')}subject/").context["form"]
+
+    assert form.initial["terms"] == "3 keeping bees\n2 smoker"
 
 
 def test_what_is_wrong_with_an_upload_is_said(client, editor):
