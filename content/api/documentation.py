@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
 from content.exporting.documents import RoadmapDocument
+from content.rendering import to_html
 
 REF = "#/components/schemas/"
 
@@ -42,7 +43,7 @@ def openapi_of(api: Api) -> Any:
 def page_of(api: Api) -> Any:
     @require_safe
     def docs(request: HttpRequest) -> HttpResponse:
-        return render(request, "content/api.html", {"api": api, "groups": _groups(api.document)})
+        return render(request, "content/api.html", {"about": to_html(api.description), "groups": _groups(api.document)})
 
     return docs
 
@@ -63,7 +64,7 @@ def _shown(document: dict[str, Any], path: str, method: str, operation: dict[str
         "method": method.upper(),
         "path": path,
         "summary": operation["summary"],
-        "description": operation.get("description", ""),
+        "description": to_html(operation.get("description", "")),
         "parameters": [each for each in operation["parameters"] if each["in"] != "path"],
         "sent": _text(document, operation.get("requestBody")),
         "status": status,
