@@ -351,6 +351,21 @@ def production_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
     ]
 
 
+@register(Tags.security, deploy=True)
+def debug(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """An error, as it stops a release: Django's own warning would let it go out."""
+    if not settings.DEBUG:
+        return []
+    return [
+        Error(
+            "DEBUG is on: error pages show settings and code to everybody, and neither HTTPS nor secure cookies are "
+            "required.",
+            hint="Unset DEBUG.",
+            id="roadmap_project.E024",
+        )
+    ]
+
+
 RAILWAY_MARGIN = 5  # seconds between the end of a worker's grace and that of its processes
 
 

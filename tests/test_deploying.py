@@ -137,6 +137,16 @@ def test_check_deploy_names_each_mistake_and_what_to_do(checked, wrong, finding,
     assert done.returncode == 1 or "E0" not in finding
 
 
+def test_check_deploy_stops_a_release_with_debug_on_and_says_it_once():
+    done = manage("check", "--deploy", **(ELSEWHERE | {"DEBUG": "1"}))
+
+    assert done.returncode == 1
+    assert "Unset DEBUG." in done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("?:")] == [
+        next(line for line in done.stderr.splitlines() if "(roadmap_project.E024)" in line)
+    ]
+
+
 def test_static_files_are_collected_without_a_database_or_any_secret(tmp_path):
     code = (
         "import sys; from django.conf import settings; import django; django.setup();"

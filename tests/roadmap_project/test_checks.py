@@ -230,6 +230,17 @@ def test_E008_an_empty_list_is_named_in_a_deploy_check(settings, name):
     assert not [each for each in django_checks.run_checks() if each.id == "roadmap_project.E008"]
 
 
+def test_E024_debug_is_an_error_in_a_deploy_check_alone(settings):
+    settings.DEBUG = False
+    assert found(checks.debug) == []
+
+    settings.DEBUG = True
+
+    [problem] = checks.debug(None)
+    assert (problem.id, problem.is_serious()) == ("roadmap_project.E024", True)
+    assert not [each for each in django_checks.run_checks() if each.id == "roadmap_project.E024"]
+
+
 def test_E009_openai_without_a_key_or_an_endpoint_is_refused(settings):
     settings.LLM_PROVIDER = "openai"
 
