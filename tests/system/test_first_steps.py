@@ -1,0 +1,57 @@
+"""A newcomer without a manual and without a model's key: from the start page to the first answered quiz."""
+
+import re
+
+import pytest
+from django.utils import translation
+from django.utils.translation import gettext
+from playwright.sync_api import expect
+
+from tests.system.test_journey import answer_every_question, fits, page
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+__all__ = ["page"]  # a fixture
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "goal"),
+    [
+        ("desktop", "en", "Learn SQL for data analysis"),
+        ("phone", "zh-hans", "学习 SQL 数据分析"),
+        ("phone", "en", "Keep bees in a city"),  # no subject of the library
+    ],
+    indirect=["page"],
+)
+def test_from_the_start_page_to_the_first_answered_quiz(fleet, page, language, goal):
+    fleet.environment["LLM_PROVIDER"] = "library"
+    fleet.start()
+    page.set_extra_http_headers({"Accept-Language": language})
+    with translation.override(language):
+        page.goto(fleet.url)
+        page.get_by_role("link", name=gettext("Sign up")).last.click()
+        page.locator("#id_username").fill("ada")
+        page.locator("#id_password1").fill("correct horse battery")
+        page.locator("#id_password2").fill("correct horse battery")
+        page.get_by_role("button", name=gettext("Sign up")).click()
+
+        page.get_by_label(gettext("What do you want to learn?")).fill(goal)
+        expect(page.get_by_text(gettext("the bundled library calls no model"))).to_be_visible()
+        page.get_by_role("button", name=gettext("Design my roadmap")).click()
+        page.get_by_role("button", name=gettext("Approve and start writing")).click(timeout=60_000)
+        begin = page.locator("#next-title a")  # the page says where to begin
+        expect(begin).to_be_visible(timeout=60_000)
+        assert fits(page)
+        begin.click()
+        expect(page.locator("article.prose[lang=en] h2").first).to_be_visible()
+        english = page.get_by_text(gettext("What is written here is in English."))
+        expect(english).to_have_count(0 if language == "en" else 1)
+        assert fits(page)
+        quiz = page.get_by_role("link", name=gettext("Take the quiz"))
+        expect(quiz).to_be_visible(timeout=60_000)
+        quiz.click()
+        expect(page.locator("#quiz-place")).to_be_visible()  # one question after the other
+        words = {"check": "Check my answer", "proceed": "Next question", "end": "See how it went"}
+        answer_every_question(page, **{name: gettext(each) for name, each in words.items()})
+        expect(page.get_by_role("heading", name=re.compile(r"\d+.*\d+"))).to_be_visible()
+        assert fits(page)
+        page.goto("about:blank")
