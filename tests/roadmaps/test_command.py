@@ -178,6 +178,31 @@ def test_follow_holds_no_connection_while_it_waits(monkeypatch):
     ]
 
 
+def production() -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if name not in ("DEBUG", "LOG_LEVEL")},
+        "SECRET_KEY": settings.SECRET_KEY + "not-only-for-development",
+        "DATABASE_URL": database_url(),
+        "LLM_PROVIDER": "library",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_has_had_enough_ends_it_without_a_word(unbuffered):
+    make_roadmap()
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "roadmap", "list"],
+        cwd=ROOT, env={**production(), "PYTHONUNBUFFERED": unbuffered}, stdout=writing, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_in_production_create_and_follow_say_their_words_alone_and_end_with_0_when_all_is_written(person, library):
     command = subprocess.Popen(
@@ -195,12 +220,7 @@ def test_in_production_create_and_follow_say_their_words_alone_and_end_with_0_wh
             "0.5",
         ],
         cwd=ROOT,
-        env={
-            **{name: value for name, value in os.environ.items() if name not in ("DEBUG", "LOG_LEVEL")},
-            "SECRET_KEY": settings.SECRET_KEY + "not-only-for-development",
-            "DATABASE_URL": database_url(),
-            "LLM_PROVIDER": "library",
-        },
+        env=production(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

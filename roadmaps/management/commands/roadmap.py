@@ -1,5 +1,6 @@
 """manage.py roadmap: start, follow and steer roadmaps without a browser."""
 
+import os
 import shutil
 import sys
 import time
@@ -29,7 +30,7 @@ DECISIONS: dict[str, Callable[[int], Roadmap]] = {
     "retry": deciding.retry,
     "cancel": deciding.cancel,
 }
-READY, NOT_READY, USAGE, INTERRUPTED = 0, 1, 2, 130
+READY, NOT_READY, USAGE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
 
 
 class Command(BaseCommand):
@@ -63,12 +64,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         try:
             status = self._decide(verb, **options) if verb in DECISIONS else getattr(self, f"_{verb}")(**options)
+            self.stdout.flush()
         except RefusedError as error:
             raise CommandError(str(error), returncode=NOT_READY) from error
         except OperationalError as error:
             raise CommandError(f"The database cannot be asked: {str(error).strip()}", returncode=NOT_READY) from error
         except KeyboardInterrupt:
             status = INTERRUPTED
+        except BrokenPipeError:  # its reader, like `head`, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest goes, at the exit too
+            status = NOBODY_READS
         finally:
             log_lines.flush()
         if status:
