@@ -92,7 +92,7 @@ def draw(
     drawing = _Drawing(looks, builds_on)
     bands = [_band(drawing, name, concepts) for name, concepts in stages]
     links = [
-        _link(drawing.boxes[before.pk], drawing.boxes[pk])
+        _link(drawing, drawing.boxes[before.pk], drawing.boxes[pk])
         for pk, befores in _without_detours(builds_on).items()
         for before in befores
         if pk in drawing.boxes and before.pk in drawing.boxes
@@ -167,14 +167,26 @@ def _without_detours(builds_on: Mapping[int, Sequence[Concept]]) -> dict[int, li
     }
 
 
-def _link(above: Box, below: Box) -> Link:
+def _link(drawing: _Drawing, above: Box, below: Box) -> Link:
     start, end = above.y + HEIGHT, below.y
+    is_far = end - start > HEIGHT + GAP_Y
+    if above.x == below.x and any(each.x == above.x and start < each.y < end for each in drawing.boxes.values()):
+        return Link(_past_boxes(above, start, end), is_far)
     bend = min(60.0, (end - start) / 2)
     path = (
         f"M{above.middle:g} {start:g}C{above.middle:g} {start + bend:g} "
         f"{below.middle:g} {end - bend:g} {below.middle:g} {end:g}"
     )
-    return Link(path, is_far=end - start > HEIGHT + GAP_Y)
+    return Link(path, is_far)
+
+
+def _past_boxes(above: Box, start: float, end: float) -> str:
+    """Down between two columns: straight down it would seem to lead from each box that it passes behind."""
+    middle, beside = above.middle, above.x + WIDTH + GAP_X / 2
+    return (
+        f"M{middle:g} {start:g}C{middle:g} {start + GAP_Y / 2:g} {beside:g} {start + 4:g} {beside:g} {start + GAP_Y:g}"
+        f"V{end - GAP_Y:g}C{beside:g} {end - 4:g} {middle:g} {end - GAP_Y / 2:g} {middle:g} {end:g}"
+    )
 
 
 def _broken(name: str) -> list[str]:

@@ -60,6 +60,17 @@ def test_every_link_leads_down_and_none_says_what_others_say_already():
         assert float(start) < float(end)
 
 
+def test_a_link_past_boxes_of_its_column_runs_beside_them():
+    shown = drawn({"One": {1: [], 2: [1], 3: [2]}, "Two": {4: [], 5: [4, 1]}})
+    first, last = shown.boxes[0], shown.boxes[-1]
+
+    (far,) = [link for link in shown.links if link.is_far]
+
+    assert first.x == last.x
+    beside = float(re.search(r" ([\d.]+) [\d.]+V", far.path)[1])
+    assert first.x + mapping.WIDTH < beside < first.x + mapping.WIDTH + mapping.GAP_X
+
+
 def test_names_stand_in_at_most_two_lines_that_fit():
     names = {
         1: "Short",
