@@ -85,6 +85,7 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
                 "label": LABELS.get(name, name),
                 "declared": counting.declared(budget, name),
                 "most": _most(budget, name),
+                "bound": _bound(budget, name),
                 "now": seen.count.observed[name] if seen.count else None,
                 "peak": series.peaks.get(name),
                 "waits": sum(row.waits for row in seen.met if row.service == name),
@@ -105,6 +106,11 @@ def _most(budget: ConnectionBudget, name: str) -> int:
     """What is declared while releases overlap; migrations and other clients are there once."""
     declared = counting.declared(budget, name)
     return declared if name in LABELS else budget.deploy_overlap * declared
+
+
+def _bound(budget: ConnectionBudget, name: str) -> int:
+    """Above which a number is a trouble: other databases' clients are among the declared other clients."""
+    return budget.other_clients if name == counting.ELSEWHERE else _most(budget, name)
 
 
 def _late(series: Series) -> Iterator[CheckMessage]:

@@ -111,6 +111,22 @@ def test_A17_the_page_says_declared_observed_and_peak_by_service(operator):
     assert "unplanned (not ours)" in text
 
 
+@pytest.mark.parametrize(
+    ("service", "peak", "is_marked"),
+    [("elsewhere", 5, False), ("elsewhere", 6, True), ("unplanned", 1, True), ("web", 16, False), ("web", 17, True)],
+)
+def test_a_peak_is_marked_where_it_is_above_what_is_declared(operator, service, peak, is_marked):
+    """Clients of other databases are among the declared other clients, as the verdict has it."""
+    make_samples(**{service: peak})
+
+    table = page_of(operator.get(ADDRESS)).partition("<h2>By service</h2>")[2]
+    row = next(each for each in table.split("<tr>") if f'<rect class="{service}"' in each)
+    declared, most, _, seen = re.findall(r'<td class="(number[^"]*)">', row)[:4]
+
+    assert (seen == "number above") == is_marked
+    assert (declared, most) == ("number", "number")
+
+
 def test_it_is_reached_from_the_admins_index(operator):
     assert f'href="{ADDRESS}"' in operator.get("/admin/").content.decode()
 
