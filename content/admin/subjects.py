@@ -63,6 +63,9 @@ class LibrarySubjectAdmin(LargeListAdmin):
         author: Any = request.user
         taken = taking_in.take_in(form.cleaned_data["archive"], author=author)
         obj.pk, obj.title = taken.pk, taken.title
+        if taken.version > 1:
+            replaced = f"Version {taken.version} took the place of version {taken.version - 1}, which is not kept here."
+            self.message_user(request, replaced, messages.WARNING)
         added_subjects.refresh()
         if elsewhere := taking_in.led_elsewhere(Subject.model_validate(taken.subject)):
             found = ", ".join(f"“{goal}” (finds {name})" for goal, name in elsewhere.items())

@@ -373,6 +373,7 @@ def test_an_editor_takes_a_subject_in_and_gives_it_out_again(client, editor):
     upload(client, packed(bundled()))
     row = LibrarySubject.objects.get()
     assert (row.key, row.author) == ("keeping-bees", editor)
+    assert "Version 2 took the place of version 1" in upload(client, packed(bundled())).content.decode()
 
     given_out = client.post(address(LibrarySubject, "changelist"), {"action": "download", "_selected_action": [row.pk]})
 
