@@ -24,10 +24,11 @@ log = structlog.get_logger(__name__)
 
 BACKEND = "roadmap_project.postgresql"
 COUNTED_BY_BUDGET = ("workers", "threads", "worker_class")
+DECLARE_THE_POOLER = "Set DB_POOLER=transaction, its three DB_POOLER_… numbers, and DATABASE_DIRECT_URL for migrations."
 STORE_MARGIN = 30  # seconds between the last possible store of a drain and the task's timeout
 
 
-@register()
+@register("connections", Tags.database)  # who asks for either is told
 def connection_budget(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The declared arithmetic; opens no connection, so it holds in builds and without a server."""
     return budget_findings(settings.CONNECTION_BUDGET)
@@ -170,7 +171,7 @@ def unpooled_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
     return [
         CheckWarning(
             "DATABASE_URL looks like a connection pooler's, but DB_POOLER is not set.",
-            hint="Set DB_POOLER=transaction, its three DB_POOLER_… numbers, and DATABASE_DIRECT_URL for migrations.",
+            hint=DECLARE_THE_POOLER,
             id="roadmap_project.W006",
         )
     ]

@@ -95,10 +95,10 @@ class ConnectionBudget:
 
     @classmethod
     def from_environment(cls, env: Environment) -> "ConnectionBudget":
-        web_variable = "WEB_WORKERS" if env.text("WEB_WORKERS") else "WEB_CONCURRENCY"
+        by_platform = env.whole("WEB_CONCURRENCY", 4, least=1)  # read also where it is overruled: gunicorn reads it
         web = Service(
             name="web",
-            processes=env.whole(web_variable, 4, least=1),
+            processes=env.whole("WEB_WORKERS", by_platform, least=1),
             threads=env.whole("WEB_THREADS", 2, least=1),
             replicas=env.whole("WEB_REPLICAS", 1),
             processes_variable="WEB_WORKERS",
@@ -181,10 +181,15 @@ class ConnectionBudget:
         clients = self.pooler.max_client_conn * self.pooler.replicas
         pooled = self.pooler.max_db_connections * self.pooler.replicas
         return (
-            Inequality("clients of the pooler, steady", self.steady, clients),
-            Inequality("clients of the pooler, deploying", self.deploy_overlap * self.steady, clients),
+            Inequality("clients of the pooler, steady", self.steady + self.other_clients, clients),
+            Inequality("clients of the pooler, deploying", self._pooler_clients, clients),
             Inequality("pool and migrations", pooled + RELEASE_CONNECTIONS, self.usable),
         )
+
+    @property
+    def _pooler_clients(self) -> int:
+        """At a deploy; shells, commands and the release's checks come through the pooler as well."""
+        return self.deploy_overlap * self.steady + self.other_clients
 
     @property
     def fits(self) -> bool:
@@ -274,7 +279,7 @@ class ConnectionBudget:
             changes.append(self._server_change())
         elif pooler.max_db_connections > room:
             changes.append(f"DB_POOLER_MAX_DB_CONNECTIONS={room}")
-        clients = math.ceil(max(self.deploy_overlap * self.steady, self.steady) / pooler.replicas)
+        clients = math.ceil(self._pooler_clients / pooler.replicas)
         if pooler.max_client_conn < clients:
             changes.append(f"DB_POOLER_MAX_CLIENT_CONN={clients}")
         return " and ".join(changes) + " (after PgBouncer's own settings of these names)"

@@ -9,9 +9,14 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.pq import Conninfo
 
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465, "smtps": 587, "consolemail": None, "dummymail": None}
 POSTGRESQL_SCHEMES = ("postgres", "postgresql")
+
+
+# What Django's backend takes for itself; everything else in a URL's query goes to libpq.
+DJANGO_OPTIONS = ("assume_role", "isolation_level", "pool", "server_side_binding")
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Environment:
             raise ImproperlyConfigured(f"{name} is not a URL; {expected}.") from None
         if not config.get("NAME"):
             raise ImproperlyConfigured(f"{name} names no database; {expected}.")
+        _require_known_options(name, config.get("OPTIONS") or {})
         return config
 
     def address(self, name: str) -> str:
@@ -118,3 +124,18 @@ class Environment:
 
     def _wrong(self, name: str, expected: str) -> ImproperlyConfigured:
         return ImproperlyConfigured(f"{name}={self.values.get(name)!r}: expected {expected}.")
+
+
+def _require_known_options(name: str, options: Any) -> None:
+    """A URL's query may hold what another library understands; libpq would refuse it at the first connect."""
+    known = {each.keyword.decode() for each in Conninfo.get_defaults()} | set(DJANGO_OPTIONS)
+    for option, value in options.items():
+        if option == "pgbouncer":
+            raise ImproperlyConfigured(f"{name} has the option pgbouncer: expected DB_POOLER=transaction instead.")
+        if option not in known:
+            raise ImproperlyConfigured(
+                f"{name} has the option {option!r}: expected connection parameters of PostgreSQL's libpq, "
+                "such as sslmode; settings of a session go into options=-c%20NAME%3DVALUE."
+            )
+        if option == "connect_timeout" and not str(value).isdecimal():
+            raise ImproperlyConfigured(f"{name} has connect_timeout={value!r}: expected whole seconds.")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "roadmap_project.settings")
@@ -55,20 +55,33 @@ def _overridden(cfg: Any) -> Iterator[str]:
 
 
 def when_ready(server: Any) -> None:
-    """With DEPLOY_OVERLAP=1 nothing covers growth: a reload, an upgrade and one more worker are refused."""
+    """A reload and an upgrade make a second set of workers beside the first, for which DEPLOY_OVERLAP has room or not.
+
+    There is never room for a third: while an earlier set has not ended, both are ignored.
+    """
+    for name in ("hup", "usr2"):
+        handle = getattr(server, f"handle_{name}")
+        setattr(server, f"handle_{name}", lambda *_, name=name, handle=handle: _unless_too_many(server, name, handle))
     if settings.CONNECTION_BUDGET.deploy_overlap == 1:
-        for name in ("hup", "usr2", "ttin"):
-            setattr(server, f"handle_{name}", lambda *_, name=name: _refuse(name))
+        server.handle_ttin = lambda *_: _ignore("ttin", "DEPLOY_OVERLAP=1 leaves no connections for more workers")
 
 
-def _refuse(signal_name: str) -> None:
-    print(
-        f"SIG{signal_name.upper()} is ignored: DEPLOY_OVERLAP=1 leaves no connections for a second set of workers.",
-        file=sys.stderr,
-    )
+def _unless_too_many(server: Any, name: str, handle: Callable[[], None]) -> None:
+    if settings.CONNECTION_BUDGET.deploy_overlap == 1:
+        _ignore(name, "DEPLOY_OVERLAP=1 leaves no connections for a second set of workers")
+    elif len(server.WORKERS) > _web.processes or server.reexec_pid or server.master_pid:
+        _ignore(name, "workers of an earlier reload or upgrade have not ended, and nothing counts a third set")
+    else:
+        handle()
+
+
+def _ignore(name: str, reason: str) -> None:
+    print(f"SIG{name.upper()} is ignored: {reason}.", file=sys.stderr)
 
 
 def post_fork(server: Any, worker: Any) -> None:
+    """A worker that outlived a killed master would hold its connections beside those of the next master's workers."""
+    process.die_with_parent(server.pid)
     process.become("web", "worker")
 
 

@@ -70,6 +70,7 @@ def _findings() -> Iterator[CheckMessage]:
 
 def of_server(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
     """What this server's limits and roles say to the declared fleet; uses no database."""
+    yield from _pooler(declared, found)
     yield from _limit(declared, found)
     yield from _role(declared, found)
     yield from _planned_roles(declared, found)
@@ -80,6 +81,32 @@ def of_server(declared: ConnectionBudget, found: server.Server) -> Iterator[Chec
             f"The sessions of this role have no {', '.join(missing)}: what is dead or stuck keeps its connection.",
             hint="Run what `manage.py connection_budget --sql` prints: it sets them on the roles.",
             id="roadmap_project.W010",
+        )
+
+
+def _pooler(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
+    """Where a pooler stands, our connections are its clients; where none does, they are the server's."""
+    should_be_direct = declared.pooler is None or (settings.IS_MIGRATION and bool(settings.DIRECT_URL_VARIABLE))
+    if found.is_direct == should_be_direct:
+        return
+    if should_be_direct and declared.pooler:
+        yield Error(
+            f"{settings.DIRECT_URL_VARIABLE} leads to a pooler: migrations would go through it.",
+            hint=f"Set {settings.DIRECT_URL_VARIABLE} to the server's own host and port.",
+            id="roadmap_project.E022",
+        )
+    elif should_be_direct:
+        yield CheckWarning(
+            "DATABASE_URL leads to a connection pooler, but DB_POOLER is not set.",
+            hint=checks.DECLARE_THE_POOLER,
+            id="roadmap_project.W006",
+        )
+    else:
+        yield Error(
+            "DB_POOLER=transaction, but DATABASE_URL leads to the server itself: its connections would be counted as "
+            "a pooler's clients, and nothing would bound them.",
+            hint="Set DATABASE_URL to PgBouncer's address, or unset DB_POOLER; the same for every service.",
+            id="roadmap_project.E024",
         )
 
 

@@ -1,5 +1,6 @@
 """All settings, read once from the environment; .env.example describes each variable."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -60,6 +61,8 @@ MIGRATION_LOCK_SECONDS = env.whole("MIGRATION_LOCK_SECONDS", 5, least=1, most=36
 # Seconds that a thread waits for a slot when the server is full. Clusters' processes keep their answers and wait by
 # themselves, a drain at a time.
 CONNECT_WAIT = 0.0 if sys.argv[1:2] == ["qcluster"] else 3.0
+if not env.text("WEB_CONCURRENCY"):
+    os.environ.pop("WEB_CONCURRENCY", None)  # gunicorn cannot read an empty one, not even to look at its arguments
 GUNICORN_CMD_ARGS = env.text("GUNICORN_CMD_ARGS")
 DATABASE_UNPOOLED_URL = env.text("DATABASE_UNPOOLED_URL")
 CONNECTION_BUDGET_BYPASS = env.flag("CONNECTION_BUDGET_BYPASS")
@@ -91,12 +94,15 @@ def _database(variable: str) -> dict[str, object]:
     elif DB_POOLER == "none":
         options["options"] = session.startup_options()
     config = env.database(variable)
+    given: dict[str, object] = dict(config.get("OPTIONS") or {})  # type: ignore[call-overload]
+    if "options" in given and "options" in options:  # beside ours; of two words on one setting the later wins
+        given["options"] = f"{options['options']} {given['options']}"
     return config | {
         "ENGINE": "roadmap_project.postgresql",
         "CONN_MAX_AGE": _conn_max_age(),
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": DB_POOLER == "transaction",
-        "OPTIONS": options | dict(config.get("OPTIONS") or {}),  # type: ignore[call-overload]
+        "OPTIONS": options | given,
     }
 
 

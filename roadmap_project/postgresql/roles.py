@@ -38,6 +38,8 @@ def statements(budget: ConnectionBudget, *, owner: str, database: str) -> str:
     apart (psql: \\password ROLE), so that none stands in a script.
     """
     lines = [f"-- {budget.explain()}"]
+    if budget.pooler:
+        lines.append("-- Each limit is what one role may take; together PgBouncer's max_db_connections bounds them.")
     for name, limit in planned_limits(budget).items():
         lines += _role(ROLE_PREFIX + name, limit, owner=owner, database=database, is_release=name == "release")
     lines.append("-- Everybody else shares what is left for other clients:")

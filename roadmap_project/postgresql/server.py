@@ -19,6 +19,7 @@ SELECT current_setting('server_version_num')::int,
        session_user::text,
        (SELECT rolsuper FROM pg_roles WHERE rolname = session_user),
        (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user),
+       pg_backend_pid(),
        ARRAY(SELECT name FROM unnest(string_to_array('{" ".join(session.LIMITS)}', ' ')) AS name
              WHERE current_setting(name, true) = '0')
 """  # noqa: S608  constants
@@ -38,6 +39,7 @@ class Server:
     role_limit: int | None
     service_roles: dict[str, int | None]
     missing_limits: tuple[str, ...]  # of session.LIMITS, those that do not hold in this session
+    is_direct: bool = True  # nobody stands between: a pooler tells its clients a process id of its own making
 
     def verdict_on(self, budget: ConnectionBudget) -> ConnectionBudget:
         """The declared fleet before this server."""
@@ -60,7 +62,9 @@ def ask() -> Server:
     """Two queries on this thread's connection; raises OperationalError where there is none to be had."""
     with connection.cursor() as cursor:
         cursor.execute(FACTS)
-        version, max_connections, reserved, database_limit, role, is_superuser, role_limit, missing = cursor.fetchone()
+        version, max_connections, reserved, database_limit, role, is_superuser, role_limit, pid, missing = (
+            cursor.fetchone()
+        )
         cursor.execute(ROLES, [ROLE_PREFIX.replace("_", r"\_") + "%"])
         roles = {name.removeprefix(ROLE_PREFIX): _or_none(limit) for name, limit in cursor.fetchall()}
     return Server(
@@ -73,6 +77,7 @@ def ask() -> Server:
         role_limit=_or_none(role_limit),
         service_roles=roles,
         missing_limits=tuple(missing),
+        is_direct=connection.connection.info.backend_pid == pid,
     )
 
 

@@ -483,6 +483,8 @@ def manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[st
         (["qcluster"], {"Q_CLUSTER_NAME": "typo"}, "roadmap_project.E002"),
         (["qcluster"], {}, "Set Q_CLUSTER_NAME to one of logs, content, workflow"),
         (["qcluster"], {"Q_CLUSTER_NAME": "logs", "WEB_WORKERS": "abc"}, "WEB_WORKERS='abc'"),
+        (["check"], {"WEB_CONCURRENCY": "auto", "WEB_WORKERS": "4"}, "WEB_CONCURRENCY='auto'"),
+        (["check"], {"DATABASE_URL": "postgres://a@127.0.0.1:9/nowhere?pgbouncer=true"}, "DB_POOLER=transaction"),
     ],
 )
 def test_a_wrong_configuration_stops_the_command_with_a_text_on_stderr(command, variables, said):
@@ -493,6 +495,14 @@ def test_a_wrong_configuration_stops_the_command_with_a_text_on_stderr(command, 
     assert "nowhere" not in done.stderr  # stopped before it tried the database
     assert "cluster_started" not in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_variable_that_a_panel_left_empty_counts_as_unset():
+    assert manage("check", WEB_CONCURRENCY="", DATABASE_DIRECT_URL="").returncode == 0
+
+
+def test_whoever_asks_for_the_databases_checks_alone_hears_of_a_fleet_that_does_not_fit():
+    assert "roadmap_project.E001" in manage("check", "--tag", "database", WEB_THREADS="40").stderr
 
 
 def test_W030_an_installation_without_mail_is_told_what_that_costs(settings):
@@ -553,7 +563,9 @@ OURS = ["--config", "roadmap_project/gunicorn_conf.py"]
         (OURS, {"WEB_THREADS": "40"}, "roadmap_project.E001"),
         (OURS, {"WEB_WORKERS": "abc"}, "WEB_WORKERS='abc'"),
         (OURS, {"GUNICORN_CMD_ARGS": "-Rw9"}, "roadmap_project.E011"),
+        (OURS, {"WEB_REPLICAS": "0"}, "roadmap_project.E020"),
         ([*OURS, "--threads", "9"], {}, "gunicorn's threads 9 is not the connection budget's 2"),
+        ([*OURS, "--workers", "9"], {}, "gunicorn's workers 9 is not the connection budget's 4"),
         ([*OURS, "--worker-class", "asgi"], {}, "roadmap_project.E011"),
     ],
 )

@@ -46,6 +46,30 @@ def test_the_smallest_and_largest_numbers_are_named_and_taken():
             env(N=value).whole("N", 5, least=1, most=3)
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("pgbouncer=true", "the option pgbouncer: expected DB_POOLER=transaction instead"),
+        ("statement_timeout=5", "the option 'statement_timeout': expected connection parameters"),
+        ("schema=public", "the option 'schema': expected connection parameters"),
+        ("connect_timeout=abc", "connect_timeout='abc': expected whole seconds"),
+    ],
+)
+def test_an_option_that_no_connection_takes_is_named_before_anybody_connects(query, said):
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL has ") as refused:
+        env(DATABASE_URL=f"postgres://a:1@db/roadmaps?{query}").database("DATABASE_URL")
+
+    assert said in str(refused.value)
+
+
+def test_options_of_the_client_library_and_of_django_are_taken():
+    config = env(DATABASE_URL="postgres://a@db/r?sslmode=require&connect_timeout=3&assume_role=b").database(
+        "DATABASE_URL"
+    )
+
+    assert config["OPTIONS"] == {"sslmode": "require", "connect_timeout": 3, "assume_role": "b"}
+
+
 @given(st.text(max_size=12))
 def test_whatever_a_number_is_set_to_it_is_a_number_in_range_or_refused_by_name(value):
     number = read_or_refused(lambda: env(N=value).whole("N", 7, least=0, most=50))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from datetime import timedelta
@@ -157,6 +158,28 @@ def test_patience_that_was_not_needed_leaves_the_connection_alone():
 
     assert not patience.has_ended
     assert connection.is_usable()
+
+
+@pytest.mark.django_db
+def test_patience_bounds_connecting_and_waiting_for_a_slot(settings):
+    """A server that takes the connect and says nothing more; the driver's own least are two seconds."""
+    settings.CONNECT_WAIT = 60
+    assert connection.get_connection_params()["connect_timeout"] == 5
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        host, port = frozen.getsockname()
+        silent = connection.copy()
+        silent.settings_dict = {
+            **connection.settings_dict,
+            "HOST": host,
+            "PORT": port,
+            "OPTIONS": {"connect_timeout": 60},
+        }
+        started = time.monotonic()
+
+        with patient_for(1), pytest.raises(OperationalError):
+            silent.ensure_connection()
+
+    assert 1 < time.monotonic() - started < 4
 
 
 @pytest.mark.django_db

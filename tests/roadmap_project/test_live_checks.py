@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -81,6 +82,31 @@ def test_nobody_is_asked_where_no_databases_are_passed(monkeypatch):
     connection.close()
 
     assert live_checks.server_findings(None) == []
+
+
+def test_E024_a_pooler_that_is_declared_and_not_there_is_refused(settings):
+    """Through one, the process id that a client was told is another than the server's own."""
+    (problem,) = live_checks.of_server(budget(DB_POOLER="transaction"), server.ask())
+
+    assert problem.id == "roadmap_project.E024"
+    assert "DATABASE_URL leads to the server itself" in problem.msg
+
+
+def test_W006_a_pooler_that_is_there_and_not_declared_is_told():
+    (problem,) = live_checks.of_server(budget(), replace(server.ask(), is_direct=False))
+
+    assert problem.id == "roadmap_project.W006"
+    assert "DB_POOLER is not set" in problem.msg
+
+
+def test_E022_a_direct_address_that_leads_to_a_pooler_is_refused_where_it_is_used(settings):
+    settings.IS_MIGRATION, settings.DIRECT_URL_VARIABLE = True, "DATABASE_DIRECT_URL"
+    pooled, found = budget(DB_POOLER="transaction"), server.ask()
+
+    assert [each.id for each in live_checks.of_server(pooled, found)] == []
+    (problem,) = live_checks.of_server(pooled, replace(found, is_direct=False))
+    assert problem.id == "roadmap_project.E022"
+    assert "DATABASE_DIRECT_URL leads to a pooler" in problem.msg
 
 
 def test_E001_the_databases_own_limit_is_named_beside_the_declared_one(change):
@@ -315,9 +341,20 @@ def test_the_commands_exit_status_is_its_verdict():
     assert command("--live", DATABASE_URL="postgres://a@:5432/x?host=/nonexistent").returncode == 2
     assert command("--set", "WEB_THREADS=forty").returncode == 2
     assert command("--set", "WEB_SHOES=2").returncode == 2
+    assert command("--set", "WEB_CONCURRENCY=40", WEB_WORKERS="4").returncode == 2
     assert command(WEB_THREADS="forty").returncode == 2
     assert command("--suggest", "-3").returncode == 2
     assert command("--sql", "--json").returncode == 2
+
+
+def test_live_the_command_has_the_verdict_of_the_checks(change):
+    change("ALTER ROLE {} CONNECTION LIMIT 10", "ALTER ROLE {} CONNECTION LIMIT -1", connection.settings_dict["USER"])
+
+    said, certificate = command("--live"), command("--live", "--json")
+
+    assert (said.returncode, certificate.returncode) == (1, 1)
+    assert "roadmap_project.E014" in said.stdout
+    assert [each["id"] for each in json.loads(certificate.stdout)["findings"]] == ["roadmap_project.E014"]
 
 
 def test_the_live_certificate_names_its_source_and_what_is_observed():

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from roadmap_project import health, pool_status, process, troubles
 from roadmap_project.connection_budget import ConnectionBudget
-from roadmap_project.connections import ConnectionBudgetExceededError
+from roadmap_project.connections import ConnectionBudgetExceededError, patient_for
 from roadmap_project.dev_database import SUPERUSER
 from roadmap_project.environment import Environment
 from roadmap_project.models import ConnectionTrouble
@@ -114,6 +114,16 @@ def test_A15_it_is_refused_when_its_time_is_up_and_gives_its_place_back(settings
     assert 0.55 < time.monotonic() - started < 1
     assert (base.waits(), base.waiting(), base.refusals()) == (1, 0, {"role": 1})
     assert base.open_connections() == 0
+
+
+def test_whoever_has_less_patience_waits_for_a_slot_no_longer_than_that(settings, wrapper):
+    settings.CONNECT_WAIT = 60
+    started = time.monotonic()
+
+    with patient_for(0.5), pytest.raises(OperationalError):
+        wrapper.ensure_connection()
+
+    assert 0.45 < time.monotonic() - started < 5
 
 
 def test_a_clusters_process_does_not_wait_because_its_stores_do(settings, wrapper):

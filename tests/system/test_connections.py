@@ -1,5 +1,7 @@
 """Where connections were lost before: each way counted on the server, with the real processes."""
 
+import contextlib
+import http.client
 import json
 import os
 import resource
@@ -33,10 +35,11 @@ from roadmap_project.postgresql.server import ROLE_PREFIX
 from roadmaps import deciding, starting
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
-from tests.system.conftest import database_url, descendants, fill_in_the_form, observed, wait_until
+from tests.system.conftest import alive, database_url, descendants, fill_in_the_form, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
 
+SOMEBODY = {"Cookie": f"sessionid={'a' * 32}"}  # who has to be looked up: one query at least
 FINAL = {Roadmap.State.READY, Roadmap.State.PARTLY_READY, Roadmap.State.FAILED}
 
 
@@ -390,11 +393,91 @@ def test_gunicorn_does_not_grow_by_signal(fleet, overlap):
     for times in (1, 2):  # once it has answered the second, whatever the first did is done
         os.kill(master, signal.SIGTTIN)
         wait_until(lambda times=times: said(fleet).count(words) == times, seconds=20, fleet=fleet)
-    if overlap == "1":
-        os.kill(master, signal.SIGHUP)
-        wait_until(lambda: "SIGHUP is ignored" in said(fleet), seconds=20, fleet=fleet)
+    for name in ("SIGHUP", "SIGUSR2") if overlap == "1" else ():
+        os.kill(master, getattr(signal, name))
+        wait_until(lambda name=name: f"{name} is ignored" in said(fleet), seconds=20, fleet=fleet)
         assert descendants(master) == workers
     assert len(descendants(master)) == 4
+
+
+@pytest.fixture
+def stuck_visitors(fleet):
+    """Visitors of a page that no worker can answer, because a table is locked until the test is over."""
+
+    def ask():
+        request = urllib.request.Request(f"{fleet.url}/", headers=SOMEBODY)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            urllib.request.urlopen(request, timeout=60).close()
+
+    def waiting():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'django_session'::regclass")
+            return cursor.fetchone()[0]
+
+    config = {**connection.get_connection_params(), "application_name": "test"}
+    for name in ("cursor_factory", "context", "prepare_threshold"):
+        config.pop(name, None)
+    fleet.start("web")
+    with ThreadPoolExecutor(24) as pool, psycopg.connect(**config) as holder:
+        holder.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
+        for _ in range(24):
+            pool.submit(ask)
+        wait_until(lambda: waiting() > 1, seconds=30, fleet=fleet)
+        yield
+
+
+@pytest.mark.usefixtures("stuck_visitors")
+def test_D3_gunicorns_busy_workers_die_with_their_master_and_leave_no_connection(fleet):
+    master = fleet.processes["web"]
+    workers = descendants(master.pid)
+
+    os.kill(master.pid, signal.SIGKILL)
+    master.wait()
+
+    wait_until(lambda: not alive(workers) and observed()["web"] == 0, seconds=4, fleet=fleet)
+
+
+@pytest.mark.usefixtures("stuck_visitors")
+def test_a_reload_of_gunicorn_waits_until_the_one_before_it_is_over(fleet):
+    """DEPLOY_OVERLAP has room for a second set of workers, and not for a third."""
+    master = fleet.processes["web"].pid
+    first = set(descendants(master))
+    os.kill(master, signal.SIGHUP)
+    wait_until(lambda: len(set(descendants(master)) - first) == len(first), seconds=30, fleet=fleet)
+    second = set(descendants(master)) - first
+
+    for name in ("SIGHUP", "SIGUSR2"):
+        os.kill(master, getattr(signal, name))
+        words = f"{name} is ignored: workers of an earlier reload"
+        wait_until(lambda words=words: words in said(fleet), seconds=20, fleet=fleet)
+
+    assert second < set(descendants(master)) <= first | second
+
+
+def test_A14_pages_outlive_the_loss_of_their_connections(fleet):
+    """A connection that was lost between two requests is noticed before the second one uses it."""
+    fleet.start("web")
+
+    def answers():
+        with ThreadPoolExecutor(24) as visitors:
+            return list(visitors.map(status_of, ["/", "/health/"] * 24))
+
+    def status_of(path):
+        request = urllib.request.Request(f"{fleet.url}{path}", headers=SOMEBODY)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert set(answers()) == {200}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'web:worker'"
+        )
+        assert cursor.fetchone()[0] >= 4
+
+    assert set(answers()) == {200}
 
 
 def test_A14_the_server_restarts_in_mid_work_and_nothing_is_lost_or_bought_twice(tmp_path, model):

@@ -127,7 +127,11 @@ def test_A8_the_parent_asked_the_database_before_it_forked_and_no_process_uses_i
     parent = parent_of(cluster)
 
     assert sockets(parent) == set()
-    everybodys = [each for pid in family(cluster) for each in sockets(pid)]
+    assert_nobody_shares_a_socket(cluster)
+
+
+def assert_nobody_shares_a_socket(fleet):
+    everybodys = [each for pid in family(fleet) for each in sockets(pid)]
     assert len(everybodys) >= 2  # the sentinel's and the workers' own
     assert len(everybodys) == len(set(everybodys))
 
@@ -233,6 +237,7 @@ def test_a_worker_whose_task_timed_out_is_replaced_and_nobody_else(cluster, task
     assert len(set(pids(cluster, "worker")) & set(before["worker"])) == 1
     for kind in ("sentinel", "monitor", "pusher"):
         assert pids(cluster, kind) == before[kind]
+    assert_nobody_shares_a_socket(cluster)  # the replacement was forked from a sentinel that had a connection
     write_roadmap()
     wait_until(all_done, seconds=15, fleet=cluster)
 

@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from psycopg.rows import dict_row
 
+from roadmap_project import live_checks
 from roadmap_project.fleet import ROOT
 from roadmaps import starting
 from roadmaps.models import Roadmap
@@ -159,10 +160,36 @@ def test_the_inequality_behind_a_pooler_is_checked_and_refused_in_its_own_words(
     refused = check(fleet, "check")
 
     assert refused.returncode == 1
-    assert "clients of the pooler, deploying 62 of 40" in refused.stderr
+    assert "clients of the pooler, deploying 67 of 40" in refused.stderr
 
 
 def test_a_poolers_address_without_its_setting_is_noticed(fleet, pooler):
     fleet.environment["DATABASE_URL"] = pooler
 
     assert "roadmap_project.W006" in check(fleet, "check").stderr
+
+
+def test_a_pooler_under_an_address_of_any_kind_is_noticed_and_so_is_one_that_is_not_there(fleet, pooler, monkeypatch):
+    """Its clients' sums are no bound on a server that is asked directly, whatever the two addresses look like."""
+    through(fleet, pooler)
+    assert "roadmap_project.E024" not in check(fleet, "check", "--database", "default").stderr
+    fleet.environment |= {
+        "DATABASE_URL": database_url(),
+        "DATABASE_DIRECT_URL": "postgres://a@db.example/b",
+        "Q_CLUSTER_NAME": "logs",
+    }
+    for command in (["check", "--database", "default"], ["qcluster"]):
+        refused = check(fleet, *command)
+        assert refused.returncode == 1
+        assert "roadmap_project.E024" in refused.stderr
+
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "HOST", "")
+        patch.setitem(connection.settings_dict, "PORT", str(PORT))
+        patch.setitem(connection.settings_dict, "OPTIONS", {"host": pooler.partition("host=")[2]})
+        connection.close()
+        assert [each.id for each in live_checks.server_findings(None, databases=["default"])] == [
+            "roadmap_project.W006",
+            "roadmap_project.W010",
+        ]
+        connection.close()

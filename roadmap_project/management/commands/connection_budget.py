@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, ProgrammingError, connection
 
-from roadmap_project import counting, sampling, troubles
+from roadmap_project import counting, live_checks, sampling, troubles
+from roadmap_project.checks import as_json
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.fitting import given_up, suggestion
@@ -68,12 +70,16 @@ class Command(BaseCommand):
                 raise ImproperlyConfigured("--sql prints SQL; it has no form as --json.")
             return self._sql(budget, options["owner"])
         observed = counting.count(budget).observed if options["live"] else None
+        findings = _findings(budget) if options["live"] else []
         if options["json"]:
             seen = {} if observed is None else {"observed": observed, f"peak_of_{PEAK_HOURS}_hours": _peaks()}
-            self.stdout.write(json.dumps(budget.certificate() | seen, indent=2))
+            told = {"findings": [as_json(each) for each in findings]} if options["live"] else {}
+            self.stdout.write(json.dumps(budget.certificate() | seen | told, indent=2))
         else:
             self._table(budget, observed)
-        return FITS if budget.fits else DOES_NOT_FIT
+            for each in findings:
+                self.stdout.write(str(each))
+        return FITS if budget.fits and not any(each.is_serious() for each in findings) else DOES_NOT_FIT
 
     def _table(self, budget: ConnectionBudget, observed: dict[str, int] | None) -> None:
         if observed is None:
@@ -139,11 +145,18 @@ def _what_if(assignments: list[str], budget: ConnectionBudget | None = None) -> 
                 f"--set {assignment}: expected NAME=VALUE with one of {', '.join(sorted(known))}."
             )
         values[name] = value
+        if name == "WEB_CONCURRENCY" and values.get("WEB_WORKERS", "").strip():
+            raise ImproperlyConfigured(f"--set {assignment}: WEB_WORKERS is set and overrules it; set that.")
     return ConnectionBudget.from_environment(Environment(values))
 
 
 def _live(budget: ConnectionBudget) -> ConnectionBudget:
     return server.ask().verdict_on(budget)
+
+
+def _findings(budget: ConnectionBudget) -> list[CheckMessage]:
+    """What checks say besides about this server and its roles; the sums are this command's own."""
+    return [each for each in live_checks.of_server(budget, server.ask()) if each.id != "roadmap_project.E001"]
 
 
 def _owner_of_tables() -> str:
