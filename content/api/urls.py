@@ -3,7 +3,17 @@
 from django.urls import URLPattern, path, re_path
 
 from content import converters  # noqa: F401  registers them
-from content.api import about, concepts, documentation, errors, reading_shared, reshaping, roadmaps, taking_away
+from content.api import (
+    about,
+    account,
+    concepts,
+    documentation,
+    errors,
+    reading_shared,
+    reshaping,
+    roadmaps,
+    taking_away,
+)
 from content.api.door import Token, nothing_here, through
 
 DESCRIPTION = """\
@@ -24,6 +34,7 @@ api = documentation.Api(
 )
 errors.add_to(api)
 api.add_router("", about.router)
+api.add_router("account", account.router)
 for router in (
     roadmaps.router,
     reshaping.router,

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -65,9 +66,13 @@ def file_of(found: Roadmap, file_format: str) -> HttpResponse:
 @require_safe
 @login_required
 def everything(request: SignedInRequest) -> FileResponse:
+    return everything_of(request.user)
+
+
+def everything_of(user: User) -> FileResponse:
     """All that the person has here; made before the first byte is sent, on disk."""
     name = f"roadmaps-{timezone.localdate():%Y-%m-%d}.zip"
-    response = FileResponse(exported_everything.write(request.user), as_attachment=True, filename=name)
+    response = FileResponse(exported_everything.write(user), as_attachment=True, filename=name)
     response.headers["Cache-Control"] = "private, no-store"
     return response
 

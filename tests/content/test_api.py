@@ -1,7 +1,9 @@
 """What a person's program can do by the API, and what it is told when something is wrong."""
 
+import io
 import json
 import re
+import zipfile
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from roadmap_project import api_tokens
 from roadmap_project.llm import reasons
 from roadmap_project.models import ApiToken
 from roadmaps import finishing, reshaping
-from roadmaps.models import ConceptProgress, Feedback, Module, Roadmap, Step
+from roadmaps.models import ConceptProgress, Feedback, Module, Profile, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import (
     make_log_entry,
@@ -501,6 +503,22 @@ def test_what_breaks_is_told_in_the_same_shape(person, library, monkeypatch):
     monkeypatch.setattr(api_tokens, "find", broken)
 
     assert "nobody" not in json.dumps(error(program("get", "roadmaps"), 500))
+
+
+def test_a_profile_is_read_and_changed_and_everything_taken_away(program, written, person):
+    assert program("get", "account/profile").json()["hours_per_week"] == 6
+    changed = program("patch", "account/profile", {"hours_per_week": 9, "interface_language": "zh-hans"})
+    assert changed.status_code == 200
+    assert program("patch", "account/profile", {"gets_mail": False}).json()["hours_per_week"] == 9
+    assert error(program("patch", "account/profile", {"hours_per_week": 0}), 422)["field"] == "hours_per_week"
+    assert error(program("patch", "account/profile", {"password": "x"}), 422)["field"] == "password"
+
+    kept = Profile.objects.get(user=person)
+    assert (kept.hours_per_week, kept.interface_language, kept.gets_mail) == (9, "zh-hans", False)
+    everything = program("get", "account/everything")
+    with zipfile.ZipFile(io.BytesIO(b"".join(everything.streaming_content))) as archive:
+        assert json.loads(archive.read("account.json"))["profile"]["hours_per_week"] == 9
+        assert f"roadmaps/{written.slug}/roadmap.json" in archive.namelist()
 
 
 def test_sentences_for_people_are_in_the_language_that_the_request_asks_for(program, written):
