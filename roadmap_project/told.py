@@ -18,6 +18,11 @@ def kept(sentence: str) -> str:
     return sentence
 
 
+def is_ours(text: str) -> bool:
+    """Whether it is told in the current language, or stays in the one that somebody wrote it in."""
+    return text in _kept or any(pattern.fullmatch(text) for pattern in _kept.values())
+
+
 def told(text: str) -> str:
     """What a row says, in the current language; as it is where it is not one of our sentences.
 

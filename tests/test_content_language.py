@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from content import sharing
 from content.models import Resource
+from roadmaps import reviewing
 from roadmaps.models import Feedback, OutlineReview, Roadmap, Step
 from tests.factories import (
     make_feedback,
@@ -103,14 +104,18 @@ def test_what_is_written_in_another_language_says_so_on_every_page(client, owner
 
 def test_a_review_in_another_language_says_so(client, owner):
     roadmap = make_roadmap_in_review(owner=owner)
+    make_feedback(roadmap=roadmap, text="More", state=Feedback.State.DONE, answer="Προστέθηκε")
     make_feedback(roadmap=roadmap, text="Less", state=Feedback.State.QUESTION, questions=["Τι άλλο;"])
     written_in_greek()
-    issue = {"severity": "critical", "location": "c-1-1-1", "issue": "Missing", "suggestion": "Add it"}
+    issue = {"severity": "critical", "location": "c-1-1-1", "issue": "Λείπει", "suggestion": reviewing.CORRECT_IT}
     advice = {"action": "add_concept", "location": "s-1", "content": "Πίνακες", "reason": "Διότι λείπει"}
     OutlineReview.objects.update(issues=[issue], suggestions=[advice])
     edit = reverse("roadmaps:edit", args=[roadmap.slug])
 
     found = misread(client, roadmap.get_absolute_url())
+    review = client.get(roadmap.get_absolute_url()).content.decode()
+    assert '<span lang="el">Λείπει</span>' in review
+    assert f"<em>{reviewing.CORRECT_IT}</em>" in review  # ours, and so in the page's language
     found += [each for query in ("", "?open=c-1-1-2", "?add=s-1") for each in misread(client, edit + query)]
     texts = {"name": "Άλλο", "description": "Μέρος", "hours": "2", "difficulty": "easy", "module": "m-1-1"}
     client.post(f"{edit}change/", {"seen_version": 1, "part": "c-1-1-2", **texts})

@@ -1,6 +1,8 @@
 """Words for readers of several languages, in templates."""
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from roadmap_project import languages
 from roadmap_project import told as sentences
@@ -12,6 +14,14 @@ register = template.Library()
 def told(text: str) -> str:
     """A sentence that was stored, in the reader's language."""
     return sentences.told(text)
+
+
+@register.simple_tag
+def said(text: str, language: str) -> SafeString:
+    """A sentence that was stored; one that is not ours says that it is in the content's language."""
+    if not text or sentences.is_ours(text):
+        return format_html("{}", sentences.told(text))
+    return format_html('<span lang="{}">{}</span>', language, text)
 
 
 @register.filter
