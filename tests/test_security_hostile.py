@@ -167,10 +167,12 @@ class Everything:
         ]
         names = {f"{row._meta.app_label}_{row._meta.model_name}": row.pk for row in rows}
         lists = {name: reverse(f"admin:{name}_changelist") for name in names}
-        pages = {f"{name} {page}": reverse(f"admin:{name}_{page}", args=[pk]) for name, pk in names.items() for page in
-                 ("change", "delete")}  # fmt: skip
-        subject = {"subject": reverse("admin:roadmaps_roadmap_subject", args=[self.written.pk])}
-        return lists | pages | subject
+        pages = {f"{name} change": reverse(f"admin:{name}_change", args=[pk]) for name, pk in names.items()}
+        of_roadmap = {
+            "deletion": reverse("admin:roadmaps_roadmap_delete", args=[self.written.pk]),
+            "subject": reverse("admin:roadmaps_roadmap_subject", args=[self.written.pk]),
+        }
+        return lists | pages | of_roadmap
 
     def skeleton(self, client, path: str) -> Skeleton:
         """Without the elements that Markdown makes, which the allow-list of its renderer judges."""
