@@ -5,6 +5,9 @@ import uuid
 import zipfile
 from datetime import UTC, datetime
 
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+
 from content import rendering
 from content.exporting import wording
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
@@ -85,7 +88,7 @@ def _nav(document: RoadmapDocument, names: dict[str, str]) -> str:
         for stage in document.stages
     )
     ends = f"<li>{_page_link(TITLE, document.title)}</li>{stages}<li>{_page_link(ANSWERS, str(wording.ANSWERS))}</li>"
-    contents = f'<nav epub:type="toc"><h1>{text(wording.CONTENTS)}</h1><ol>{ends}</ol></nav>'
+    contents = f'<nav epub:type="toc">{_ours(document, "h1", wording.CONTENTS)}<ol>{ends}</ol></nav>'
     return _page(document, str(wording.CONTENTS), contents)
 
 
@@ -96,10 +99,10 @@ def _title_page(document: RoadmapDocument) -> str:
         document.title,
         f"<h1>{text(document.title)}</h1>"
         + _paragraphs(document.goal)
-        + _paragraphs(facts(document))
+        + _ours(document, "p", facts(document))
         + _paragraphs(document.rationale)
         + _paragraphs(told(document.origin), css_class="origin")
-        + (f"<h2>{text(wording.NOT_WRITTEN)}</h2><ul>{missing}</ul>" if missing else ""),
+        + (f"{_ours(document, 'h2', wording.NOT_WRITTEN)}<ul>{missing}</ul>" if missing else ""),
     )
 
 
@@ -107,7 +110,7 @@ def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
     parts = [f"<h1>{text(concept.name)}</h1>", _paragraphs(concept.description)]
     if needed := document.prerequisites_of(concept):
         links = joined(_page_link(names[each.key], each.name) for each in needed)
-        parts += [f"<p>{text(wording.BUILDS_ON)} {links}</p>"]
+        parts += [f"<p>{_ours(document, 'span', wording.BUILDS_ON)} {links}</p>"]
     if concept.tutorial:
         html = rendering.to_html(concept.tutorial.markdown, concept_url=names.get, highlights=False)
         parts += [fragment(html, files=set(names.values()))]
@@ -118,17 +121,17 @@ def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
             for each in concept.resources.resources
         )
         note = _paragraphs(told(concept.resources.note))
-        parts += [f"<h2>{text(wording.RESOURCES)}</h2>", note, f"<ul>{links}</ul>" if links else ""]
+        parts += [_ours(document, "h2", wording.RESOURCES), note, f"<ul>{links}</ul>" if links else ""]
     if concept.quiz:
-        parts += [f"<h2>{text(wording.QUIZ)}</h2>"]
+        parts += [_ours(document, "h2", wording.QUIZ)]
         parts += [_question(number, each) for number, each in enumerate(concept.quiz.questions, 1)]
     if missing := concept.missing():
-        parts += [_paragraphs(not_written(missing))]
+        parts += [_ours(document, "p", not_written(missing))]
     return _page(document, concept.name, "".join(parts))
 
 
 def _answers(document: RoadmapDocument) -> str:
-    parts = [f"<h1>{text(wording.ANSWERS)}</h1>"]
+    parts = [_ours(document, "h1", wording.ANSWERS)]
     for concept in document.parts():
         if concept.quiz:
             parts += [f"<h2>{text(concept.name)}</h2>"]
@@ -152,6 +155,13 @@ def _list(items: list[str]) -> str:
 def _paragraphs(value: str, *, css_class: str = "") -> str:
     start = f"<p class={attribute(css_class)}>" if css_class else "<p>"
     return "".join(f"{start}{text(each)}</p>" for each in value.split("\n") if each.strip())
+
+
+def _ours(document: RoadmapDocument, tag: str, words: str | Promise) -> str:
+    """Words of the book's own; in which language, where the content has another."""
+    spoken = (get_language() or "").partition("-")[0]
+    own = f' lang="{spoken}" xml:lang="{spoken}"' if spoken != tag_of(document.language).partition("-")[0] else ""
+    return f"<{tag}{own}>{text(words)}</{tag}>"
 
 
 def _page_link(name: str, label: str) -> str:

@@ -400,7 +400,7 @@ def test_the_page_says_what_is_missing(visitor, roadmap):
     shown = text_of(visitor.get(reverse("content:take_away", args=[roadmap.slug])))
 
     assert "1 concept lacks something" in shown
-    assert "Concept 4: Resources, Quiz" in shown
+    assert "Concept 4 : Resources, Quiz" in shown
 
 
 def test_an_outline_alone_can_be_taken_away(visitor, person):
@@ -448,7 +448,8 @@ def test_a_files_own_words_are_in_the_contents_language_or_else_the_readers(road
 
     assert files["answers.md"].decode().startswith(f"# {heading}\n")
     assert f"({kind}" in files["001-concept-1.md"].decode()
-    assert f"<h1>{heading}</h1>" in pages["EPUB/answers.xhtml"].decode()
+    said = f' lang="{reads[:2]}" xml:lang="{reads[:2]}"' if language == "French" else ""
+    assert f"<h1{said}>{heading}</h1>" in pages["EPUB/answers.xhtml"].decode()
     assert f"({kind})" in pages["EPUB/001-concept-1.xhtml"].decode()
 
 
