@@ -14,6 +14,11 @@ from django.utils.functional import SimpleLazyObject
 
 WITHOUT_A_SCRIPT = {"zh": "zh-hans"}  # whose name Django knows only with one
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
+TAG_BY_NAME = {
+    name.lower(): code
+    for code, known in LANG_INFO.items()
+    for name in (known.get("name", ""), known.get("name_local", ""))
+}
 
 
 def spoken_here(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -44,13 +49,8 @@ def remember(response: HttpResponse, language: str) -> None:
 
 def tag_of(language: str) -> str:
     """What people type (`French`, `de`) as a tag; `und`, undetermined, for what is neither a tag nor a known name."""
-    by_name = {
-        name.lower(): code
-        for code, known in LANG_INFO.items()
-        for name in (known.get("name", ""), known.get("name_local", ""))
-    }
     wanted = language.strip().lower()
-    return by_name.get(wanted) or (wanted if LANGUAGE_TAG.fullmatch(wanted) else "und")
+    return TAG_BY_NAME.get(wanted) or (wanted if LANGUAGE_TAG.fullmatch(wanted) else "und")
 
 
 def name_of(typed: str) -> str:
