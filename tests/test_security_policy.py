@@ -29,6 +29,7 @@ from tests.factories import (
 )
 from tests.roadmap_project.test_connections_page import ADDRESS, make_samples
 from tests.system.test_journey import CHROMIUM, FLAGS
+from tests.system.test_reading import serious
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -147,8 +148,9 @@ def test_no_page_for_strangers_breaks_the_policy(page, live_server, trouble):
         assert page.goto(live_server.url + path).status == 200
     assert trouble == []
 
-    for path in ("/nothing/", "/admin/nothing/"):
+    for path in ("/admin/nothing/", "/nothing/"):
         page.goto(live_server.url + path)
+    assert serious(page) == []
     assert [each for each in trouble if "404" not in each] == []
 
 
