@@ -106,7 +106,7 @@ def _pooler(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckM
             "DB_POOLER=transaction, but DATABASE_URL leads to the server itself: its connections would be counted as "
             "a pooler's clients, and nothing would bound them.",
             hint="Set DATABASE_URL to PgBouncer's address, or unset DB_POOLER; the same for every service.",
-            id="roadmap_project.E024",
+            id="roadmap_project.E025",
         )
 
 

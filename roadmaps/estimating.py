@@ -4,6 +4,7 @@ By what was made here lately with the same provider, where there is enough of it
 """
 
 import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -119,11 +120,12 @@ def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
 
 def _measured(provider: str) -> dict[str, Usual]:
     """By purpose, of the current model's latest calls; what failed is paid for by what came of it."""
-    calls = ModelCall.objects.filter(provider=provider, model=settings.OPENAI_MODEL).order_by("-created_at")
-    fields = ("purpose", "outcome", "input_tokens", "output_tokens", "latency")
+    calls = ModelCall.objects.filter(provider=provider).order_by("-created_at")
+    fields = ("purpose", "model", "outcome", "input_tokens", "output_tokens", "latency")
     by_purpose = defaultdict(list)
-    for purpose, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:
-        by_purpose[purpose].append(rest)
+    for purpose, model, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:
+        if _is_of(model, settings.OPENAI_MODEL_BY_PURPOSE.get(purpose, settings.OPENAI_MODEL)):
+            by_purpose[purpose].append(rest)
     measured = {}
     for purpose, rows in by_purpose.items():
         answers = sum(outcome == "ok" for outcome, *_rest in rows)
@@ -131,3 +133,8 @@ def _measured(provider: str) -> dict[str, Usual]:
             sums = [sum(row[place] for row in rows) / answers for place in (1, 2, 3)]
             measured[purpose] = Usual(*sums)
     return measured
+
+
+def _is_of(model: str, asked_for: str) -> bool:
+    """Endpoints answer with the date of what they were asked for: gpt-4o-mini-2024-07-18. A failed call has no name."""
+    return not model or bool(re.fullmatch(rf"{re.escape(asked_for)}(-[0-9][-0-9]*)?", model))

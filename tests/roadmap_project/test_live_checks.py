@@ -84,11 +84,11 @@ def test_nobody_is_asked_where_no_databases_are_passed(monkeypatch):
     assert live_checks.server_findings(None) == []
 
 
-def test_E024_a_pooler_that_is_declared_and_not_there_is_refused(settings):
+def test_E025_a_pooler_that_is_declared_and_not_there_is_refused(settings):
     """Through one, the process id that a client was told is another than the server's own."""
     (problem,) = live_checks.of_server(budget(DB_POOLER="transaction"), server.ask())
 
-    assert problem.id == "roadmap_project.E024"
+    assert problem.id == "roadmap_project.E025"
     assert "DATABASE_URL leads to the server itself" in problem.msg
 
 

@@ -172,7 +172,7 @@ def test_a_poolers_address_without_its_setting_is_noticed(fleet, pooler):
 def test_a_pooler_under_an_address_of_any_kind_is_noticed_and_so_is_one_that_is_not_there(fleet, pooler, monkeypatch):
     """Its clients' sums are no bound on a server that is asked directly, whatever the two addresses look like."""
     through(fleet, pooler)
-    assert "roadmap_project.E024" not in check(fleet, "check", "--database", "default").stderr
+    assert "roadmap_project.E025" not in check(fleet, "check", "--database", "default").stderr
     fleet.environment |= {
         "DATABASE_URL": database_url(),
         "DATABASE_DIRECT_URL": "postgres://a@db.example/b",
@@ -181,7 +181,7 @@ def test_a_pooler_under_an_address_of_any_kind_is_noticed_and_so_is_one_that_is_
     for command in (["check", "--database", "default"], ["qcluster"]):
         refused = check(fleet, *command)
         assert refused.returncode == 1
-        assert "roadmap_project.E024" in refused.stderr
+        assert "roadmap_project.E025" in refused.stderr
 
     with monkeypatch.context() as patch:
         patch.setitem(connection.settings_dict, "HOST", "")
