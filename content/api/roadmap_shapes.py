@@ -15,22 +15,23 @@ Preference = Literal["any", "visual", "text", "audio", "hands_on"]
 StepKind = Literal["analyse", "design", "review", "plan", "edit", "tutorial", "resources", "quiz", "links"]
 Difficulty = Literal["easy", "medium", "hard"]
 SLUG = "querying-a-database-x5y9z2q8"
+BY_PROFILE = "Not sent: as your profile says."
 
 
 class NewRoadmap(Sent):
-    """A goal is enough; the rest has defaults."""
+    """A goal is enough. Of what your profile holds, what is not sent (or null) is taken from there."""
 
     goal: Annotated[str, StringConstraints(pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")] = Field(
         min_length=1, max_length=Roadmap.GOAL_LENGTH, examples=["Query our sales database myself"]
     )
-    level: Level = "beginner"
-    hours_per_week: int = Field(6, ge=1, le=168)
+    level: Level | None = Field(None, description=BY_PROFILE)
+    hours_per_week: int | None = Field(None, ge=1, le=168, examples=[6], description=BY_PROFILE)
     deadline: date | None = Field(None, description="A day in the future.")
     motivation: Text = Field("", max_length=1000)
-    background: Text = Field("", max_length=2000)
-    preference: Preference = "any"
-    language: Text = Field("en", min_length=1, max_length=40, examples=["en"])
-    second_language: Text = Field("", max_length=40, description="For resources.")
+    background: Text | None = Field(None, max_length=2000, description=BY_PROFILE)
+    preference: Preference | None = Field(None, description=BY_PROFILE)
+    language: Text | None = Field(None, min_length=1, max_length=40, examples=["en"], description=BY_PROFILE)
+    second_language: Text | None = Field(None, max_length=40, description=f"For resources. {BY_PROFILE}")
     skips_review: bool = Field(default=False, description="Start writing without waiting for your approval.")
 
 

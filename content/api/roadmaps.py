@@ -29,7 +29,7 @@ from content.api.roadmap_shapes import (
 from content.api.shapes import Page, Paging, change, paged, read
 from content.exporting.documents import RoadmapDocument
 from content.views.lookup import own_roadmap
-from roadmaps import deciding, reading, reshaping, starting
+from roadmaps import accounts, deciding, reading, reshaping, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import GoalForm
 from roadmaps.models import LogEntry, Roadmap
@@ -72,8 +72,13 @@ def list_roadmaps(request: TokenRequest, paging: Query[Paging]) -> Any:
 
 @router.post("", response=change(RoadmapSummary, status=201), summary="Start a roadmap")
 def start_roadmap(request: TokenRequest, body: NewRoadmap, name: RequestName = None) -> Any:
-    """State a goal. The outline is designed next; ask for the roadmap until its state is `in_review`."""
-    wishes = require(GoalForm(body.model_dump())) | {"request_key": request_key(name, body.model_dump_json().encode())}
+    """State a goal; what you leave out is as your profile says.
+
+    The outline is designed next; ask for the roadmap until its state is `in_review`.
+    """
+    sent = {field: value for field, value in body.model_dump().items() if value is not None}
+    wishes = require(GoalForm(accounts.defaults(request.user) | sent))
+    wishes["request_key"] = request_key(name, body.model_dump_json().encode())
     return Status(201, summary(request, starting.start(owner=request.user, **wishes)))
 
 

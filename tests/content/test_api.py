@@ -120,6 +120,22 @@ def test_the_same_key_makes_one_roadmap(program, person):
     assert strangers.json()["slug"] != first.json()["slug"]
 
 
+def test_what_a_goal_leaves_out_is_as_the_profile_says(program, person):
+    saved = {"level": "advanced", "hours_per_week": 12, "background": "Perl", "preference": "hands_on"}
+    saved |= {"language": "de", "second_language": "fr"}
+    Profile.objects.create(user=person, **saved)
+
+    slug = program("post", "roadmaps", {"goal": "Learn SQL"}, Idempotency_Key="mine").json()["slug"]
+    other = {"level": "beginner", "hours_per_week": 3, "background": "", "second_language": ""}
+    others = program("post", "roadmaps", {"goal": "Learn Go", **other, "language": None}).json()["slug"]
+    Profile.objects.update(language="es")
+    again = program("post", "roadmaps", {"goal": "Learn SQL"}, Idempotency_Key="mine").json()["slug"]
+
+    assert Roadmap.objects.filter(slug=slug).values(*saved).get() == saved
+    assert Roadmap.objects.filter(slug=others).values(*saved).get() == saved | other
+    assert again == slug
+
+
 def test_a_key_whose_roadmap_was_deleted_makes_none(program, person):
     goal = {"goal": "Learn SQL"}
     made = program("post", "roadmaps", goal, Idempotency_Key="mine").json()
