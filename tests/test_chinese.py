@@ -123,7 +123,16 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 SHOWN = ("alt", "aria-label", "placeholder", "title")
 SILENT = ("script", "style", "code", "pre")
 EMPTY = ("br", "hr", "img", "input", "link", "meta", "path", "rect", "circle")
-KEPT_FOR_SCRIPTS = ("data-copy", "data-copied", "data-code", "data-diagram", "data-source", "data-broken")
+KEPT_FOR_SCRIPTS = (
+    "data-copy",
+    "data-copied",
+    "data-code",
+    "data-diagram",
+    "data-source",
+    "data-broken",
+    "data-open",
+    "data-failed",
+)
 
 
 class Shown(HTMLParser):

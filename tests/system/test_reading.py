@@ -1,16 +1,15 @@
 """A tutorial with diagrams, and a quiz question by question, in a real browser; with script and without."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from content.models import QuizAttempt
 from roadmaps import learning
 from roadmaps.models import Roadmap
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
 from tests.system.test_journey import fits, page
-from tests.system.test_taking_away import sign_in
+from tests.system.test_taking_away import serious, sign_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 __all__ = ["page"]  # a fixture
@@ -52,11 +51,6 @@ def _own_connection(page):
     """Beside the browser's event loop Django opens a connection of its own for this thread."""
     yield
     connection.close()
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{page.url}: {each['id']} {each['nodes'][0]['target']}" for each in found]
 
 
 def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page):

@@ -5,6 +5,7 @@ import re
 import zipfile
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import Page, expect
@@ -33,6 +34,11 @@ def written(owner) -> Roadmap:
         make_resources(concept=concept)
         make_quiz(concept=concept)
     return roadmap
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{page.url}: {each['id']} {each['nodes'][0]['target']}" for each in found]
 
 
 def sign_in(page: Page, url: str, user) -> None:
@@ -94,6 +100,45 @@ def test_a_reader_keeps_notes_takes_files_away_shares_and_copies(fleet, page):
 
     Share.objects.all().delete()
     assert page.goto(link).status == 404
+
+
+@pytest.mark.parametrize("page", ["phone"], indirect=True)
+def test_notes_are_not_lost_and_never_said_to_be_saved_when_they_are_not(fleet, page):
+    owner = make_user()
+    roadmap = written(owner)
+    fleet.start("web")
+    context = page.context.browser.new_context()  # `page` itself takes no failed requests
+    reading = context.new_page()
+    sign_in(reading, fleet.url, owner)
+    reading.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
+    field, state = reading.get_by_label("Only you see them"), reading.locator("#note-state")
+
+    field.fill("first")
+    expect(state).to_have_text("Not saved yet.")
+    expect(state).to_contain_text("Saved at")
+    context.set_offline(True)
+    field.press_sequentially(", and offline")
+    expect(state).to_contain_text("Not saved: it did not get through.")
+    assert serious(reading) == []
+    assert Note.objects.get().text == "first"
+    context.set_offline(False)
+    expect(state).to_contain_text("Saved at")  # by itself
+    assert Note.objects.get().text == "first, and offline"
+
+    reading.route("**/note/", lambda route: route.fulfill(status=503))
+    field.press_sequentially("; refused")
+    expect(state).to_contain_text("Not saved: it did not get through.")
+    expect(field).to_have_value("first, and offline; refused")
+    reading.unroute_all()
+    field.press("End")
+    field.press_sequentially(".")
+    expect(state).to_contain_text("Saved at")
+
+    field.fill("typed on the way out")
+    reading.goto(fleet.url)  # within the delay
+    reading.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
+    expect(field).to_have_value("typed on the way out")
+    context.close()
 
 
 def test_without_script_the_same_forms_work(fleet, page):

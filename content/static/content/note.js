@@ -1,0 +1,85 @@
+// Beside the notes stands what became of the words in the field, not of some that were sent before. Nothing typed is lost.
+"use strict";
+
+(() => {
+  const form = document.querySelector("#note form");
+  const field = form.elements.text;
+  const said = form.dataset;
+  let kept = field.value; // what the server has
+  let leaving = null; // what is on its way while the page goes
+  let isTyped = false;
+  let isFailed = false;
+
+  const isOpen = () => isTyped && field.value !== kept;
+
+  function say(words, className = "") {
+    const state = document.getElementById("note-state");
+    if (state.textContent !== words) {
+      const line = Object.assign(document.createElement("span"), { textContent: words, className });
+      state.replaceChildren(line);
+    }
+  }
+
+  // After an answer: the words that it is about, and whether they were kept.
+  function settle(text, isKept) {
+    isFailed = !isKept;
+    if (isKept) kept = text;
+    if (isKept && isOpen()) say(said.open);
+  }
+
+  function fail() {
+    isFailed = true;
+    say(said.failed, "reason");
+  }
+
+  const isKept = () => "kept" in document.getElementById("note-state").dataset;
+  const sendAgain = () => isOpen() && form.requestSubmit();
+
+  form.addEventListener("input", () => {
+    isTyped = true;
+    if (isOpen()) say(said.open);
+  });
+  form.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) settle(event.detail.requestConfig.parameters.text.replaceAll("\r\n", "\n"), isKept());
+  });
+  for (const each of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    form.addEventListener(each, (event) => {
+      event.stopPropagation(); // it is said here
+      fail();
+    });
+  }
+  addEventListener("online", sendAgain);
+
+  // Whoever leaves within the delay has it kept all the same: such a request outlives the page.
+  async function flush() {
+    const text = field.value;
+    if (!isOpen() || leaving === text) return;
+    leaving = text;
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST",
+        body: new FormData(form),
+        headers: { "HX-Request": "true" },
+        keepalive: true,
+      });
+      if (!answer.ok) return fail();
+      document.getElementById("note-state").outerHTML = await answer.text();
+      settle(text, isKept());
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // a TypeError is how fetch tells that nothing got through
+      fail();
+    } finally {
+      leaving = null;
+    }
+  }
+  addEventListener("pagehide", flush);
+  document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? flush() : sendAgain()));
+  addEventListener("beforeunload", (event) => {
+    if (isOpen() && isFailed) event.preventDefault(); // nothing would get through: the browser asks first
+  });
+
+  // A page that is loaded again because one is signed out would take the words with it.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (isOpen() && event.detail.xhr.getResponseHeader("HX-Refresh")) event.preventDefault();
+  });
+})();
