@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.i18n import set_language
 
 from roadmap_project import health, metrics, token_pages
 
@@ -13,7 +12,6 @@ urlpatterns = [
     path("health/live/", health.live, name="health-live"),
     re_path(r"^metrics/?$", metrics.page, name="metrics"),
     path("admin/", admin.site.urls),
-    path("language/", set_language, name="set_language"),
     path("account/tokens/", token_pages.tokens, name="tokens"),
     path("account/tokens/<int:pk>/revoke/", token_pages.revoke, name="token-revoke"),
     path("api/v1/", include("content.api.urls")),

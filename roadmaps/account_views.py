@@ -12,7 +12,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.i18n import set_language
 from django_q.tasks import async_task
 
 from roadmap_project import languages
@@ -35,6 +36,16 @@ def account(request: SignedInRequest) -> HttpResponse:
             messages.success(request, _("Saved. New roadmaps begin with this."))
         return _spoken(redirect("roadmaps:account"), language)
     return render(request, "roadmaps/account.html", {"form": form, "mail_is_sent": settings.MAIL_IS_SENT})
+
+
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """For this browser; of somebody who is signed in, for what is written to them as well."""
+    wanted = request.POST.get("language", "")
+    if request.user.is_authenticated and wanted in Profile.InterfaceLanguage.values:
+        accounts.speak(request.user, wanted)
+    response: HttpResponse = set_language(request)
+    return response
 
 
 def _spoken(response: HttpResponse, language: str) -> HttpResponse:

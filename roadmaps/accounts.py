@@ -21,6 +21,15 @@ def defaults(user: User) -> dict[str, Any]:
     return {name: getattr(profile, name) for name in FOR_NEW_ROADMAPS}
 
 
+def speak(user: User, language: str) -> None:
+    """What the pages spoke when the person signed up, or was chosen since: for mail, and their other browsers.
+
+    In which language they want to learn stays open where they have not said it.
+    """
+    chosen = {"interface_language": language}
+    Profile.objects.update_or_create(user=user, defaults=chosen, create_defaults=chosen | {"language": ""})
+
+
 def send_new_password(address: str) -> int:
     """A link to everybody with this address who may sign in with a password; returns to how many.
 

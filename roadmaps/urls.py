@@ -20,6 +20,7 @@ urlpatterns = [
     path("account/address/<str:token>/", account_views.confirm_address, name="confirm_address"),
     path("account/password/", account_views.ChangePassword.as_view(), name="change_password"),
     path("account/delete/", account_views.delete, name="delete_account"),
+    path("language/", account_views.choose_language, name="language"),
     path("new/", views.new, name="new"),
     path("roadmaps/<slug:slug>/", views.roadmap, name="roadmap"),
     path("roadmaps/<slug:slug>/progress/", views.progress, name="progress"),

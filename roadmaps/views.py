@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -106,7 +107,10 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
         return redirect("roadmaps:list")
     form = SignUpForm(request, request.POST or None)
     if form.is_valid():
-        login(request, form.save())
+        person = form.save()
+        if (language := get_language()) and language != settings.LANGUAGE_CODE:
+            accounts.speak(person, language)
+        login(request, person)
         return redirect("roadmaps:new")
     return render(request, "roadmaps/sign_up.html", {"form": form})
 

@@ -241,7 +241,7 @@ def test_no_page_of_a_readers_has_english_on_it(reader, owner):
 
 # Answers for programs, and files.
 NOT_FOR_READERS = {
-    *("health", "health-live", "metrics", "set_language", "roadmaps:logout", "api:openapi", "api:api-root"),
+    *("health", "health-live", "metrics", "roadmaps:language", "roadmaps:logout", "api:openapi", "api:api-root"),
     *("content:everything", "content:download", "content:schema"),
 }
 

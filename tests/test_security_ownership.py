@@ -32,13 +32,13 @@ PUBLIC = {
     "roadmaps:list",
     "roadmaps:login",
     "roadmaps:signup",
+    "roadmaps:language",
     "roadmaps:logout",
     "roadmaps:forgotten_password",
     "roadmaps:new_password_sent",
     "health",
     "health-live",
     "metrics",
-    "set_language",
 }
 ADMIN_WITHOUT_SIGN_IN = {"admin:login", "admin:logout", "admin:jsi18n"}
 

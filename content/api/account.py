@@ -10,7 +10,6 @@ from content.api.door import TokenRequest
 from content.api.roadmap_shapes import Level, Preference
 from content.api.shapes import READS, ErrorAnswer, Sent, Shape, Text, change, read
 from content.views.taking_away import everything_of
-from roadmap_project import languages
 from roadmaps.models import Profile as Row
 
 router = Router(tags=["Account"])
@@ -51,8 +50,8 @@ def read_profile(request: TokenRequest) -> Any:
 def change_profile(request: TokenRequest, body: ProfileToChange) -> Any:
     """Your password, your address, your tokens and the account itself are changed on the pages alone."""
     sent = {name: value for name, value in body.model_dump().items() if value is not None}
-    begun = {"language": languages.for_content()} | sent
-    return Row.objects.update_or_create(user=request.user, defaults=sent, create_defaults=begun)[0]
+    Row.objects.update_or_create(user=request.user, defaults=sent, create_defaults={"language": ""} | sent)
+    return Row.of(request.user)
 
 
 @router.get(

@@ -30,7 +30,7 @@ class Profile(models.Model):
     )
     background = models.TextField(blank=True, max_length=2000)
     preference = models.CharField(max_length=20, choices=Roadmap.Preference, default=Roadmap.Preference.ANY)
-    language = models.CharField(max_length=40, default="en")
+    language = models.CharField(max_length=40, default="en")  # "": none chosen yet, as these pages speak
     second_language = models.CharField(max_length=40, blank=True)
     interface_language = models.CharField(max_length=10, blank=True, choices=InterfaceLanguage)
     gets_mail = models.BooleanField(default=True)
@@ -41,7 +41,9 @@ class Profile(models.Model):
     @classmethod
     def of(cls, user: User) -> "Profile":
         """The person's own, or an unsaved one with what everybody begins with."""
-        return cls.objects.filter(user=user).first() or cls(user=user, language=languages.for_content())
+        profile = cls.objects.filter(user=user).first() or cls(user=user, language="")
+        profile.language = profile.language or languages.for_content()
+        return profile
 
 
 class MailQuerySet(models.QuerySet["Mail"]):

@@ -24,6 +24,10 @@ def test_a_choice_is_kept_and_beats_the_browser(client):
     assert lang(client.get("/", headers={"Accept-Language": "en"})) == "zh-hans"
 
 
+def test_a_choice_by_an_address_alone_changes_nothing(client):
+    assert client.get("/language/?language=zh-hans").status_code == 405
+
+
 def test_the_choice_leads_to_no_other_site(client):
     answer = client.post("/language/", {"language": "zh-hans", "next": "https://evil.example/"})
 

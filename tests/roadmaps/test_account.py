@@ -95,6 +95,38 @@ def test_the_pages_speak_the_persons_language_from_where_they_sign_in(client, pe
     assert lang(sign_in()) == "zh-hans"
 
 
+def signed_up(client, asks_for) -> Profile | None:
+    form = {"username": "grace", "password1": PASSWORD, "password2": PASSWORD}
+    client.post(reverse("roadmaps:signup"), form, headers={"Accept-Language": asks_for})
+    return Profile.objects.filter(user__username="grace").first()
+
+
+def test_who_signs_up_in_chinese_gets_mail_in_chinese(client):
+    grace = signed_up(client, "zh-CN,zh;q=0.9").user
+    mail = Mail.objects.create(user=grace, kind=Mail.Kind.PASSWORD, address="grace@example.org")
+
+    assert "密码" in sending.compose(mail).subject
+
+
+def test_who_signs_up_in_the_pages_own_language_leaves_it_to_the_browser(client):
+    assert signed_up(client, "en") is None
+
+
+def test_the_switch_is_remembered_for_who_is_signed_in_and_decides_nothing_about_what_is_learned(visitor, person):
+    def begins_with():
+        return visitor.get(reverse("roadmaps:new")).context["form"]["language"].value()
+
+    visitor.post(reverse("roadmaps:language"), {"language": "zh-hans", "next": "/"})
+    assert (Profile.of(person).interface_language, begins_with()) == ("zh-hans", "zh")
+    visitor.post(reverse("roadmaps:language"), {"language": "en", "next": "/"})
+    assert (Profile.of(person).interface_language, begins_with()) == ("en", "en")
+    visitor.post(ACCOUNT, WISHES)
+    visitor.post(reverse("roadmaps:language"), {"language": "zh-hans", "next": "/"})
+    visitor.post(reverse("roadmaps:language"), {"language": "tlh", "next": "/"})
+
+    assert (Profile.of(person).interface_language, begins_with()) == ("zh-hans", "de")
+
+
 def test_wrong_values_are_said_and_change_nothing(visitor):
     response = visitor.post(ACCOUNT, {**WISHES, "hours_per_week": "500", "level": "wizard"})
 
