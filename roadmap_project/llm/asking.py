@@ -128,12 +128,12 @@ async def _complete(model: Provider, request: ModelRequest, repair: Turn | None,
             completion = await model.complete(request, repair, timeout=settings.LLM_TIMEOUT)
         except LanguageModelError as error:
             calls.append(_record(model, request, started, outcome=error.outcome, error=str(error)))
-            wait = error.retry_after if error.retry_after is not None else random.uniform(0.5, 1.5)
+            wait = error.retry_after or 0.0
             if error.permanent or attempt == TRIES_IN_CALL or wait > LONGEST_WAIT_IN_CALL:
                 raise AskingFailedError(
                     str(error), permanent=error.permanent, calls=calls, retry_after=error.retry_after
                 ) from error
-            await asyncio.sleep(wait)
+            await asyncio.sleep(wait + random.uniform(0.5, 1.5))  # apart: whatever struck one of them struck all
             await _go_on(calls)
         except asyncio.CancelledError:
             calls.append(_record(model, request, started, outcome="timeout", error="cut off at the deadline"))

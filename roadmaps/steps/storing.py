@@ -2,20 +2,22 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+import psycopg
 import structlog
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from roadmap_project.connections import LOST_CONNECTION
-from roadmap_project.llm.asking import AskingFailedError, storable
+from roadmap_project.llm.asking import AskingFailedError, CallRecord, storable
 from roadmap_project.told import kept
 from roadmaps import finishing, limits
 from roadmaps.models import LogEntry, ModelCall, ProviderPause, Roadmap, Step
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 BACK_OFF_SECONDS = (15, 60, 240)  # before the second, third and fourth attempt
 LIMIT_SECONDS = (15, 300)  # the shortest and longest wait of our own for a provider that limits us
+LOCK_SECONDS = 3
 LONGEST_REASON = 2_000  # characters: a provider may answer with a page
 Result = TypeVar("Result")
 
@@ -57,30 +60,72 @@ def patiently(work: Callable[[], Result]) -> Result:
 def store(results: list[Finished]) -> None:
     """Store what came back, in one transaction; a result whose lease is no longer its own is refused.
 
-    Where one of them cannot be saved, each is stored in a transaction of its own, so that it takes no other along.
-    Called twice with the same results, the second call changes nothing.
+    What was paid is recorded before, on its own, whatever becomes of the results. Where one of them cannot be saved, or
+    somebody holds a roadmap's row, the others are stored without it. Called twice with the same results, the second
+    call changes nothing. Raises what kept the last of them from being stored.
     """
-    patiently(lambda: _store(results))
+    patiently(lambda: _save_calls(results))
+    left = list(results)
+    patiently(lambda: _store(left))
 
 
-def _store(results: list[Finished]) -> None:
+def _store(left: list[Finished]) -> None:
+    """Removes from the list what is stored, so that it is not done again with the rest."""
     try:
-        with transaction.atomic():
-            _store_together(results)
-    except LOST_CONNECTION:
-        raise
+        with _transaction():
+            _store_together(left)
+    except LOST_CONNECTION as error:
+        parts = _by_roadmap(left)
+        if len(parts) == 1 or not _waited_for_a_lock(error):
+            raise
+        log.warning("results_stored_by_roadmap", count=len(left), reason=str(error).strip())
     except Exception as error:
-        if len(results) > 1:
-            log.warning("results_stored_one_by_one", count=len(results), exc_info=True)
-            for finished in results:
-                _store([finished])
-        else:
-            _store_broken(results[0], error)
+        if len(left) == 1:
+            _store_broken(left[0], error)
+            left.clear()
+            return
+        parts = [[finished] for finished in left]
+        log.warning("results_stored_one_by_one", count=len(left), exc_info=True)
+    else:
+        left.clear()
+        return
+    _store_parts(parts, left)
+
+
+def _store_parts(parts: list[list[Finished]], left: list[Finished]) -> None:
+    failure: Exception | None = None
+    for part in parts:
+        try:
+            _store(part)
+        except Exception as error:  # noqa: BLE001  it is raised when the others are stored
+            failure = error
+    left[:] = [finished for part in parts for finished in part]
+    if failure:
+        raise failure
+
+
+@contextmanager
+def _transaction() -> Iterator[None]:
+    """Waits for a row that somebody holds for LOCK_SECONDS at most: answers of others are in hand."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        yield
+
+
+def _waited_for_a_lock(error: Exception) -> bool:
+    return isinstance(error.__cause__, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)
+
+
+def _by_roadmap(results: list[Finished]) -> list[list[Finished]]:
+    parts: dict[int, list[Finished]] = {}
+    for finished in results:
+        parts.setdefault(finished.step.roadmap_id, []).append(finished)
+    return list(parts.values())
 
 
 def _store_together(results: list[Finished]) -> None:
     locked = _locked(results)
-    _save_calls(locked)
     done: list[Step] = []
     logs = []
     for finished, step in locked:
@@ -99,23 +144,28 @@ def _store_together(results: list[Finished]) -> None:
                 done.append(step)
     if done:
         end_done(done)
-    _follow_up(locked, logs)
+    recording.save_lines(logs)
+    finishing.settle_all({step.roadmap for _, step in locked})
 
 
 def _store_broken(finished: Finished, error: Exception) -> None:
-    """A result that cannot be saved, whatever is wrong with it: its step fails, and what was paid is recorded."""
-    with transaction.atomic():
-        locked = _locked([finished])
-        logs = []
-        for _, step in locked:
+    """A result that cannot be saved, whatever is wrong with it: its step fails, so that it is not bought for ever."""
+    with _transaction():
+        for _, step in _locked([finished]):
             lines = StepLog(step)
-            logs.append(lines)
             with recording.about(step):
                 log.error(f"{step.kind}_save_failed", cause=str(error), next=_after_failure(step), exc_info=error)
-                _save_calls_if_possible(locked)
                 if _is_its_own(finished, step):
+                    step.attempts += 1
                     fail(step, f"the result could not be saved: {error}", lines)
-        _follow_up(locked, logs)
+            recording.save_lines([lines])
+    try:
+        with _transaction():
+            finishing.settle_all([step.roadmap for _, step in _locked([finished])])
+    except LOST_CONNECTION:
+        raise
+    except Exception:
+        log.exception("roadmap_not_settled", roadmap=finished.step.roadmap_id, next="the sweep tries it again")
 
 
 def _locked(results: list[Finished]) -> list[tuple[Finished, Step]]:
@@ -131,11 +181,6 @@ def _locked(results: list[Finished]) -> list[tuple[Finished, Step]]:
 
 def _is_its_own(finished: Finished, step: Step) -> bool:
     return step.lease_token is not None and step.lease_token == finished.step.lease_token
-
-
-def _follow_up(locked: list[tuple[Finished, Step]], logs: list[StepLog]) -> None:
-    recording.save_lines(logs)
-    finishing.settle_all({step.roadmap for _, step in locked})
 
 
 def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
@@ -264,23 +309,40 @@ def end_done(steps: list[Step]) -> None:
     )
 
 
-def _save_calls(locked: list[tuple[Finished, Step]]) -> None:
-    """Once each, however often a result is stored; also those of a refused result: they were paid for."""
-    rows = []
-    for finished, step in locked:
-        calls = finished.answer.calls if finished.answer else getattr(finished.error, "calls", [])
-        rows += recording.model_calls(step, calls)
-    ModelCall.objects.bulk_create(rows, ignore_conflicts=True)
+def _save_calls(results: list[Finished]) -> None:
+    """Once each, however often a result is stored; also those of a refused result: they were paid for.
+
+    What cannot be told of a roadmap, because it is gone or somebody holds its row, is recorded without one: the day's
+    cost counts it.
+    """
+    if _are_saved(results):
+        return
+    for part in _by_roadmap(results):
+        if not _are_saved(part):
+            for finished in part:
+                _are_saved([finished], of_nobody=True)
 
 
-def _save_calls_if_possible(locked: list[tuple[Finished, Step]]) -> None:
+def _are_saved(results: list[Finished], *, of_nobody: bool = False) -> bool:
     try:
-        with transaction.atomic():
-            _save_calls(locked)
-    except LOST_CONNECTION:
-        raise
+        rows = [row for each in results for row in recording.model_calls(each.step, _calls_of(each))]
+        for row in rows if of_nobody else ():
+            row.roadmap_id = row.concept_id = None
+        with _transaction():
+            ModelCall.objects.bulk_create(rows, ignore_conflicts=True)
+    except LOST_CONNECTION as error:
+        if not _waited_for_a_lock(error):
+            raise
+        log.warning("model_calls_wait_for_a_lock", reason=str(error).strip())
+        return False
     except Exception:
-        log.exception("model_calls_not_saved")
+        log.exception("model_calls_not_saved", steps=[each.step.pk for each in results])
+        return False
+    return True
+
+
+def _calls_of(finished: Finished) -> list[CallRecord]:
+    return finished.answer.calls if finished.answer else getattr(finished.error, "calls", [])
 
 
 def _seconds(step: Step) -> float | None:

@@ -360,7 +360,8 @@ def main(arguments: list[str] | None = None) -> int:
         path.write_text(json.dumps(figures, indent=2) + "\n")
         print(f"written to {path}")
     print(f"{about}\n\n{table(figures)}")
-    return 1 if figures["lost"] or figures["refused"] else 0
+    is_whole = figures["written"] >= figures["pieces"]  # else the time was up
+    return 0 if is_whole and not figures["lost"] and not figures["refused"] else 1
 
 
 def _about(options: argparse.Namespace, load: float) -> str:

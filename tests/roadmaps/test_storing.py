@@ -6,13 +6,13 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django_q.models import OrmQ
 
 from content.models import MODELS, Quiz, ResourceList, Tutorial
 from content.writing import new_version
-from roadmaps import deciding, starting
-from roadmaps.models import LogEntry, Roadmap, Step
+from roadmaps import deciding, finishing, starting
+from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
 from roadmaps.steps import claiming, draining, kinds, storing
 from tests.engine import finished, in_thread, wait_until
 from tests.factories import make_quiz, make_resources, make_tutorial, make_written_roadmap
@@ -193,6 +193,87 @@ def test_C2_of_two_workers_with_one_step_the_one_that_holds_it_stores(writing):
 
     assert MODELS[first.kind].objects.filter(concept=first.concept).count() == 1
     assert Step.objects.get(pk=first.pk).state == Step.State.DONE
+
+
+@pytest.fixture
+def two_written(writing, person):
+    """An answer for a piece of each of two roadmaps."""
+    make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=1)
+    by_roadmap = {step.roadmap_id: finished(step) for step in claiming.claim("content", 99)}
+    assert len(by_roadmap) == 2
+    return list(by_roadmap.values())
+
+
+def test_C3_a_roadmap_whose_row_somebody_holds_keeps_nobody_elses_answers_waiting(two_written, settings, monkeypatch):
+    """A forgotten session: what the others paid for is stored, and what was paid for this one is recorded."""
+    settings.STORE_RETRY_SECONDS = 1
+    monkeypatch.setattr(storing, "LOCK_SECONDS", 1)
+    held, free = two_written
+    before = ModelCall.objects.count()
+    parameters = {**connection.get_connection_params(), "application_name": "observer"}
+    parameters.pop("cursor_factory", None), parameters.pop("context", None)
+    with psycopg.connect(**parameters) as other:
+        other.execute("SELECT 1 FROM roadmaps_roadmap WHERE id = %s FOR UPDATE", [held.step.roadmap_id])
+
+        with pytest.raises(OperationalError, match="lock timeout"):
+            storing.store(two_written)
+
+    states = [Step.objects.get(pk=each.step.pk).state for each in (held, free)]
+    assert states == [Step.State.RUNNING, Step.State.DONE]
+    assert ModelCall.objects.count() == before + 2
+    storing.store(two_written)
+    assert Step.objects.get(pk=held.step.pk).state == Step.State.DONE
+    assert ModelCall.objects.count() == before + 2
+
+
+def test_C3_a_roadmap_that_cannot_be_settled_buys_nothing_for_ever(two_written, monkeypatch):
+    held, free = two_written
+
+    def settle_all(roadmaps):
+        if held.step.roadmap_id in {roadmap.pk for roadmap in roadmaps}:
+            raise RuntimeError("the mail cannot be written")
+
+    monkeypatch.setattr(finishing, "settle_all", settle_all)
+
+    storing.store(two_written)
+
+    failed, stored = (Step.objects.get(pk=each.step.pk) for each in (held, free))
+    assert (failed.state, failed.attempts, stored.state) == (Step.State.FAILED, 1, Step.State.DONE)
+    assert "the mail cannot be written" in failed.last_error
+
+
+def test_what_was_paid_for_a_roadmap_that_is_gone_is_recorded(writing):
+    (step,) = claiming.claim("content", 1)
+    answer = finished(step)
+    writing.delete()
+
+    storing.store([answer])
+
+    assert ModelCall.objects.filter(key=answer.answer.calls[0].key, roadmap=None).exists()
+
+
+def test_a_result_that_cannot_be_saved_and_was_cancelled_meanwhile_stays_cancelled(writing, monkeypatch):
+    (step,) = claiming.claim("content", 1)
+    answer = finished(step)
+    deciding.cancel(writing.pk)
+
+    def fail(results):
+        raise ValueError("too long")
+
+    monkeypatch.setattr(storing, "_store_together", fail)
+    storing.store([answer])
+
+    assert Step.objects.get(pk=step.pk).state == Step.State.CANCELLED
+
+
+def test_the_same_result_twice_in_one_batch_is_one_version(writing):
+    (step,) = claiming.claim("content", 1)
+    answer = finished(step)
+
+    storing.store([answer, answer])
+
+    assert MODELS[step.kind].objects.filter(concept=step.concept).count() == 1
+    assert Step.objects.get(pk=step.pk).attempts == 1
 
 
 def test_C4_two_retries_that_finish_at_once_are_both_there_and_the_roadmap_is_ready(writing, stub, monkeypatch):
