@@ -131,7 +131,8 @@ Q_CLUSTER = cluster_settings.q_cluster(CONNECTION_BUDGET, task_timeout=TASK_TIME
 LLM_PROVIDER = env.choice("LLM_PROVIDER", ("library", "openai"), "openai" if env.text("OPENAI_API_KEY") else "library")
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
-OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4o-mini")
+PRICED_MODEL = "gpt-4o-mini"  # at OpenAI itself, where it costs what the prices below say
+OPENAI_MODEL = env.text("OPENAI_MODEL", PRICED_MODEL)
 OPENAI_MODEL_BY_PURPOSE = {
     purpose: model
     for purpose in (
@@ -150,6 +151,7 @@ LLM_TIMEOUT = env.decimal("LLM_TIMEOUT", 90, least=0.1)
 LLM_MAX_IN_FLIGHT = env.whole("LLM_MAX_IN_FLIGHT", 0)
 LLM_PRICE_INPUT = env.decimal("LLM_PRICE_INPUT", 0.15)
 LLM_PRICE_OUTPUT = env.decimal("LLM_PRICE_OUTPUT", 0.60)
+LLM_PRICES_ARE_SET = bool(env.text("LLM_PRICE_INPUT") and env.text("LLM_PRICE_OUTPUT"))
 LINK_CHECKS = env.flag("LINK_CHECKS", default=True)
 
 # Roadmaps being made at once, and US dollars a day (UTC); 0: any number

@@ -7,6 +7,7 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Count
@@ -38,6 +39,7 @@ ASSUMED = {
     "resources": Usual(700, 900, 20),
     "quiz": Usual(700, 1_800, 30),
 }
+OPENAI = "api.openai.com"
 IN_THE_LIBRARY = Usual(0, 0, 0.05)
 
 
@@ -49,8 +51,11 @@ class Estimate:
     is_size_known: bool  # from roadmaps made here
     design_minutes: int
     writing_minutes: int
+    tokens: tuple[int, int]  # in thousands, rounded up
     cost: tuple[float, float]  # US dollars
-    is_cost_known: bool  # from calls made here
+    models: tuple[str, ...]
+    is_price_known: bool  # else the cost is at prices of another model
+    is_measured: bool  # time and tokens, all of them, by calls made here
 
     @property
     def pieces(self) -> tuple[int, int]:
@@ -72,14 +77,29 @@ def estimate(*, service: Service) -> Estimate:
     at_once = max(1, min(slots, settings.LLM_MAX_IN_FLIGHT or slots))
     rounds = math.ceil(concepts[1] * len(WRITING) / at_once)
     writing = rounds * max(taken[each].seconds for each in WRITING)
+    models = tuple(dict.fromkeys(_model_for(each) for each in ASSUMED))
     return Estimate(
         concepts,
         is_size_known,
         _minutes(design),
         _minutes(writing),
+        (_thousands(taken, concepts[0]), _thousands(taken, concepts[1])),
         (_cost(taken, concepts[0]), _cost(taken, concepts[1])),
-        is_cost_known=set(WRITING) <= set(usual),
+        models,
+        is_price_known=settings.LLM_PRICES_ARE_SET or _is_the_priced(models),
+        is_measured=set(ASSUMED) <= set(usual),
     )
+
+
+def _model_for(purpose: str) -> str:
+    model: str = settings.OPENAI_MODEL_BY_PURPOSE.get(purpose, settings.OPENAI_MODEL)
+    return model
+
+
+def _is_the_priced(models: tuple[str, ...]) -> bool:
+    """Whether the prices that stand in the settings are this model's: the same name costs otherwise elsewhere."""
+    host = urlsplit(settings.OPENAI_BASE_URL).hostname or OPENAI
+    return models == (settings.PRICED_MODEL,) and host == OPENAI
 
 
 def _assumed(provider: str, purpose: str) -> Usual:
@@ -90,17 +110,21 @@ def _minutes(seconds: float) -> int:
     return max(1, math.ceil(seconds / 60))
 
 
+def _thousands(taken: dict[str, Usual], concepts: int) -> int:
+    return math.ceil(_sum(taken, concepts, of_input=1, of_output=1) / 1_000)
+
+
 def _cost(taken: dict[str, Usual], concepts: int) -> float:
-    answers = {purpose: concepts if purpose in WRITING else 1 for purpose in taken}
-    dollars = sum(
-        count
-        * (
-            taken[purpose].input_tokens * float(settings.LLM_PRICE_INPUT)
-            + taken[purpose].output_tokens * float(settings.LLM_PRICE_OUTPUT)
-        )
-        for purpose, count in answers.items()
+    prices = {"of_input": float(settings.LLM_PRICE_INPUT), "of_output": float(settings.LLM_PRICE_OUTPUT)}
+    return _sum(taken, concepts, **prices) / 1_000_000
+
+
+def _sum(taken: dict[str, Usual], concepts: int, *, of_input: float, of_output: float) -> float:
+    """Of all answers' tokens, each weighed."""
+    return sum(
+        (concepts if purpose in WRITING else 1) * (usual.input_tokens * of_input + usual.output_tokens * of_output)
+        for purpose, usual in taken.items()
     )
-    return dollars / 1_000_000
 
 
 def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
@@ -124,7 +148,7 @@ def _measured(provider: str) -> dict[str, Usual]:
     fields = ("purpose", "model", "outcome", "input_tokens", "output_tokens", "latency")
     by_purpose = defaultdict(list)
     for purpose, model, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:
-        if _is_of(model, settings.OPENAI_MODEL_BY_PURPOSE.get(purpose, settings.OPENAI_MODEL)):
+        if _is_of(model, _model_for(purpose)):
             by_purpose[purpose].append(rest)
     measured = {}
     for purpose, rows in by_purpose.items():

@@ -38,7 +38,7 @@ def test_without_a_past_everything_is_assumed_and_said_so():
 
     assert (expected.concepts, expected.pieces) == ((25, 32), (75, 96))
     assert not expected.is_size_known
-    assert not expected.is_cost_known
+    assert not expected.is_measured
     once, each = 6_700 + 10 * 6_700, 2_400 + 10 * 5_200  # tokens at 1 and 10 dollars a million
     assert expected.cost == pytest.approx(((once + 25 * each) / 1e6, (once + 32 * each) / 1e6))
     assert (expected.design_minutes, expected.writing_minutes) == (2, 4)  # 88 s; six rounds of 40 s
@@ -46,7 +46,7 @@ def test_without_a_past_everything_is_assumed_and_said_so():
 
 @pytest.mark.usefixtures("_model")
 def test_what_this_model_took_lately_counts_with_its_failures_and_no_others():
-    for purpose in estimating.WRITING:
+    for purpose in estimating.ASSUMED:
         make_calls(purpose=purpose, count=5, model="some-model-2024-07-18")  # as endpoints call it
         make_calls(purpose=purpose, count=4, outcome="invalid")  # paid for as well: each answer took two calls
         make_calls(purpose=purpose, count=1, outcome="timeout", model="")
@@ -54,17 +54,39 @@ def test_what_this_model_took_lately_counts_with_its_failures_and_no_others():
 
     expected = estimating.estimate(service=CONTENT)
 
-    assert expected.is_cost_known
-    once, each = 6_700 + 10 * 6_700, 3 * (2_000 + 10 * 200)
-    assert expected.cost[0] == pytest.approx((once + 25 * each) / 1e6)
+    assert expected.is_measured
+    each = 3 * (2_000 + 10 * 200)  # three pieces, and three calls before them
+    assert expected.cost[0] == pytest.approx(26 * each / 1e6)
+    assert expected.tokens == (172, 218)
     assert expected.writing_minutes == 18  # six rounds of three minutes
 
 
 @pytest.mark.usefixtures("_model")
 def test_too_few_calls_say_nothing():
-    make_calls(purpose="tutorial", count=4)
+    for purpose in estimating.ASSUMED:
+        make_calls(purpose=purpose, count=4 if purpose == "tutorial" else 5)
 
-    assert not estimating.estimate(service=CONTENT).is_cost_known
+    assert not estimating.estimate(service=CONTENT).is_measured
+
+
+@pytest.mark.parametrize(
+    ("is_known", "differing"),
+    [
+        (True, {}),
+        (True, {"OPENAI_BASE_URL": "https://api.openai.com/v1"}),
+        (True, {"OPENAI_MODEL": "other", "LLM_PRICES_ARE_SET": True}),
+        (False, {"OPENAI_MODEL": "other"}),
+        (False, {"OPENAI_BASE_URL": "https://elsewhere.example/v1"}),
+        (False, {"OPENAI_MODEL_BY_PURPOSE": {"quiz": "other"}}),
+    ],
+)
+def test_the_built_in_prices_are_one_models_at_its_own_address(settings, is_known, differing):
+    settings.LLM_PROVIDER, settings.OPENAI_MODEL, settings.OPENAI_BASE_URL = "openai", settings.PRICED_MODEL, ""
+    settings.LLM_PRICES_ARE_SET, settings.OPENAI_MODEL_BY_PURPOSE = False, {}
+    for name, value in differing.items():
+        setattr(settings, name, value)
+
+    assert estimating.estimate(service=CONTENT).is_price_known is is_known
 
 
 def test_the_size_is_that_of_the_latest_roadmaps_of_the_same_provider(settings):

@@ -265,8 +265,16 @@ def test_what_to_expect_is_said_before_anything_is_started(visitor, settings):
     settings.LLM_PROVIDER, settings.OPENAI_MODEL = "openai", "some-model"
     shown = text_of(visitor.get("/new/"))
     assert "25 to 32 concepts" in shown
+    assert re.search(
+        r"Cost \d{3},000 to \d{3},000 tokens for calls of some-model, whose price is not known here", shown
+    )
+    assert "dollars" not in shown
+    assert "Time and tokens are, at least in part, assumptions" in shown
+
+    settings.LLM_PRICES_ARE_SET = True
+    shown = text_of(visitor.get("/new/"))
     assert re.search(r"Cost 0\.\d\d to 0\.\d\d US dollars for calls of some-model", shown)
-    assert "Time and cost are assumptions" in shown
+    assert "Time and cost are, at least in part, assumptions" in shown
 
 
 def test_the_form_says_who_answers(visitor, settings):
