@@ -1,12 +1,18 @@
 """What is gone for good, and when?"""
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
 
 import structlog
+from django.contrib.admin.models import LogEntry as Noted
 from django.db import transaction
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from roadmap_project.purging import purge
-from roadmaps.models import LogEntry, Mail, ModelCall, Roadmap
+from roadmaps.models import Concept, LogEntry, Mail, ModelCall, Roadmap
 
 log = structlog.get_logger(__name__)
 
@@ -14,7 +20,8 @@ log = structlog.get_logger(__name__)
 def erase(roadmap_id: int, *, deleted_before: datetime | None = None) -> bool:
     """Delete the roadmap with all that belongs to it, in one transaction: attempts, log and progress included.
 
-    Of its model calls only what they cost is kept, without what they were about.
+    Of its model calls only what they cost is kept, without what they were about; of what the admin noted, that it was
+    done to something of the roadmap's token.
 
     With `deleted_before` only if it is still deleted since then: somebody may have taken it back. False where it was
     not there (any more), so that of two at once one erases. An answer that is under way finds no step to store to.
@@ -26,8 +33,26 @@ def erase(roadmap_id: int, *, deleted_before: datetime | None = None) -> bool:
         if deleted_before and not (roadmap.deleted_at and roadmap.deleted_at < deleted_before):
             return False
         roadmap.model_calls.update(error="")
+        _noted_about(roadmap).update(object_repr=roadmap.token)
         roadmap.delete()
     return True
+
+
+def _noted_about(roadmap: Roadmap) -> QuerySet[Noted]:
+    """The admin's notes about the roadmap and whatever hangs on it or on its concepts; they repeat titles and names.
+
+    To be asked before anything is deleted: afterwards nothing says whose a part was.
+    """
+    parts: list[QuerySet[Any]] = [Roadmap.objects.filter(pk=roadmap.pk)]
+    for model, way in ((Roadmap, "{}"), (Concept, "{}__roadmap")):
+        links = [link for link in model._meta.related_objects if not link.many_to_many]
+        parts += [link.field.model._base_manager.filter(**{way.format(link.field.name): roadmap}) for link in links]
+    return Noted.objects.filter(reduce(or_, map(_about, parts)))
+
+
+def _about(rows: QuerySet[Any]) -> Q:
+    named = {"content_type__app_label": rows.model._meta.app_label, "content_type__model": rows.model._meta.model_name}
+    return Q(**named, object_id__in=rows.values_list(Cast("pk", TextField())))
 
 
 def purge_deleted_roadmaps(*, deleted_before: datetime) -> int:

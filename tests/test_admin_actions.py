@@ -1,15 +1,18 @@
 """What editors may decide in the admin, once each, and what they may not."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.models import CHANGE
 from django.contrib.admin.models import LogEntry as Noted
 from django.contrib.auth.models import Permission, User
 from django.db.models.signals import post_delete
+from django.utils import timezone
 
-from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Tutorial
-from roadmaps import erasing
+from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
+from roadmaps import accounts, erasing, tasks
 from roadmaps.models import (
     Concept,
     ConceptProgress,
@@ -364,6 +367,45 @@ def test_deleting_a_person_is_complete_and_keeps_what_their_model_calls_cost(adm
     assert list(Roadmap.objects.all()) == [kept]
     call = ModelCall.objects.get(roadmap=None)
     assert (float(call.cost), call.error) == (0.5, "")
+
+
+def by_the_admin(roadmap, client):
+    client.post(address(roadmap, "delete"), {"post": "yes"})
+
+
+def by_its_owner(roadmap, client):
+    accounts.delete(roadmap.owner)
+
+
+def by_its_age(roadmap, client):
+    Roadmap.objects.filter(pk=roadmap.pk).update(deleted_at=timezone.now() - timedelta(days=400))
+    tasks.purge_deleted_roadmaps()
+
+
+@pytest.mark.parametrize("delete", [by_the_admin, by_its_owner, by_its_age])
+def test_what_was_noted_about_a_deleted_roadmap_and_its_parts_keeps_no_words_of_it(admin_client, delete):
+    kept, roadmap = make_full_roadmap(), make_full_roadmap()
+    for each in (kept, roadmap):
+        each.title = "Leave my job"
+        each.save()
+        concept = each.concepts.get(key="c-1-1-1")
+        concept.name = "Leaving in secret"
+        concept.save()
+        quiz, links = Quiz.objects.get(concept=concept), ResourceList.objects.get(concept=concept)
+        versions = Tutorial.objects.filter(concept=concept)
+        for row in (each, concept, *versions, links, quiz):
+            Noted.objects.log_actions(User.objects.get(username="admin").pk, [row], CHANGE, "done")
+        admin_client.post(address(Share.objects.create(roadmap=each), "delete"), {"post": "yes"})
+    assert Noted.objects.filter(object_repr__contains="Leav").count() == 2 * 6
+
+    delete(roadmap, admin_client)
+
+    assert not Roadmap.objects.filter(pk=roadmap.pk).exists()
+    left = list(Noted.objects.filter(object_repr__contains="Leav").values_list("object_repr", flat=True))
+    assert len(left) == 6  # of the one that is kept
+    about = Noted.objects.filter(object_repr__contains=roadmap.token)
+    assert about.count() == 7 + (delete is by_the_admin)
+    assert not about.filter(change_message__contains="Leav").exists()
 
 
 def test_deleting_for_good_twice_finds_nothing(db):

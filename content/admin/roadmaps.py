@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -188,8 +186,6 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
         self.delete_queryset(request, [obj])
 
     def delete_queryset(self, request: HttpRequest, queryset: Iterable[Roadmap]) -> None:
-        """For good. What this admin noted about them keeps the token, not the title."""
+        """For good, with what was just noted about it."""
         for roadmap in list(queryset):
-            noted = LogEntry.objects.filter(content_type=get_content_type_for_model(roadmap), object_id=roadmap.pk)
-            noted.update(object_repr=roadmap.token)
             erasing.erase(roadmap.pk)

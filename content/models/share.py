@@ -29,4 +29,4 @@ class Share(models.Model):
     objects = ShareQuerySet.as_manager()
 
     def __str__(self) -> str:
-        return f"link to {self.roadmap}"
+        return f"link to {self.roadmap.token}"  # not the title: what is noted of a deleted link outlives the roadmap
