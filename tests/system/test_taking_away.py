@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from content.models import Note, Share
 from roadmaps.models import Roadmap
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
+from tests.system.conftest import wait_until
 from tests.system.test_journey import fits, page
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -103,7 +104,7 @@ def test_a_reader_keeps_notes_takes_files_away_shares_and_copies(fleet, page):
 
 
 @pytest.mark.parametrize("page", ["phone"], indirect=True)
-def test_notes_are_not_lost_and_never_said_to_be_saved_when_they_are_not(fleet, page):
+def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     owner = make_user()
     roadmap = written(owner)
     fleet.start("web")
@@ -136,8 +137,26 @@ def test_notes_are_not_lost_and_never_said_to_be_saved_when_they_are_not(fleet, 
 
     field.fill("typed on the way out")
     reading.goto(fleet.url)  # within the delay
+    wait_until(lambda: Note.objects.get().text == "typed on the way out", seconds=30, fleet=fleet)
     reading.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
     expect(field).to_have_value("typed on the way out")
+
+    reading.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/quiz/")
+    trouble = reading.locator("#trouble p:visible")
+    expect(reading.get_by_text("Question 1 of 3")).to_be_visible()
+    reading.get_by_label("Green").check()
+    expect(trouble).to_have_count(0)
+    context.set_offline(True)
+    reading.get_by_role("button", name="Check my answer").click()
+    expect(trouble).to_have_text(
+        "That did not get through: the server cannot be reached. Nothing you typed is lost; try again."
+    )
+    assert serious(reading) == []
+    assert fits(reading)
+    context.set_offline(False)
+    reading.get_by_role("button", name="Check my answer").click()
+    expect(reading.locator(".explanation")).to_have_count(1)
+    expect(trouble).to_have_count(0)
     context.close()
 
 
