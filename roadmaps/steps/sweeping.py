@@ -87,9 +87,16 @@ def _take_back(step: Step, lines: StepLog) -> None:
     if step.losses >= Step.MOST_LOSSES:
         storing.fail(step, WORKER_LOST % {"times": step.losses}, lines)
         return
+    expired_at = str(step.lease_expires_at)
     step.state, step.lease_expires_at = Step.State.WAITING, None
     step.save(update_fields=["state", "lease_expires_at", "losses"])
-    lines.line("step_lease_expired", "its worker was lost; it is tried again", level="warning", losses=step.losses)
+    lines.line(
+        "step_lease_expired",
+        "its worker was lost; it is tried again",
+        level="warning",
+        losses=step.losses,
+        expired_at=expired_at,
+    )
 
 
 def _settle() -> None:

@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from content.models import MODELS
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
@@ -16,6 +18,7 @@ from roadmaps.steps import kinds
 from tests import connection_log
 from tests.soak.breaking import Breaker, Happened
 from tests.soak.learning import Learner
+from tests.soak.schedule import Fault
 from tests.soak.supervising import Release, Supervisor
 from tests.soak.watching import Look, ProcessWatch, Sample, ServerWatch
 
@@ -30,6 +33,8 @@ FLAT_FILES = 24  # sockets to the provider that are kept open
 HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'")
 HAND_BACK_SECONDS = 3.0
 STORED_WITHIN = 10.0  # seconds from an answer to its store, with a server that restarts between them
+UNHEARD_SECONDS = 11.0  # from a call's end to its row: as long as its store may take, and a moment
+LOSING = ("parent", "sentinel", "idle worker", "busy worker")  # whose death takes workers along
 PURPOSES = {
     Step.Kind.ANALYSE: "goal_analysis",
     Step.Kind.DESIGN: "outline",
@@ -185,8 +190,8 @@ def _pieces(run: Run) -> list[Account]:
     versions = {
         kind: Counter(model._default_manager.values_list("concept_id", flat=True)) for kind, model in MODELS.items()
     }
-    losses = Counter(LogEntry.objects.filter(event="step_lease_expired").values_list("concept_id", "step_kind"))
-    unheard = Counter(_unheard().values_list("concept_id", "purpose"))
+    losses = Counter((line.concept_id, line.step_kind) for line in _losses_with_a_cause(run))
+    unheard = Counter((call.concept_id, call.purpose) for call in _unheard(run))
     learners = {learner.journey.goal: learner for learner in run.learners}
     hand_backs = _hand_backs(run.supervisor.releases, "content")
     accounts = []
@@ -218,24 +223,62 @@ def _designs(run: Run) -> list[Account]:
     for record in _sold(run):
         sold.setdefault((record["goal"], record["purpose"]), []).append(record)
     hand_backs = _hand_backs(run.supervisor.releases, "workflow")
+    losses = Counter((line.roadmap_id, line.step_kind) for line in _losses_with_a_cause(run))
+    unheard = Counter((call.roadmap_id, call.purpose) for call in _unheard(run))
     accounts = []
     for learner in run.learners:
         goal = learner.journey.goal
         roadmap = Roadmap.objects.filter(goal=goal).first()
-        for kind in Step.WORKFLOW_KINDS if roadmap else ():
+        if not roadmap:
+            continue
+        for kind in Step.WORKFLOW_KINDS:
             steps = Step.objects.filter(roadmap=roadmap, kind=kind)
-            losses = LogEntry.objects.filter(event="step_lease_expired", roadmap=roadmap, step_kind=kind).count()
             answers = sold.get((goal, PURPOSES[kind]), [])
             made = steps.filter(state=Step.State.DONE).count()
-            unheard = _unheard().filter(roadmap=roadmap, purpose=PURPOSES[kind]).count()
-            causes = losses + unheard + _given_up(answers, hand_backs, learner.cancel_clicks)
+            causes = losses[roadmap.pk, kind] + unheard[roadmap.pk, PURPOSES[kind]]
+            causes += _given_up(answers, hand_backs, learner.cancel_clicks)
             accounts.append(Account(f"{goal}, {kind}", len(answers), made, ordered=made, causes=causes))
     return accounts
 
 
-def _unheard() -> Any:
-    """Calls that ended before their answer came, though it may have been sent."""
-    return ModelCall.objects.filter(outcome__in=("timeout", "connection", "unreadable"))
+def _losses_with_a_cause(run: Run) -> list[LogEntry]:
+    """Leases that ran out after their cluster's workers were killed or stopped, or while the database was away."""
+    found = []
+    for line in LogEntry.objects.filter(event="step_lease_expired"):
+        ended = datetime.fromisoformat(line.details["expired_at"]).timestamp()
+        service = Step.QUEUES[Step.Kind(line.step_kind)]
+        stops = [release.stopped_at for release in run.supervisor.releases if release.stopped_at is not None]
+        if _is_struck(run, service, ended - settings.LEASE_SECONDS, ended) or any(
+            ended - settings.LEASE_SECONDS <= moment <= ended for moment in stops
+        ):
+            found.append(line)
+    return found
+
+
+def _is_struck(run: Run, service: str, begin: float, end: float, *, by: str = "database") -> bool:
+    """Whether the service's workers were killed in this span, or the database (or another) was broken."""
+    return any(
+        each.at <= end and begin <= each.until and (each.fault.kind == by or _takes_workers_along(each.fault, service))
+        for each in run.breaker.happened
+    )
+
+
+def _takes_workers_along(fault: Fault, service: str) -> bool:
+    return fault.kind == "kill" and fault.service == service and fault.what in LOSING
+
+
+def _unheard(run: Run) -> list[ModelCall]:
+    """Calls that ended before their answer came, though it may have been sent: while the provider was broken."""
+    calls = ModelCall.objects.filter(outcome__in=("timeout", "connection", "unreadable"))
+    services = {purpose: Step.QUEUES[kind] for kind, purpose in PURPOSES.items()}
+    found = []
+    for call in calls:
+        stored = call.created_at.timestamp()
+        if _is_struck(
+            run, services.get(call.purpose, ""), stored - call.latency - UNHEARD_SECONDS, stored, by="provider"
+        ):
+            found.append(call)
+    return found
 
 
 def _given_up(answers: Iterable[dict[str, Any]], hand_backs: list[float], cancel_clicks: list[float]) -> int:

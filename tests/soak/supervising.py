@@ -23,6 +23,7 @@ class Release:
     began_at: float  # time.time()
     ended_at: float | None = None
     told_to_stop_at: float | None = None  # time.monotonic()
+    stopped_at: float | None = None  # the same moment, time.time()
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Supervisor:
                 self._tell(release)
 
     def _tell(self, release: Release) -> None:
-        release.told_to_stop_at = time.monotonic()
+        release.told_to_stop_at, release.stopped_at = time.monotonic(), time.time()
         for process in release.fleet.processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.utils import timezone
 
 from content.models import Quiz
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
-from roadmaps.models import ModelCall, Roadmap, Step
-from tests.factories import make_log_entry, make_quiz, make_roadmap, make_step, make_written_roadmap
+from roadmaps.models import Roadmap, Step
+from tests.factories import make_call, make_log_entry, make_quiz, make_roadmap, make_step, make_written_roadmap
 from tests.soak import judging
 from tests.soak.breaking import Happened
 from tests.soak.judging import Account, Run
@@ -154,7 +155,9 @@ def made(learner, *, asked=(), logs=(), pieces=()):
     run = make_run()
     run.learners, run.asked, run.faults_ended_at = [learner], list(asked), time.time()
     run.server = SimpleNamespace(samples=[], pieces=set(pieces))
-    run.supervisor.releases = [SimpleNamespace(fleet=SimpleNamespace(logs=each), began_at=0.0) for each in logs]
+    run.supervisor.releases = [
+        SimpleNamespace(fleet=SimpleNamespace(logs=each), began_at=0.0, stopped_at=None) for each in logs
+    ]
     return run
 
 
@@ -246,22 +249,81 @@ def test_a_second_answer_for_the_same_piece_needs_a_cause(quiz, log):
     assert purchases(made(make_learner(cancel_clicks=[40.0]), asked=twice)) == [said]  # both were stored long ago
     assert purchases(made(make_learner(), asked=twice, logs=[log])) == [said]  # nothing was given up then
     assert purchases(made(make_learner(), asked=sold(quiz, 10.0, 59.0), logs=[log])) == []
-    lost = make_log_entry(
-        roadmap=quiz.concept.roadmap, event="step_lease_expired", concept=quiz.concept, step_kind="quiz"
-    )
-    assert purchases(made(make_learner(), asked=twice)) == []
-    lost.delete()
-    call = ModelCall.objects.create(
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_cause"),
+    [
+        (Fault("kill", "busy worker", service="content"), True),
+        (Fault("kill", "sentinel", service="content"), True),
+        (Fault("database", "absence"), True),
+        (Fault("kill", "busy worker", service="workflow"), False),
+        (Fault("kill", "pusher", service="content"), False),
+        (Fault("provider", "errors"), False),
+    ],
+)
+def test_a_lease_that_ran_out_is_a_cause_only_after_what_takes_workers_or_the_database(quiz, settings, fault, is_cause):
+    ended = lose(quiz)
+    first = ended - settings.LEASE_SECONDS
+
+    def judged(*moments):
+        run = made(make_learner(), asked=sold(quiz, 10.0, 20.0))
+        run.breaker.happened += [Happened(fault, at=at, until=at) for at in moments]
+        return not purchases(run)
+
+    assert not judged()
+    assert judged(ended - 1) is judged(first + 1) is is_cause
+    assert not judged(ended + 1, first - 1)
+
+
+def test_a_lease_that_ran_out_after_a_release_was_stopped_has_a_cause(quiz, tmp_path):
+    ended = lose(quiz)
+
+    def judged(stopped_at):
+        run = made(make_learner(), asked=sold(quiz, 10.0, 20.0), logs=[tmp_path])
+        run.supervisor.releases[0].stopped_at = stopped_at
+        return not purchases(run)
+
+    assert judged(ended - 1)
+    assert not judged(ended + 1)
+    assert not judged(None)
+
+
+def lose(quiz) -> float:
+    """Its lease ran out: when."""
+    ended = timezone.now()
+    make_log_entry(
         roadmap=quiz.concept.roadmap,
+        event="step_lease_expired",
         concept=quiz.concept,
-        purpose="quiz",
-        outcome="timeout",
-        latency=6,
-        provider="openai",
+        step_kind="quiz",
+        details={"expired_at": str(ended)},
     )
-    assert purchases(made(make_learner(), asked=twice)) == []
-    call.delete()
-    assert purchases(made(make_learner(), asked=twice)) == [said]
+    return ended.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_cause"),
+    [
+        (Fault("provider", "stall"), True),
+        (Fault("kill", "busy worker", service="content"), True),
+        (Fault("kill", "busy worker", service="logs"), False),
+        (Fault("database", "absence"), False),
+    ],
+)
+def test_an_answer_that_nobody_heard_is_a_cause_only_while_the_provider_was_broken(quiz, fault, is_cause):
+    call = make_call(roadmap=quiz.concept.roadmap, concept=quiz.concept, purpose="quiz", outcome="timeout", latency=6)
+    call.refresh_from_db()
+    stored = call.created_at.timestamp()
+
+    def judged(*spans):
+        run = made(make_learner(), asked=sold(quiz, 10.0, 20.0))
+        run.breaker.happened += [Happened(fault, at=begin, until=end) for begin, end in spans]
+        return not purchases(run)
+
+    assert not judged()
+    assert judged((stored - 5, stored - 3)) is judged((stored - 60, stored - 5)) is is_cause
+    assert not judged((stored - 60, stored - 30), (stored + 1, stored + 9))
 
 
 def test_an_answer_that_was_not_kept_was_bought_without_cause(quiz):
