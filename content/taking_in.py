@@ -31,8 +31,10 @@ def take_in(packed: bytes, *, author: User) -> LibrarySubject:
     """
     subject, concepts = unpacked(packed)
     with transaction.atomic():
-        row = LibrarySubject.objects.select_for_update().filter(key=subject.key).first()
-        row = row or LibrarySubject(key=subject.key, version=0)
+        # Of two first ones at once the second waits for the first, and then replaces it.
+        row, _ = LibrarySubject.objects.select_for_update().get_or_create(
+            key=subject.key, defaults={"version": 0, "subject": {}, "concepts": {}, "is_offered": False}
+        )
         row.title, row.author, row.is_offered = subject.title, author, True
         row.subject = subject.model_dump()
         row.concepts = {concept.key: concept.model_dump() for concept in concepts}

@@ -3,10 +3,12 @@
 import io
 import re
 import stat
+import threading
 import tomllib
 import zipfile
 
 import pytest
+from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +23,7 @@ from roadmaps import added_subjects, deciding, starting
 from roadmaps.models import Concept, LibrarySubject, Roadmap
 from roadmaps.steps import draining
 from tests.editors import address, make_editor
+from tests.engine import wait_until
 from tests.factories import make_roadmap, make_tree, make_user
 
 DETAILS = {
@@ -189,6 +192,33 @@ def test_a_subject_that_is_taken_in_again_replaces_itself(db):
     assert (first.pk, first.version) == (second.pk, 1)
     assert second.version == 2
     assert LibrarySubject.objects.count() == 1
+
+
+def test_of_two_first_ones_at_once_the_second_waits_and_replaces(transactional_db):
+    author, taken = make_user(), []
+
+    def take() -> None:
+        try:
+            taken.append(taking_in.take_in(packed(bundled()), author=author))
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=take)
+    with transaction.atomic():
+        first = taking_in.take_in(packed(bundled()), author=author)
+        other.start()
+        wait_until(is_somebody_waiting)
+    other.join(20)
+
+    assert [(row.pk, row.version) for row in taken] == [(first.pk, 2)]
+
+
+def is_somebody_waiting() -> bool:
+    """For a lock that another transaction holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees what it saw first
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        return cursor.fetchone() is not None
 
 
 def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdrawn(db):
