@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry as Noted
 from django.contrib.auth.models import Permission, User
 from django.db.models.signals import post_delete
 from django.utils import timezone
+from django_q.models import Success
 
 from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from roadmaps import accounts, erasing, tasks
@@ -32,6 +33,7 @@ from tests.factories import (
     make_quiz,
     make_resources,
     make_review,
+    make_roadmap,
     make_roadmap_in_review,
     make_step,
     make_tree,
@@ -184,6 +186,23 @@ def test_an_action_takes_a_bounded_number_of_rows(client, editor):
     page = choose(client, "regenerate_quiz", *roadmap.concepts.all())
 
     assert "at most 100 at a time" in page.content.decode()
+
+
+@pytest.mark.parametrize("model", [Roadmap, User, Success])
+def test_all_rows_of_a_long_list_are_not_deleted_at_once(admin_client, model):
+    now = timezone.now()
+    for number in range(101):
+        make_roadmap(owner=make_user())
+        Success.objects.create(id=number, name=number, func="x", started=now, stopped=now, success=True)
+    first, there = model.objects.all()[0], model.objects.count()
+
+    for confirmed in ({}, {"post": "yes"}):
+        page = choose(admin_client, "delete_selected", first, select_across="1", **confirmed)
+        assert "at most 100 at a time" in page.content.decode()
+    assert model.objects.count() == there
+
+    choose(admin_client, "delete_selected", first, post="yes")
+    assert model.objects.count() == there - 1
 
 
 def test_a_decision_is_noted_with_who_took_it(client, editor):
