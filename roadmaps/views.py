@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
@@ -43,15 +44,23 @@ class SignedInRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+def signed_out() -> HttpResponse:
+    """To a script: the page keeps what it shows, and says that one has to sign in, in another tab."""
+    return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
+
+
 def fragment(
     view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
 ) -> Callable[Concatenate[SignedInRequest, P], HttpResponse]:
-    """Like login_required, but a signed-out reader's page is loaded again instead of swallowing the sign-in form."""
+    """Like login_required, but a signed-out reader's page is loaded again instead of swallowing the sign-in form.
+
+    What they filled in stays before them.
+    """
 
     @functools.wraps(view)
     def wrapped(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.htmx and not request.user.is_authenticated:
-            return HttpResponseClientRefresh()
+            return signed_out() if request.method == "POST" else HttpResponseClientRefresh()
         answer: HttpResponse = login_required(view)(request, *args, **kwargs)
         return answer
 
@@ -70,6 +79,8 @@ def decision(
     @functools.wraps(view)
     def wrapped(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
+            if request.htmx:
+                return signed_out()
             return redirect_to_login(reverse("roadmaps:roadmap", args=[kwargs["slug"]]))
         return view(request, *args, **kwargs)
 

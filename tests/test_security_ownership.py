@@ -1,8 +1,11 @@
 """Every address of the site, found by walking its URL configuration, so that no view can be forgotten (G1)."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -102,6 +105,39 @@ def test_G1_a_stranger_is_let_in_nowhere(client, person, name, method):
     assert SECRET not in response.content.decode()
     if response.status_code == 302:
         assert response.url.startswith(reverse("roadmaps:login"))
+
+
+def posted_by_scripts() -> set[str]:
+    """The names of the addresses of every hx-post in the templates."""
+    texts = [each.read_text() for each in Path(settings.BASE_DIR).glob("*/templates/**/*.html")]
+    return {name for text in texts for said in re.findall(r'hx-post="([^"]+)"', text) for name in posted_to(said, text)}
+
+
+def posted_to(said: str, text: str) -> list[str]:
+    """The name in `{% url … %}`, or those that the variable is set to."""
+    if direct := re.search(r"{% url '([^']+)'", said):
+        return [direct[1]]
+    variable = re.search(r"{{ (\w+) }}", said)[1]
+    names = re.findall(rf"{{% url (\S+) [^%]*as {variable} %}}", text)
+    assert names, f"{said} comes from somewhere that this test does not see"
+    return [verb for each in names for verb in (EDIT_VERBS if each == "form.verb_name" else [each.strip("\"'")])]
+
+
+EDIT_VERBS = ["roadmaps:change_part", "roadmaps:add_part"]
+
+
+def test_what_a_script_sends_for_somebody_signed_out_leaves_the_page_as_it_is(client, person):
+    """Wherever a script posts: the form with what was typed is not replaced by the one to sign in with."""
+    roadmap = made(person)
+    names = posted_by_scripts()
+    assert names >= {"content:note", "content:quiz", "roadmaps:move_part", "roadmaps:remove_part", *EDIT_VERBS}
+
+    for name in names:
+        response = client.post(address(name, roadmap), headers={"HX-Request": "true"})
+
+        assert "HX-Refresh" not in response.headers, name
+        assert "<form" not in response.content.decode(), name
+        assert response.status_code == (200 if name == "content:note" else 401), name  # the note says it on the spot
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -154,6 +154,11 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     assert serious(reading) == []
     assert fits(reading)
     context.set_offline(False)
+    context.clear_cookies(name="sessionid")
+    reading.get_by_role("button", name="Check my answer").click()
+    expect(trouble).to_contain_text("You are signed out.")
+    sign_in(reading, fleet.url, owner)
+    context.add_cookies([{"name": "csrftoken", "value": "a" * 32, "url": fleet.url}])  # as signing in renews it
     reading.get_by_role("button", name="Check my answer").click()
     expect(reading.locator(".explanation")).to_have_count(1)
     expect(trouble).to_have_count(0)
