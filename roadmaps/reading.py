@@ -1,6 +1,7 @@
 """What do the pages about roadmaps show? Queries whose number does not grow with the roadmap."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,10 +12,11 @@ from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from roadmap_project.told import kept
-from roadmaps import differences, mapping, outline, pacing, reviewing
+from roadmaps import arranging, differences, mapping, outline, pacing, reviewing
 from roadmaps.differences import Difference
 from roadmaps.mapping import Map
 from roadmaps.models import (
@@ -38,6 +40,7 @@ LEVELS_FROM = {level: LogEntry.Level.values[place:] for place, level in enumerat
 FIRST_DESIGN = (Step.Kind.ANALYSE, Step.Kind.DESIGN, Step.Kind.REVIEW)
 REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
 
+PLACE = re.compile(r"\b[csm](-[0-9]+)+\b")  # how a part is meant in a tree
 NO_REASON = kept(gettext_noop("No reason was recorded."))
 
 
@@ -165,6 +168,7 @@ class RoadmapPage:
     review: OutlineReview | None = None
     reviewed_version: int = 0
     issues: list[dict[str, Any]] = field(default_factory=list)
+    suggestions: list[dict[str, Any]] = field(default_factory=list)
     compared_with: OutlineRevision | None = None
     changes: list[Difference] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
@@ -376,6 +380,7 @@ def _with_design(shown: RoadmapPage, trail: list[Step]) -> RoadmapPage:
         review=review,
         reviewed_version=reviewed.number if reviewed and review else 0,
         issues=_issues(latest, review, is_by_hand=is_by_hand and reviewed != latest),
+        suggestions=_suggestions(review),
         compared_with=before,
         changes=_changes(before, latest),
         feedback=feedback,
@@ -409,8 +414,23 @@ def _issues(latest: OutlineRevision | None, review: OutlineReview | None, *, is_
     found = review.issues if review else []
     if is_by_hand:
         found = [each.model_dump() for each in reviewing.deterministic_issues(outline.tree_of(latest))]
-    names = {concept.key: concept.name for concept in outline.tree_of(latest).concepts()}
-    return [{**each, "location": names.get(each["location"], each["location"])} for each in found]
+    return _named(found, latest)
+
+
+def _suggestions(review: OutlineReview | None) -> list[dict[str, Any]]:
+    """With words for what should be done and names for keys."""
+    if review is None:
+        return []
+    said = [
+        {**each, "action": reviewing.SUGGESTED_ACTIONS.get(each["action"], _("Change"))} for each in review.suggestions
+    ]
+    return _named(said, review.revision)
+
+
+def _named(found: list[dict[str, Any]], revision: OutlineRevision) -> list[dict[str, Any]]:
+    """Each with the names of the places that it gives by key."""
+    names = {reference: part.name for reference, part in arranging.parts(outline.tree_of(revision))}
+    return [{**each, "location": PLACE.sub(lambda key: names.get(key[0], key[0]), each["location"])} for each in found]
 
 
 def log_of(roadmap: Roadmap, *, level: str = "", step: str = "", concept: str = "") -> QuerySet[LogEntry]:

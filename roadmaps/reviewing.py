@@ -38,6 +38,14 @@ SCORE_NAMES = {
     "module_clarity": gettext_lazy("Clear modules"),
     "user_alignment": gettext_lazy("Fits you"),
 }
+SUGGESTED_ACTIONS = {
+    "add_concept": gettext_lazy("Add a concept"),
+    "add_module": gettext_lazy("Add a module"),
+    "add_stage": gettext_lazy("Add a stage"),
+    "modify_concept": gettext_lazy("Change a concept"),
+    "reorder_stage": gettext_lazy("Put a stage in another order"),
+    "merge_modules": gettext_lazy("Join modules"),
+}
 POINTS_PER_CRITICAL, POINTS_PER_WARNING = 10, 5
 
 CORRECT_IT = kept(gettext_noop("Correct the outline."))

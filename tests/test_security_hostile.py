@@ -95,7 +95,7 @@ class Everything:
     def _review(self) -> None:
         revision = make_revision(roadmap=self.review, number=2, reason=self.words)
         issue = {"severity": "critical", "location": self.words, "issue": self.words, "suggestion": self.words}
-        advice = {"location": self.words, "content": self.words, "reason": self.words}
+        advice = {"action": self.words, "location": self.words, "content": self.words, "reason": self.words}
         score = {"structure": {"score": 5, "reason": self.words}}
         make_review(revision=revision, issues=[issue], suggestions=[advice], scores=score, origin=self.line)
         state = Feedback.State.QUESTION

@@ -359,7 +359,13 @@ def test_the_review_shows_scores_reasons_issues_and_the_outline(visitor, person)
     roadmap = make_roadmap_in_review(owner=person)
     review = roadmap.revisions.get().review
     review.issues = [{"severity": "warning", "location": "c-1-1-2", "issue": "Too short.", "suggestion": "Longer."}]
-    review.suggestions = [{"location": "Stage 1", "content": "Add practice.", "reason": "It helps."}]
+    advice = {"content": "Add practice.", "reason": "It helps."}
+    review.suggestions = [
+        {**advice, "action": "add_concept", "location": "Stage 1"},
+        {**advice, "action": "modify_concept", "location": "c-1-1-2"},
+        {**advice, "action": "merge_modules", "location": "m-1-1, c-9-9-9"},
+        {**advice, "action": "add_stage", "location": "outline"},
+    ]
     review.save()
 
     shown = text_of(visitor.get(roadmap.get_absolute_url()))
@@ -367,6 +373,13 @@ def test_the_review_shows_scores_reasons_issues_and_the_outline(visitor, person)
     for part in ("Automatic review: 86 of 100", "Completeness", "Fits you: as it should be.", "Too short.", "Longer."):
         assert part in shown
     assert "Worth a look, Concept 2 : Too short." in shown  # the concept's name, not its key
+    suggested = shown.partition("Suggestions ")[2].split(" Add practice. It helps.")[:4]
+    assert [each.strip() for each in suggested] == [
+        "Add a concept, Stage 1 :",
+        "Change a concept, Concept 2 :",
+        "Join modules, Module 1.1, c-9-9-9 :",  # no such concept
+        "Add a stage:",
+    ]
     for part in ("Add practice.", "It helps.", "Builds on Concept 1", "1.5 h", "Easy"):
         assert part in shown
 
