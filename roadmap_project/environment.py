@@ -16,7 +16,7 @@ POSTGRESQL_SCHEMES = ("postgres", "postgresql")
 
 
 # What Django's backend takes for itself; everything else in a URL's query goes to libpq.
-DJANGO_OPTIONS = ("assume_role", "isolation_level", "pool", "server_side_binding")
+DJANGO_OPTIONS = ("assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding")
 
 
 @dataclass(frozen=True)

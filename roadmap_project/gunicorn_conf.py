@@ -70,7 +70,10 @@ def _unless_too_many(server: Any, name: str, handle: Callable[[], None]) -> None
     if settings.CONNECTION_BUDGET.deploy_overlap == 1:
         _ignore(name, "DEPLOY_OVERLAP=1 leaves no connections for a second set of workers")
     elif len(server.WORKERS) > _web.processes or server.reexec_pid or server.master_pid:
-        _ignore(name, "workers of an earlier reload or upgrade have not ended, and nothing counts a third set")
+        _ignore(
+            name,
+            "workers of an earlier reload have not ended, and nothing counts a third set; send it again later",
+        )
     else:
         handle()
 
@@ -83,6 +86,11 @@ def post_fork(server: Any, worker: Any) -> None:
     """A worker that outlived a killed master would hold its connections beside those of the next master's workers."""
     process.die_with_parent(server.pid)
     process.become("web", "worker")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Once more: with --user or --group gunicorn changes whose process it is, and the kernel forgets what was asked."""
+    process.die_with_parent(worker.ppid)
 
 
 def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:

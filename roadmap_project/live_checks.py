@@ -5,7 +5,7 @@ Asked wherever databases are passed, and by whoever starts processes.
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from roadmap_project.connection_budget import ConnectionBudget, Service
 from roadmap_project.postgresql import base, roles, server
 from roadmap_project.postgresql.base import refused_by
 
+UNKNOWN_PARAMETER = "unsupported startup parameter"  # PgBouncer's words for settings that a server would take
 UNREACHABLE = "Start it, or correct DATABASE_URL."
 FULL = {
     base.ROLE: "Raise the login role's limit (ALTER ROLE … CONNECTION LIMIT), or close what it holds.",
@@ -47,6 +48,8 @@ def server_findings(
 
 
 def _unanswered(error: OperationalError) -> CheckMessage:
+    if UNKNOWN_PARAMETER in str(error):
+        return _undeclared_pooler(Error, "roadmap_project.E026")
     if full := refused_by(error):
         said, hint = "The server has no connection left for whoever asks how many it takes", FULL[full]
     else:
@@ -89,18 +92,8 @@ def _pooler(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckM
     should_be_direct = declared.pooler is None or (settings.IS_MIGRATION and bool(settings.DIRECT_URL_VARIABLE))
     if found.is_direct == should_be_direct:
         return
-    if should_be_direct and declared.pooler:
-        yield Error(
-            f"{settings.DIRECT_URL_VARIABLE} leads to a pooler: migrations would go through it.",
-            hint=f"Set {settings.DIRECT_URL_VARIABLE} to the server's own host and port.",
-            id="roadmap_project.E022",
-        )
-    elif should_be_direct:
-        yield CheckWarning(
-            "DATABASE_URL leads to a connection pooler, but DB_POOLER is not set.",
-            hint=checks.DECLARE_THE_POOLER,
-            id="roadmap_project.W006",
-        )
+    if should_be_direct:
+        yield _undeclared_pooler(CheckWarning, "roadmap_project.W016" if declared.pooler else "roadmap_project.W006")
     else:
         yield Error(
             "DB_POOLER=transaction, but DATABASE_URL leads to the server itself: its connections would be counted as "
@@ -108,6 +101,21 @@ def _pooler(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckM
             hint="Set DATABASE_URL to PgBouncer's address, or unset DB_POOLER; the same for every service.",
             id="roadmap_project.E025",
         )
+
+
+def _undeclared_pooler(level: Callable[..., CheckMessage], finding: str) -> CheckMessage:
+    """At this process's address. One that takes our sessions' settings may be in session mode: sums hold there."""
+    if settings.CONNECTION_BUDGET.pooler and settings.DIRECT_URL_VARIABLE:
+        return level(
+            f"{settings.DIRECT_URL_VARIABLE} leads to a pooler: migrations would go through it.",
+            hint=f"Set {settings.DIRECT_URL_VARIABLE} to the server's own host and port.",
+            id=finding,
+        )
+    return level(
+        "DATABASE_URL leads to a connection pooler, but DB_POOLER is not set.",
+        hint=checks.DECLARE_THE_POOLER,
+        id=finding,
+    )
 
 
 def _limit(declared: ConnectionBudget, found: server.Server) -> Iterator[CheckMessage]:
@@ -194,6 +202,16 @@ def of_count(count: counting.Count) -> Iterator[CheckMessage]:
                 service,
                 f"{service.name} holds {observed[service.name]} connections; {service.total} are declared, {most} "
                 "while deploying.",
+            )
+    if budget.pooler:
+        pool = budget.pooler.max_db_connections * budget.pooler.replicas
+        held = sum(observed[service.name] for service in budget.services)
+        if held > pool:
+            yield CheckWarning(
+                f"The services hold {held} connections through the pooler; {pool} are declared "
+                "(DB_POOLER_MAX_DB_CONNECTIONS × DB_POOLER_REPLICAS).",
+                hint="Set PgBouncer's own max_db_connections to what is declared: nothing else bounds them together.",
+                id="roadmap_project.W017",
             )
     strangers = observed[counting.OTHER] + observed[counting.UNPLANNED] + observed[counting.ELSEWHERE]
     if strangers > budget.other_clients:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -13,11 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from psycopg import sql
 
-from roadmap_project import live_checks, sampling
+from roadmap_project import checks, counting, live_checks, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.models import ConnectionSample
@@ -99,14 +100,45 @@ def test_W006_a_pooler_that_is_there_and_not_declared_is_told():
     assert "DB_POOLER is not set" in problem.msg
 
 
-def test_E022_a_direct_address_that_leads_to_a_pooler_is_refused_where_it_is_used(settings):
+def test_W016_a_direct_address_that_leads_to_a_pooler_is_told_where_it_is_used(settings):
+    """No error: in session mode a migration works through one, and some hosts offer nothing else."""
     settings.IS_MIGRATION, settings.DIRECT_URL_VARIABLE = True, "DATABASE_DIRECT_URL"
-    pooled, found = budget(DB_POOLER="transaction"), server.ask()
+    settings.CONNECTION_BUDGET = pooled = budget(DB_POOLER="transaction")
+    found = server.ask()
 
     assert [each.id for each in live_checks.of_server(pooled, found)] == []
     (problem,) = live_checks.of_server(pooled, replace(found, is_direct=False))
-    assert problem.id == "roadmap_project.E022"
+    assert problem.id == "roadmap_project.W016"
     assert "DATABASE_DIRECT_URL leads to a pooler" in problem.msg
+
+
+def test_E026_a_pooler_that_refuses_our_sessions_settings_is_told_from_a_server_that_is_away(monkeypatch):
+    def refuse(*_):
+        raise OperationalError("FATAL: unsupported startup parameter: options")
+
+    monkeypatch.setattr(server, "ask", refuse)
+
+    (problem,) = findings()
+    assert (problem.id, problem.is_serious()) == ("roadmap_project.E026", True)
+    assert "DB_POOLER=transaction" in problem.hint
+
+
+def test_W017_a_pooler_that_holds_more_than_its_declared_pool_is_told():
+    pooled = budget(DB_POOLER="transaction", DB_POOLER_MAX_DB_CONNECTIONS="8")
+
+    def found(web):
+        observed = {**dict.fromkeys((*counting.BESIDE, "logs", "content", "workflow"), 0), "web": web}
+        return [each.id for each in live_checks.of_count(counting.Count(observed, pooled))]
+
+    assert found(8) == []
+    assert found(9) == ["roadmap_project.W017"]
+
+
+def test_every_finding_has_an_id_of_its_own():
+    said = "".join(Path(module.__file__).read_text() for module in (checks, live_checks))
+    ids = Counter(re.findall(r'id="(roadmap_project\.\w+)"', said))
+
+    assert [each for each, number in ids.items() if number > 1] == []
 
 
 def test_E001_the_databases_own_limit_is_named_beside_the_declared_one(change):
@@ -345,6 +377,27 @@ def test_the_commands_exit_status_is_its_verdict():
     assert command(WEB_THREADS="forty").returncode == 2
     assert command("--suggest", "-3").returncode == 2
     assert command("--sql", "--json").returncode == 2
+
+
+def test_options_of_the_url_come_beside_the_sessions_limits_and_not_in_their_place():
+    config = connection.settings_dict
+    place = f"postgres://{config['USER']}@:5432/{config['NAME']}?host={config['OPTIONS'].get('host', '')}"
+
+    assert "W010" not in command("--live", DATABASE_URL=f"{place}&options=-c%20work_mem%3D8MB").stdout
+    assert "W010" in command("--live", DATABASE_URL=f"{place}&options=-c%20statement_timeout%3D0").stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "said"),
+    [
+        ({"DB_MAX_CONNECTIONS": "40"}, 1, ["roadmap_project.E001", "roadmap_project.W015"]),
+        ({"DB_MAX_CONNECTIONS": "400"}, 0, ["roadmap_project.W005"]),
+    ],
+)
+def test_live_the_command_says_what_checks_say_of_the_declared_numbers(variables, status, said):
+    done = command("--live", **variables)
+
+    assert (done.returncode, re.findall(r"roadmap_project\.\w+", done.stdout)) == (status, said)
 
 
 def test_live_the_command_has_the_verdict_of_the_checks(change):

@@ -418,6 +418,7 @@ def stuck_visitors(fleet):
     for name in ("cursor_factory", "context", "prepare_threshold"):
         config.pop(name, None)
     fleet.start("web")
+    wait_until(lambda: len(descendants(fleet.processes["web"].pid)) == 4, seconds=30, fleet=fleet)
     with ThreadPoolExecutor(24) as pool, psycopg.connect(**config) as holder:
         holder.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
         for _ in range(24):
@@ -438,7 +439,7 @@ def test_D3_gunicorns_busy_workers_die_with_their_master_and_leave_no_connection
 
 
 @pytest.mark.usefixtures("stuck_visitors")
-def test_a_reload_of_gunicorn_waits_until_the_one_before_it_is_over(fleet):
+def test_a_reload_of_gunicorn_is_refused_until_the_one_before_it_is_over(fleet):
     """DEPLOY_OVERLAP has room for a second set of workers, and not for a third."""
     master = fleet.processes["web"].pid
     first = set(descendants(master))
@@ -452,6 +453,28 @@ def test_a_reload_of_gunicorn_waits_until_the_one_before_it_is_over(fleet):
         wait_until(lambda words=words: words in said(fleet), seconds=20, fleet=fleet)
 
     assert second < set(descendants(master)) <= first | second
+
+
+def test_an_upgrade_of_gunicorn_is_a_second_set_of_workers_and_nobody_adds_a_third(fleet):
+    fleet.start("web")
+    old = fleet.processes["web"].pid
+    wait_until(lambda: len(descendants(old)) == 4, seconds=30, fleet=fleet)
+    os.kill(old, signal.SIGUSR2)
+    wait_until(lambda: len(descendants(old)) == 4 + 1 + 4, seconds=60, fleet=fleet)
+    (new,) = [pid for pid in descendants(old) if descendants(pid)]
+
+    for number, master in enumerate((old, new), start=1):
+        os.kill(master, signal.SIGHUP)
+        words = "SIGHUP is ignored: workers of an earlier reload"
+        wait_until(lambda number=number, words=words: said(fleet).count(words) == number, seconds=20, fleet=fleet)
+    assert len(descendants(old)) == 4 + 1 + 4
+
+    os.kill(old, signal.SIGKILL)  # its workers go with it, and the new master's stay
+    fleet.processes["web"].wait()
+    wait_until(lambda: len(descendants(new)) == 4, seconds=20, fleet=fleet)
+    assert health_of(fleet)["status"]
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not alive([new]), seconds=30, fleet=fleet)
 
 
 def test_A14_pages_outlive_the_loss_of_their_connections(fleet):

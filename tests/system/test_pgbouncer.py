@@ -183,6 +183,14 @@ def test_a_pooler_under_an_address_of_any_kind_is_noticed_and_so_is_one_that_is_
         assert refused.returncode == 1
         assert "roadmap_project.E025" in refused.stderr
 
+    undeclared = {"DATABASE_URL": pooler, "DB_POOLER": "none"}
+    fleet.environment |= undeclared
+    for command in (["check", "--database", "default"], ["qcluster"]):  # PgBouncer takes no settings of a session
+        refused = check(fleet, *command)
+        assert refused.returncode == 1
+        assert "roadmap_project.E026" in refused.stderr
+        assert "DB_POOLER is not set" in refused.stderr
+
     with monkeypatch.context() as patch:
         patch.setitem(connection.settings_dict, "HOST", "")
         patch.setitem(connection.settings_dict, "PORT", str(PORT))

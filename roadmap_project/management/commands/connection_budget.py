@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, ProgrammingError, connection
 
 from roadmap_project import counting, live_checks, sampling, troubles
-from roadmap_project.checks import as_json
+from roadmap_project.checks import as_json, budget_findings
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.fitting import given_up, suggestion
@@ -54,26 +54,29 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            budget = _what_if(options["set"])
-            sys.exit(self._show(_live(budget) if options["live"] else budget, options))
+            declared = _what_if(options["set"])
+            sys.exit(self._show(declared, options))
         except ImproperlyConfigured as error:
             self.stderr.write(str(error))
         except OperationalError as error:
             self.stderr.write(f"The server cannot be asked: {str(error).strip()}")
         sys.exit(COULD_NOT_TELL)
 
-    def _show(self, budget: ConnectionBudget, options: dict[str, Any]) -> int:
+    def _show(self, declared: ConnectionBudget, options: dict[str, Any]) -> int:
+        found = server.ask() if options["live"] else None
+        budget = found.verdict_on(declared) if found else declared
         if options["suggest"] is not None:
             return self._suggest(budget, options["suggest"], is_json=options["json"])
         if options["sql"]:
             if options["json"]:
                 raise ImproperlyConfigured("--sql prints SQL; it has no form as --json.")
             return self._sql(budget, options["owner"])
-        observed = counting.count(budget).observed if options["live"] else None
-        findings = _findings(budget) if options["live"] else []
+        count = counting.count(budget) if found else None
+        observed = count.observed if count else None
+        findings = [*_findings(declared, found), *live_checks.of_count(count)] if found and count else []
         if options["json"]:
             seen = {} if observed is None else {"observed": observed, f"peak_of_{PEAK_HOURS}_hours": _peaks()}
-            told = {"findings": [as_json(each) for each in findings]} if options["live"] else {}
+            told = {"findings": [as_json(each) for each in findings]} if found else {}
             self.stdout.write(json.dumps(budget.certificate() | seen | told, indent=2))
         else:
             self._table(budget, observed)
@@ -150,13 +153,9 @@ def _what_if(assignments: list[str], budget: ConnectionBudget | None = None) -> 
     return ConnectionBudget.from_environment(Environment(values))
 
 
-def _live(budget: ConnectionBudget) -> ConnectionBudget:
-    return server.ask().verdict_on(budget)
-
-
-def _findings(budget: ConnectionBudget) -> list[CheckMessage]:
-    """What checks say besides about this server and its roles; the sums are this command's own."""
-    return [each for each in live_checks.of_server(budget, server.ask()) if each.id != "roadmap_project.E001"]
+def _findings(declared: ConnectionBudget, found: server.Server) -> list[CheckMessage]:
+    """What checks say: of the declared numbers, and of what this server and its roles say to them."""
+    return [*budget_findings(declared), *live_checks.of_server(declared, found)]
 
 
 def _owner_of_tables() -> str:
