@@ -94,7 +94,7 @@ def read_quiz(request: TokenRequest, slug: str, key: str) -> Any:
 
 @quiz_router.post(f"{PREFIX}/attempts", response=change(Attempt, status=201), summary="Answer the quiz")
 def answer_quiz(request: TokenRequest, slug: str, key: str, body: Answers) -> Any:
-    """All questions or some. You get what was right, and why, and the attempt is kept."""
+    """All questions or some. You get what was right, and why, and the attempt is kept; sent twice, it is kept twice."""
     versions = Quiz.objects.filter(concept=own_concept(request, slug, key))
     which = {"version": body.version} if body.version else {"is_current": True}
     quiz = get_object_or_404(versions, **which)

@@ -21,7 +21,11 @@ What you can do on the pages your own programs can do here. Make a token at /acc
 request, as `Authorization: Bearer …`. Lists come in pages. Whatever goes wrong is answered in one shape, \
 `ErrorAnswer`, with a code for programs, a sentence for people, and the request's id. Sentences for people \
 (`message`, `notice`, `reason`, `failure`, `origin`, …) are in English, or in Chinese where `Accept-Language` asks \
-for it."""
+for it.
+
+`Idempotency-Key` counts for what makes a roadmap: `POST /api/v1/roadmaps`, `POST /api/v1/roadmaps/import` and \
+`POST /api/v1/shared/{token}/copy`. Elsewhere it is not looked at: answers to a quiz that are sent twice are two \
+attempts."""
 
 api = documentation.Api(
     title="Roadmaps",

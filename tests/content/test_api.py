@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from content import sharing
 from content.api import door
+from content.api.urls import api
 from content.exporting import reading as exported
 from content.models import Note, Quiz, QuizAttempt, Resource, Share
 from roadmap_project import api_tokens
@@ -118,6 +119,19 @@ def test_the_same_key_makes_one_roadmap(program, person):
     assert (refused["code"], refused["field"]) == ("key_used_otherwise", "Idempotency-Key")
     assert person.roadmaps.count() == 1
     assert strangers.json()["slug"] != first.json()["slug"]
+
+
+def test_the_description_names_every_operation_where_the_key_counts():
+    taken = {
+        f"{method.upper()} {path}"
+        for path, methods in api.document["paths"].items()
+        for method, operation in methods.items()
+        for each in operation.get("parameters", [])
+        if each["name"] == "Idempotency-Key"
+    }
+
+    assert len(taken) == 3
+    assert set(re.findall(r"`(POST [^`]+)`", api.description)) == taken
 
 
 def test_what_a_goal_leaves_out_is_as_the_profile_says(program, person):
