@@ -6,10 +6,13 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from roadmap_project import api_errors, request_ids
 
-UNREACHABLE = "The database cannot be reached right now. Nothing is lost; please try again in a moment."
+UNREACHABLE = gettext_noop("The database cannot be reached right now. Nothing is lost; please try again in a moment.")
+BROKEN = gettext_noop("Something broke here. It is recorded under this request's id.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -22,8 +25,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(api_errors.PREFIX):
         return _for_programs(request, is_unreachable=is_unreachable)
     if is_unreachable:
+        number = _("Request %(request_id)s") % {"request_id": request_id}
         return HttpResponse(
-            f"{UNREACHABLE}\nRequest {request_id}\n",
+            f"{_(UNREACHABLE)}\n{number}\n",
             status=503,
             content_type="text/plain; charset=utf-8",
             headers={"Retry-After": "10"},
@@ -34,8 +38,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _for_programs(request: HttpRequest, *, is_unreachable: bool) -> HttpResponse:
     if is_unreachable:
-        return api_errors.answer(request, 503, UNREACHABLE, headers={"Retry-After": "10"})
-    return api_errors.answer(request, 500, "Something broke here. It is recorded under this request's id.")
+        return api_errors.answer(request, 503, _(UNREACHABLE), headers={"Retry-After": "10"})
+    return api_errors.answer(request, 500, _(BROKEN))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -4,10 +4,11 @@ import re
 
 import pytest
 import structlog
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import OperationalError
 from django.test import RequestFactory
 
-from roadmap_project import errors
+from roadmap_project import api_tokens, errors
 from roadmap_project.logs import without_personal_words
 from roadmap_project.request_ids import HEADER
 
@@ -67,6 +68,27 @@ def test_so_does_the_answer_while_there_is_no_database(rf: RequestFactory):
 
     assert answer.status_code == 503
     assert "no-database-1" in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/about"])
+def test_which_speaks_the_readers_language(client, monkeypatch, path):
+    def unreachable(*_args: object) -> None:
+        raise OperationalError("too many clients")
+
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "of-somebody"  # who is asked for
+    monkeypatch.setattr(SessionStore, "load", unreachable)
+    monkeypatch.setattr(api_tokens, "find", unreachable)
+    bearer = {"Authorization": "Bearer some-token"}
+
+    chinese, english = (
+        client.get(path, headers={**bearer, "Accept-Language": language}) for language in ("zh-CN,zh;q=0.9", "en")
+    )
+
+    assert (chinese.status_code, english.status_code) == (503, 503)
+    said = chinese.json()["error"]["message"] if path.startswith("/api/") else chinese.content.decode()
+    assert said.startswith("暂时无法连接数据库")
+    assert errors.UNREACHABLE in english.content.decode()
 
 
 def test_sentry_finds_an_event_by_the_ids_and_learns_no_words_of_the_goal():
