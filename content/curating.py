@@ -12,7 +12,6 @@ from content.models import Piece, Quiz, Resource, ResourceList, Tutorial
 from roadmaps import reading
 from roadmaps.models import Concept, LogEntry, ModelCall, OutlineRevision, Roadmap, Step
 from roadmaps.reading import RoadmapPage
-from roadmaps.slugs import token_of
 
 MOST_LINES = 50  # of a log, of model calls, of versions of one kind; lists behind them have all
 PIECES: dict[Step.Kind, type[Piece]] = {
@@ -70,7 +69,7 @@ def roadmaps_matching(word: str) -> Q:
         | Q(owner__username__icontains=word)
         | Q(pk__in=failed.values("roadmap"))
     )
-    return found | Q(pk__in=named_concepts(word).values("roadmap")) if ":" in word else found
+    return found | Q(pk__in=reading.named_concepts(word).values("roadmap")) if ":" in word else found
 
 
 def concepts_matching(word: str) -> Q:
@@ -85,13 +84,7 @@ def concepts_matching(word: str) -> Q:
         | Q(roadmap__in=roadmaps.values("pk"))
         | Q(pk__in=failed.values("concept"))
     )
-    return found | Q(pk__in=named_concepts(word).values("pk")) if ":" in word else found
-
-
-def named_concepts(public_id: str) -> QuerySet[Concept]:
-    """The one with this id; the words before a slug's token may be outdated."""
-    slug, _, key = public_id.rpartition(":")
-    return Concept.objects.order_by().filter(roadmap__token=token_of(slug), key=key)
+    return found | Q(pk__in=reading.named_concepts(word).values("pk")) if ":" in word else found
 
 
 @dataclass(frozen=True)

@@ -461,3 +461,9 @@ def timeline(entries: Iterable[LogEntry]) -> list[TimelineLine]:
     shown = list(entries)
     longest = max((entry.seconds or 0.0 for entry in shown), default=0.0)
     return [TimelineLine(entry, round(100 * (entry.seconds or 0.0) / longest) if longest else 0) for entry in shown]
+
+
+def named_concepts(public_id: str) -> QuerySet[Concept]:
+    """The one with this id; the words before a slug's token may be outdated."""
+    slug, _, key = public_id.rpartition(":")
+    return Concept.objects.order_by().filter(roadmap__token=token_of(slug), key=key)

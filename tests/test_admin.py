@@ -4,10 +4,11 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 
-from content.models import Quiz, Tutorial
+from content.models import Note, Question, Quiz, Resource, Tutorial
 from roadmaps import deciding
-from roadmaps.models import Concept, Roadmap, Step
+from roadmaps.models import Concept, ConceptProgress, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import make_written_roadmap
 
@@ -67,6 +68,28 @@ def test_a_concept_is_found_by_its_public_id(staff, made):
     page = staff.get(address(Concept, "changelist"), {"q": concept.public_id})
 
     assert list(page.context["cl"].queryset) == [concept]
+
+
+def test_what_has_a_concept_is_found_by_its_public_id(staff, made, django_assert_max_num_queries):
+    concept = made.concepts.get(key="c-2-1-1")
+    Note.objects.create(user=made.owner, concept=concept, text="Mine.", saved_at=timezone.now())
+    ConceptProgress.objects.create(user=made.owner, concept=concept)
+    with_concept = {
+        model
+        for model in MODELS
+        if admin.site.is_registered(model)
+        and any(each.related_model is Concept for each in model._meta.concrete_fields)
+    }
+    assert len(with_concept) >= 8
+
+    for model in {*with_concept, Resource, Question}:
+        way = admin.site.get_model_admin(model).way_to_concept
+        with django_assert_max_num_queries(12):
+            page = staff.get(address(model, "changelist"), {"q": concept.public_id})
+        found = set(page.context["cl"].queryset)
+        assert found == set(model._default_manager.filter(**{way: concept})), model
+        assert found, model
+        assert "a concept’s id" in page.content.decode()
 
 
 def test_editing_a_tutorial_makes_a_version_by_the_editor(staff, made):

@@ -17,10 +17,10 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.signing import SignedPackage
 
-from content.models import Quiz, Resource, ResourceList, Tutorial
+from content.models import Note, Question, Quiz, QuizAttempt, Resource, ResourceList, Tutorial
 from roadmap_project import health
 from roadmap_project.models import ConnectionSample
-from roadmaps.models import Concept, LogEntry, ModelCall, Roadmap, Step
+from roadmaps.models import Concept, ConceptProgress, LogEntry, ModelCall, Roadmap, Step
 from tests.editors import address, make_editor
 from tests.factories import make_quiz, make_resources, make_tutorial, make_written_roadmap
 from tests.multitude import make_earlier_calls, make_multitude
@@ -171,6 +171,9 @@ def test_pages_behind_the_first_open(see):
         (Concept, {"origin": "model"}, 5_001),
         (Concept, {"origin": "editor"}, 0),
         (Concept, {"roadmap__state": "ready"}, 5_001),
+        (Concept, {"pieces": "failed"}, ROADMAPS),
+        (Concept, {"pieces": "done"}, 5_001),
+        (Concept, {"pieces": "waiting"}, 0),
         (ResourceList, {"broken": "yes"}, ROADMAPS),
         (Resource, {"status": "broken"}, ROADMAPS),
         (Tutorial, {"origin": "library"}, 0),
@@ -209,6 +212,24 @@ def test_filters_find_what_they_say(see, client, model, filters, found):
         (Tutorial, "nothing-like-this", 0),
         (Resource, "nothing-like-this", 0),
         (Quiz, "learn-to-query-00000123", 50),
+        *[
+            (model, "older-words-00000123:c-2-1-1", found)
+            for model, found in (
+                (Tutorial, 1),
+                (ResourceList, 1),
+                (Resource, 1),
+                (Quiz, 1),
+                (Question, 1),
+                (Step, 3),
+                (LogEntry, 1),
+                (ModelCall, 1),
+                (QuizAttempt, 0),
+                (Note, 0),
+                (ConceptProgress, 0),
+            )
+        ],
+        (Step, "learn-to-query-00000123:c-1-1-3 'no such key'", 1),
+        (Step, "learn-to-query-00000123:c-2-1-1 'no such key'", 0),
     ],
 )
 def test_searches_find_what_they_name(see, client, model, search, found):
@@ -221,7 +242,7 @@ def test_searches_find_what_they_name(see, client, model, search, found):
 @pytest.mark.parametrize("search", ["\x00", "'", '"', "'x", ":", "::", "a:b:c", "%", "\\", "ü" * 300])
 def test_odd_searches_find_nothing_and_break_nothing(client, multitude, search):
     client.force_login(make_editor())
-    for model in (Roadmap, Concept):
+    for model in (Roadmap, Concept, Step, Tutorial):
         assert client.get(address(model, "changelist"), {"q": search}).status_code == 200
 
 

@@ -78,12 +78,28 @@ class ConceptBrokenLinksFilter(BrokenLinksFilter):
     path = "resource_list__concept"
 
 
+class PiecesFilter(admin.SimpleListFilter):
+    """By the state of the work on any of the three."""
+
+    title = "pieces"
+    parameter_name = "pieces"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state.value, f"One is {state.label.lower()}") for state in Step.State]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in Step.State.values:
+            return queryset
+        steps = Step.objects.content().filter(state=self.value(), concept__isnull=False).order_by()
+        return queryset.filter(pk__in=steps.values("concept"))
+
+
 @admin.register(Concept)
 class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, LargeListAdmin):
     form = ConceptForm
     fields = ("name", "description", "hours", "difficulty", "keywords", "prerequisites", "seen_version")
     list_display = ("public_id", "name", "difficulty", "hours", "pieces", "failures", "roadmap")
-    list_filter = ("difficulty", "roadmap__state", ConceptOriginFilter, ConceptBrokenLinksFilter)
+    list_filter = ("difficulty", "roadmap__state", PiecesFilter, ConceptOriginFilter, ConceptBrokenLinksFilter)
     list_select_related = ("roadmap",)
     ordering = ("-roadmap_id", "position")
     search_fields = ("name",)

@@ -121,6 +121,7 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
     list_filter: ClassVar[Any] = ("is_current", OriginFilter, "created_at")
     list_select_related = ("concept", "author")
     search_fields = PIECE_SEARCH
+    way_to_concept = "concept"
     readonly_fields = ("concept", "version", "is_current", "origin", "author", "wish", "created_at")
     actions = page_verbs = ("restore",)
     change_form_template = "admin/content/piece.html"
@@ -214,6 +215,7 @@ class ResourceAdmin(ReadOnly, LargeListAdmin):
     list_display = ("title", "url", "kind", "status", "status_detail", "checked_at")
     list_filter = ("status", "kind", "resource_list__is_current")
     search_fields = ("title", "url", "resource_list__concept__name")
+    way_to_concept = "resource_list__concept"
 
 
 class DifficultyFilter(KnownValuesFilter):
@@ -243,6 +245,7 @@ class QuestionAdmin(ReadOnly, LargeListAdmin):
     list_filter = ("kind", DifficultyFilter)
     list_select_related = ("quiz__concept",)
     search_fields = ("text", "quiz__concept__name")
+    way_to_concept = "quiz__concept"
 
 
 @admin.register(QuizAttempt)
@@ -250,6 +253,7 @@ class QuizAttemptAdmin(ReadOnly, LargeListAdmin):
     list_display = ("user", "quiz", "right", "total", "created_at")
     list_select_related = ("user", "quiz__concept")
     search_fields = ("user__username", "quiz__concept__name")
+    way_to_concept = "quiz__concept"
 
 
 @admin.register(Note)
@@ -259,6 +263,7 @@ class NoteAdmin(ReadOnly, LargeListAdmin):
     list_display = ("user", "concept", "saved_at")
     list_select_related = ("user", "concept")
     search_fields = ("user__username", "concept__name")
+    way_to_concept = "concept"
     exclude = ("text",)
 
 

@@ -1,5 +1,6 @@
 """What the admin's pages have in common: lists that stay fast however many rows there are, and verbs for buttons."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -15,7 +16,9 @@ from django.utils.text import smart_split, unescape_string_literal
 
 from roadmap_project.llm.reasons import OF_THE_LIBRARY
 from roadmaps.deciding import RefusedError
+from roadmaps.reading import named_concepts
 
+CONCEPT_ID = re.compile(r"[\w-]+:c(-\d+)+")
 MOST_COUNTED = 5_000
 MOST_AT_ONCE = 100  # rows that one action takes
 
@@ -57,13 +60,30 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class LargeListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The newest rows first, by the primary key's own index."""
+    """The newest rows first, by the primary key's own index.
 
+    Where `way_to_concept` leads from a row to its concept, that concept's id finds the row.
+    """
+
+    way_to_concept = ""
     ordering: ClassVar[Any] = ("-pk",)
     paginator = BoundedPaginator
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+
+    def __init_subclass__(cls) -> None:
+        if cls.way_to_concept:
+            cls.search_help_text = "Words, or a concept’s id (…:c-2-2-1)."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        words = search_term.split() if self.way_to_concept else []
+        for word in filter(CONCEPT_ID.fullmatch, words):
+            queryset = queryset.filter(**{f"{self.way_to_concept}__in": named_concepts(word)})
+            search_term = search_term.replace(word, " ", 1)
+        return super().get_search_results(request, queryset, search_term)
 
 
 class NotAddable:

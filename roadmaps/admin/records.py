@@ -127,6 +127,7 @@ class StepAdmin(RecordAdmin):
     list_filter = ("state", "kind", QueueFilter)
     list_select_related = ("roadmap", "concept")
     search_fields = ("roadmap__slug", "last_error")
+    way_to_concept = "concept"
 
 
 @admin.register(LogEntry)
@@ -135,6 +136,7 @@ class LogEntryAdmin(RecordAdmin):
     list_filter = ("level", StepKindFilter)
     list_select_related = ("roadmap", "concept")
     search_fields = ("roadmap__slug", "event", "message")
+    way_to_concept = "concept"
 
     @admin.display(description="happened at", ordering="happened_at")
     def when(self, entry: LogEntry) -> str:
@@ -163,6 +165,7 @@ class ModelCallAdmin(RecordAdmin):
     list_filter = (OutcomeFilter, PurposeFilter, ProviderFilter, "created_at")
     list_select_related = ("roadmap", "concept")
     search_fields = ("roadmap__slug", "error", "model")
+    way_to_concept = "concept"
 
 
 @admin.register(ConceptProgress)
@@ -170,6 +173,7 @@ class ConceptProgressAdmin(RecordAdmin):
     list_display = ("user", "concept", "done_at")
     list_select_related = ("user", "concept")
     search_fields = ("user__username", "concept__name")
+    way_to_concept = "concept"
 
 
 @admin.register(Mail)
