@@ -1,5 +1,7 @@
 """Which language a page speaks."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.http import HttpResponse
 
@@ -22,6 +24,18 @@ def test_a_choice_is_kept_and_beats_the_browser(client):
 
     assert answer.headers["Location"] == "/sign-in/"
     assert lang(client.get("/", headers={"Accept-Language": "en"})) == "zh-hans"
+
+
+@pytest.mark.parametrize("sent", [{"goal": "x" * 3_000_000}, {str(number): "" for number in range(1001)}])
+def test_a_request_that_is_refused_as_a_whole_is_answered_by_a_page_in_the_readers_language(client, person, sent):
+    client.force_login(person)
+
+    answer = client.post(
+        "/new/", urlencode(sent), "application/x-www-form-urlencoded", headers={"Accept-Language": "zh"}
+    )
+
+    assert (answer.status_code, lang(answer)) == (400, "zh-hans")
+    assert "无法理解这个请求" in answer.content.decode()
 
 
 def test_a_choice_by_an_address_alone_changes_nothing(client):
