@@ -135,11 +135,14 @@ def test_what_one_looks_at_stays_in_its_place_while_the_page_is_renewed(fleet, p
     read = page.locator("#at-c-2-2-2")
     read.evaluate("(each) => each.scrollIntoView({ block: 'center' })")
     place = read.bounding_box()["y"]
+    focused = page.locator("#live .over a").first  # without a name to find it by
+    focused.evaluate("(each) => each.focus({ preventScroll: true })")
 
     learning.mark(first, user=owner, is_learned=True)  # its box in the picture changes
     first.steps.update(state="failed", last_error="HTTP 500: it broke")  # a section more, above
     expect(page.get_by_role("heading", name="What could not be written")).to_have_count(1)
 
+    expect(focused).to_be_focused()
     assert read.bounding_box()["y"] == pytest.approx(place, abs=2)
     assert page.locator("#map-list").get_attribute("open") is not None
     assert page.locator("#map-scrolls").evaluate("(each) => each.scrollLeft") == 150

@@ -1,4 +1,5 @@
-// Where a page is renewed while it is read: what is before the reader stays there, and what they opened stays open.
+// Where a page is renewed while it is read: what is before the reader stays there, what they opened stays open,
+// and the focus stays where it was.
 "use strict";
 
 (() => {
@@ -14,11 +15,25 @@
     });
   }
 
+  // What has no name is known by where it leads, or what it sends, among its like.
+  const sign = (element) => [element.getAttribute("href"), element.name, element.value, element.form?.action].join(" ");
+  const likes = (element) =>
+    [...document.querySelectorAll(`main ${element.localName}`)].filter((each) => sign(each) === sign(element));
+
+  function focusAgain(element, place) {
+    if (element.isConnected || document.activeElement !== document.body) return;
+    const now = element.id ? kept(element) : (likes(element)[place] ?? likes(element)[0]);
+    now?.focus({ preventScroll: true });
+  }
+
   document.addEventListener("htmx:beforeSwap", (event) => {
     const place = event.detail.shouldSwap && inSight();
+    const focused = document.activeElement ?? document.body;
     before = event.detail.shouldSwap && {
       open: [...document.querySelectorAll("details[id][open]")],
       scrolled: [...document.querySelectorAll(".scrolls[id]")].map((each) => [each, each.scrollLeft]),
+      focused,
+      among: likes(focused).indexOf(focused),
       place,
       top: place?.getBoundingClientRect().top,
     };
@@ -28,6 +43,7 @@
     if (!before) return;
     for (const each of before.open) kept(each)?.setAttribute("open", "");
     for (const [each, left] of before.scrolled) kept(each)?.scrollTo({ left, behavior: "instant" });
+    focusAgain(before.focused, before.among);
     const now = before.place && kept(before.place);
     if (now) scrollBy({ top: now.getBoundingClientRect().top - before.top, behavior: "instant" });
     before = null;
