@@ -10,6 +10,7 @@ import psycopg
 
 SERVICES = ("web", "logs", "content", "workflow")
 ALL = "all"
+HARNESS = "test"  # the application name of tests' own questions
 LOGGED = {"log_connections": "on", "log_disconnections": "on", "log_line_prefix": "%n|%p|"}
 OPENED = re.compile(r"^([0-9.]+)\|(\d+)\|LOG:  connection authorized: user=\S+ database=roadmaps\b(.*)")
 LABEL = re.compile(r"application_name=([^\s:]+)")
@@ -53,7 +54,7 @@ def levels(log: Path) -> Iterator[tuple[float, Counter[str]]]:
     """When it changed, how many connections each client held; ALL is everybody together, but tests' own questions."""
     now: Counter[str] = Counter()
     for event in sorted(events(log), key=lambda event: (event.at, event.is_opening)):
-        for name in (event.service,) if event.service == "test" else (event.service, ALL):
+        for name in (event.service,) if event.service == HARNESS else (event.service, ALL):
             now[name] += 1 if event.is_opening else -1
         yield event.at, Counter(now)
 

@@ -18,6 +18,7 @@ from roadmap_project.dev_database import DevDatabase, dev_database
 from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT
 from tests import connection_log
+from tests.connection_log import HARNESS
 from tests.soak import schedule
 from tests.soak.breaking import Breaker
 from tests.soak.learning import Learner, be_slow
@@ -86,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
 def set_up(database: DevDatabase) -> None:
     """Every connection is written down, and a commit that was confirmed outlives the server's sudden end."""
     connection_log.log_every_connection(database.superuser_url)
-    with psycopg.connect(database.superuser_url, autocommit=True) as client:
+    with psycopg.connect(database.superuser_url, autocommit=True, application_name=HARNESS) as client:
         client.execute("ALTER SYSTEM SET synchronous_commit = on")
         client.execute("SELECT pg_reload_conf()")
 
@@ -113,7 +114,7 @@ def soaked(options: argparse.Namespace, entries: list[schedule.Entry], database:
             finished = finish(database, supervisor, breaker, learners)
             is_over.set()
             supervisor.stop()
-        left = marked(supervisor.mark)
+        left, ended_at = marked(supervisor.mark), time.time()
         asked = model.control("requests")
     finally:
         is_over.set()
@@ -124,7 +125,7 @@ def soaked(options: argparse.Namespace, entries: list[schedule.Entry], database:
 
     run = judging.Run(
         budget, supervisor, breaker, learners, server, processes, asked, database.log,
-        finished, left, began_at, faults_ended_at,
+        finished, left, began_at, faults_ended_at, ended_at,
     )  # fmt: skip
     found = list(judging.verdicts(run))
     title = (
@@ -185,7 +186,7 @@ def finish(database: DevDatabase, supervisor: Supervisor, breaker: Breaker, lear
 
 def hurry(database: DevDatabase) -> tuple[int, int]:
     """How many steps there are, and how many of them are not ended; what was put off is due now."""
-    with psycopg.connect(database.superuser_url, autocommit=True) as client:
+    with psycopg.connect(database.superuser_url, autocommit=True, application_name=HARNESS) as client:
         for statement in HURRY:
             client.execute(statement)
         row = client.execute(STEPS).fetchone()

@@ -10,6 +10,7 @@ import psycopg
 
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.dev_database import DevDatabase
+from tests.connection_log import HARNESS
 from tests.soak.schedule import Fault
 from tests.soak.supervising import Supervisor
 from tests.stub_process import Model
@@ -115,7 +116,7 @@ class Breaker:
 
     def _busy_workers(self, service: str) -> set[int]:
         try:
-            with psycopg.connect(self.database.superuser_url, autocommit=True) as client:
+            with psycopg.connect(self.database.superuser_url, autocommit=True, application_name=HARNESS) as client:
                 rows = client.execute(BUSY_WORKERS, [service]).fetchall()
         except psycopg.OperationalError:
             return set()
@@ -153,7 +154,7 @@ class Breaker:
 
     def _kill_a_session(self) -> None:
         """One server process of ours; the server then ends all the others and recovers."""
-        with psycopg.connect(self.database.superuser_url, autocommit=True) as client:
+        with psycopg.connect(self.database.superuser_url, autocommit=True, application_name=HARNESS) as client:
             row = client.execute(SESSIONS).fetchone()
         if row:
             os.kill(row[0], signal.SIGKILL)

@@ -12,12 +12,12 @@ from typing import Any
 from django.conf import settings
 
 from content.models import MODELS
-from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
 from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
 from roadmaps.steps import kinds
 from tests import connection_log
 from tests.soak.breaking import Breaker, Happened
-from tests.soak.learning import Learner
+from tests.soak.learning import Learner, Trouble
 from tests.soak.schedule import Fault
 from tests.soak.supervising import Release, Supervisor
 from tests.soak.watching import Look, ProcessWatch, Sample, ServerWatch
@@ -25,10 +25,13 @@ from tests.soak.watching import Look, ProcessWatch, Sample, ServerWatch
 # The server process of a killed client lives until it notices: client_connection_check_interval is a second.
 LIVES_ON_SECONDS = 2.0
 AWAY_MARGIN = (1.0, 6.0)  # seconds around a database fault in which a page may fail
+WEB_COMES_BACK = 20.0  # seconds until a killed server serves again, on a slow machine
 STALL_BEGINS = 1.5  # seconds until a stalled worker has let go of its connection
 ENOUGH_SAMPLES = 5
+STALL_LASTS = 2.0  # seconds from then on, in which there are enough samples on a slow machine, too
 FLAT_MEMORY = 1.2
 LEAST_THIRD = 100.0  # seconds; before, processes are still importing
+PLANNED_BESIDE = {"release": RELEASE_CONNECTIONS}  # of clients that are none of the services
 FLAT_FILES = 24  # sockets to the provider that are kept open
 HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'")
 HAND_BACK_SECONDS = 3.0
@@ -70,6 +73,7 @@ class Run:
     left: set[int]  # processes that were there after the stop
     began_at: float
     faults_ended_at: float
+    ended_at: float  # everything was stopped; from then on the judge asks the database
 
 
 def verdicts(run: Run) -> Iterator[Verdict]:
@@ -80,7 +84,8 @@ def verdicts(run: Run) -> Iterator[Verdict]:
     yield from _purchases(run)
     yield _cancelled(run)
     yield _connections(run, "connections, sampled on the server", [(s.at, s.by_service) for s in run.server.samples])
-    yield _connections(run, "connections, from the server's log", list(connection_log.levels(run.log)))
+    levels = [level for level in connection_log.levels(run.log) if level[0] <= run.ended_at]
+    yield _connections(run, "connections, from the server's log", levels)
     yield _refusals(run)
     yield _released(run)
     yield _orphans(run)
@@ -234,11 +239,26 @@ def _designs(run: Run) -> list[Account]:
         for kind in Step.WORKFLOW_KINDS:
             steps = Step.objects.filter(roadmap=roadmap, kind=kind)
             answers = sold.get((goal, PURPOSES[kind]), [])
-            made = steps.filter(state=Step.State.DONE).count()
+            done = list(steps.filter(state=Step.State.DONE))
             causes = losses[roadmap.pk, kind] + unheard[roadmap.pk, PURPOSES[kind]]
             causes += _given_up(answers, hand_backs, learner.cancel_clicks)
-            accounts.append(Account(f"{goal}, {kind}", len(answers), made, ordered=made, causes=causes))
+            ordered = _ordered(roadmap, kind, done)
+            accounts.append(Account(f"{goal}, {kind}", len(answers), len(done), ordered=ordered, causes=causes))
     return accounts
+
+
+def _ordered(roadmap: Roadmap, kind: str, done: list[Step]) -> int:
+    """How many designs of a kind the rules and the person asked for."""
+    finished = Counter(roadmap.steps.filter(state=Step.State.DONE).values_list("kind", flat=True))
+    match kind:
+        case Step.Kind.REVIEW:
+            return len({step.payload["revision"] for step in done})
+        case Step.Kind.PLAN:  # by the person, or by a review
+            return roadmap.feedback.count() + finished[Step.Kind.REVIEW]
+        case Step.Kind.EDIT:
+            return finished[Step.Kind.PLAN]
+        case _:
+            return 1
 
 
 def _losses_with_a_cause(run: Run) -> list[LogEntry]:
@@ -326,13 +346,16 @@ def _connections(run: Run, name: str, levels: list[tuple[float, Counter[str]]]) 
     broken: list[str] = []
     peaks: Counter[int] = Counter()  # by the number of releases
     by_terms = 0
+    known = {connection_log.ALL, connection_log.HARNESS, *(service.name for service in run.budget.services)}
     for at, now in levels:
         releases = _releases(run, at)
         together = sum(now[service.name] for service in run.budget.services)
+        beside = {name: number for name, number in now.items() if name not in known}
         peaks[releases] = max(peaks[releases], together)
         for what, number, limit in (
             *((service.name, now[service.name], releases * service.total) for service in run.budget.services),
             ("all", together, releases * run.budget.steady),
+            *((name or "without a label", number, PLANNED_BESIDE.get(name, 0)) for name, number in beside.items()),
         ):
             if number <= limit:
                 continue
@@ -350,8 +373,9 @@ def _connections(run: Run, name: str, levels: list[tuple[float, Counter[str]]]) 
 
 
 def _releases(run: Run, at: float) -> int:
-    """How many had processes then; the server needs a moment to notice that one is gone."""
-    return max(1, sum(each.began_at <= at <= (each.ended_at or at) + 1 for each in run.supervisor.releases))
+    """How many had processes then, of those declared; the server needs a moment to notice that one is gone."""
+    there = sum(each.began_at <= at <= (each.ended_at or at) + 1 for each in run.supervisor.releases)
+    return min(max(1, there), run.budget.deploy_overlap)
 
 
 def _killed(happened: list[Happened], at: float, service: str) -> int:
@@ -379,9 +403,10 @@ def _refusals(run: Run) -> Verdict:
 
 def _released(run: Run) -> Verdict:
     """While the provider stalls, workers with calls in hand hold no connection."""
-    broken, looked_at = [], 0
+    broken, looked_at, long_enough = [], 0, 0
     for stall in (each for each in run.breaker.happened if each.fault.what == "stall"):
         samples = [s for s in run.server.samples if stall.at + STALL_BEGINS <= s.at <= stall.until]
+        long_enough += _keeps_a_call_waiting(run, stall)
         for service in ("content", "workflow"):
             busy = [s for s in samples if s.busy[service]]
             if len(busy) < ENOUGH_SAMPLES:
@@ -390,7 +415,17 @@ def _released(run: Run) -> Verdict:
             if all(s.workers[service] > _idle(run, s, service) for s in busy):
                 least = min(s.workers[service] - _idle(run, s, service) for s in busy)
                 broken.append(f"{datetime.fromtimestamp(stall.at, UTC):%H:%M:%S} {service}: {least} held throughout")
+    if long_enough and not looked_at:
+        broken.append(f"{long_enough} stalls kept calls waiting, and nothing was looked at")
     return Verdict("no connection held while all calls wait", f"{looked_at} stalls looked at", broken)
+
+
+def _keeps_a_call_waiting(run: Run, stall: Happened) -> bool:
+    """Long enough for samples: once it has begun, a call that was there already is not answered for seconds."""
+    first, last = stall.at + STALL_BEGINS, min(stall.until, stall.at + STALL_BEGINS + STALL_LASTS)
+    return stall.until - first >= STALL_LASTS and any(
+        record["started_at"] <= first and (record["finished_at"] or last) >= last for record in run.asked
+    )
 
 
 def _idle(run: Run, sample: Sample, service: str) -> int:
@@ -444,16 +479,28 @@ def _pages(run: Run) -> Verdict:
         for each in run.breaker.happened
         if each.fault.kind == "database"
     ]
+    struck = [
+        (each.at, each.until + WEB_COMES_BACK)
+        for each in run.breaker.happened
+        if each.fault.kind == "kill" and each.fault.service == "web"
+    ]
+    stopped = [release.stopped_at for release in run.supervisor.releases if release.stopped_at is not None]
+    unanswered = away + struck + [(moment, moment + WEB_COMES_BACK) for moment in stopped]
     troubles = [trouble for learner in run.learners for trouble in learner.troubles]
     broken = [
         f"{datetime.fromtimestamp(trouble.at, UTC):%H:%M:%S} {trouble.path} answered {trouble.status}"
         for trouble in troubles
-        if trouble.status >= 500 and not any(begin <= trouble.until and trouble.at <= end for begin, end in away)
+        if (trouble.status >= 500 and not _is_within(trouble, away))
+        or (trouble.status == 0 and not _is_within(trouble, unanswered))
     ]
     pages = sum(learner.pages for learner in run.learners)
     errors = sum(trouble.status >= 500 for trouble in troubles)
     figure = f"{pages} answered, {errors} failed with 5xx, {len(troubles) - errors} without an answer"
     return Verdict("pages fail only while the database is away", figure, broken)
+
+
+def _is_within(trouble: Trouble, spans: list[tuple[float, float]]) -> bool:
+    return any(begin <= trouble.until and trouble.at <= end for begin, end in spans)
 
 
 def _counted(counts: Counter[str]) -> str:

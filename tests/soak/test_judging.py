@@ -12,8 +12,16 @@ from django.utils import timezone
 from content.models import Quiz
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
-from roadmaps.models import Roadmap, Step
-from tests.factories import make_call, make_log_entry, make_quiz, make_roadmap, make_step, make_written_roadmap
+from roadmaps.models import Feedback, Roadmap, Step
+from tests.factories import (
+    make_call,
+    make_log_entry,
+    make_quiz,
+    make_revision,
+    make_roadmap,
+    make_step,
+    make_written_roadmap,
+)
 from tests.soak import judging
 from tests.soak.breaking import Happened
 from tests.soak.judging import Account, Run
@@ -28,7 +36,7 @@ STALL = Fault("stall", "stall")
 
 
 def make_run(*, happened=(), releases=((0.0, None),), samples=(), troubles=()):
-    spans = [SimpleNamespace(began_at=began_at, ended_at=ended_at) for began_at, ended_at in releases]
+    spans = [SimpleNamespace(began_at=began_at, ended_at=ended_at, stopped_at=None) for began_at, ended_at in releases]
     return Run(
         budget=BUDGET,
         supervisor=SimpleNamespace(releases=spans),
@@ -42,6 +50,7 @@ def make_run(*, happened=(), releases=((0.0, None),), samples=(), troubles=()):
         left=set(),
         began_at=0.0,
         faults_ended_at=600.0,
+        ended_at=700.0,
     )
 
 
@@ -78,6 +87,23 @@ def test_two_releases_may_hold_twice_as_much_and_only_while_both_run():
     assert connections((22.0, twice), releases=((0.0, 20.0), (5.0, None))).broken
 
 
+def test_a_third_release_has_no_connections_of_its_own():
+    three = ((0.0, 20.0), (5.0, None), (6.0, None))
+
+    assert connections((10.0, FULL + FULL), releases=three).broken == []
+    assert "00:00:10.000000 all: 93 of 62" in connections((10.0, FULL + FULL + FULL), releases=three).broken
+
+
+def test_connections_of_nobody_who_was_declared_are_named():
+    def beside(**now):
+        return connections((10.0, FULL + Counter(now))).broken
+
+    assert beside(release=1, test=3, all=35) == []
+    assert beside(release=2) == ["00:00:10.000000 release: 2 of 1"]
+    assert beside(other=1, fork=2) == ["00:00:10.000000 other: 1 of 0", "00:00:10.000000 fork: 2 of 0"]
+    assert connections((10.0, FULL + Counter({"": 1}))).broken == ["00:00:10.000000 without a label: 1 of 0"]
+
+
 def test_a_count_of_nearly_nothing_proves_nothing():
     assert connections((10.0, Counter(web=1))).broken == ["hardly anything was counted"]
 
@@ -95,6 +121,18 @@ def test_a_connection_that_is_held_throughout_a_stall_is_found():
     assert stalled(content=0).figure == "1 stalls looked at"
 
 
+def test_a_stall_that_kept_calls_waiting_and_was_not_looked_at_is_found():
+    def judged(*, until, started_at):
+        run = make_run(happened=[Happened(STALL, at=10.0, until=until)])
+        run.asked = [{"started_at": started_at, "finished_at": until}]
+        return judging._released(run).broken
+
+    assert judged(until=14.0, started_at=9.0) == ["1 stalls kept calls waiting, and nothing was looked at"]
+    assert judged(until=12.0, started_at=9.0) == []  # too short
+    assert judged(until=14.0, started_at=13.0) == []  # nobody had work
+    assert judging._released(make_run()).broken == []  # none happened
+
+
 def test_every_further_purchase_needs_a_cause():
     assert Account("quiz", bought=1, made=1).without_cause == 0
     assert Account("quiz", bought=2, made=1).without_cause == 1
@@ -109,7 +147,35 @@ def test_a_page_may_fail_while_the_database_is_away_and_at_no_other_time():
 
     assert judging._pages(make_run(happened=away, troubles=[early])).broken == []
     assert judging._pages(make_run(happened=away, troubles=[late])).broken == ["00:00:30 / answered 500"]
-    assert judging._pages(make_run(troubles=[Trouble(30.0, 31.0, "/", 0)])).broken == []  # its process was killed
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_reason"),
+    [
+        (Fault("kill", "worker", service="web"), True),
+        (Fault("kill", "master", service="web"), True),
+        (Fault("database", "absence"), True),
+        (Fault("kill", "busy worker", service="content"), False),
+        (Fault("provider", "refused"), False),
+    ],
+)
+def test_a_page_goes_without_an_answer_only_near_what_kills_its_process(fault, is_reason):
+    def judged(at):
+        happened, troubles = [Happened(fault, at=at, until=at)], [Trouble(30.0, 31.0, "/", 0)]
+        return not judging._pages(make_run(happened=happened, troubles=troubles)).broken
+
+    assert judged(30.5) is judged(25.0) is is_reason
+    assert not judged(5.0)
+    assert not judged(40.0)
+
+
+def test_a_page_may_go_without_an_answer_when_its_release_was_stopped():
+    run = make_run(troubles=[Trouble(30.0, 31.0, "/", 0)])
+    assert judging._pages(run).broken == ["00:00:30 / answered 0"]
+
+    run.supervisor.releases[0].stopped_at = 29.0
+
+    assert judging._pages(run).broken == []
 
 
 def test_files_that_a_process_keeps_opening_are_found():
@@ -365,6 +431,43 @@ def test_a_design_that_was_bought_twice_needs_a_cause():
     assert purchases(made(make_learner(), asked=once * 2)) == [f"{GOAL}, design: bought 2, made 1, causes 0"]
 
 
+@pytest.mark.django_db
+def test_a_design_that_was_made_more_often_than_ordered_is_named():
+    roadmap = make_roadmap(goal=GOAL)
+    feedback = Feedback.objects.create(
+        roadmap=roadmap, revision=make_revision(roadmap=roadmap), author=roadmap.owner, text="Less"
+    )
+    done = {"roadmap": roadmap, "state": Step.State.DONE}
+    make_step(kind="analyse", **done)
+    make_step(kind="design", **done)
+    make_step(kind="review", payload={"revision": 1}, **done)
+    make_step(kind="plan", feedback=feedback, payload={"round": 0}, **done)
+    make_step(kind="plan", payload={"round": 1}, **done)  # the review's
+    make_step(kind="edit", payload={"round": 1}, **done)
+    make_step(kind="edit", payload={"round": 0}, **done)
+    make_step(kind="review", payload={"revision": 2}, **done)
+    ordered = {"analyse": 1, "design": 1, "review": 2, "plan": 3, "edit": 2}
+
+    assert {step.kind: _ordered_of(roadmap, step.kind) for step in roadmap.steps.all()} == ordered
+    assert _made_twice() == []
+    make_step(kind="design", **done)
+    make_step(kind="review", payload={"revision": 2}, **done)
+    assert _made_twice() == [
+        f"{GOAL}, design: 2 versions of 1 ordered",
+        f"{GOAL}, review: 3 versions of 2 ordered",
+    ]
+
+
+def _ordered_of(roadmap, kind):
+    return judging._ordered(roadmap, kind, list(roadmap.steps.filter(kind=kind, state=Step.State.DONE)))
+
+
+def _made_twice():
+    _, unordered, _ = judging._purchases(made(make_learner()))
+    return unordered.broken
+
+
+@pytest.mark.django_db
 def test_a_piece_that_was_written_while_its_roadmap_was_cancelled_is_named(quiz):
     at = quiz.created_at.timestamp()
 

@@ -11,6 +11,7 @@ from typing import Self
 import psycopg
 
 from tests.benchmarks.measuring import megabytes
+from tests.connection_log import HARNESS
 from tests.soak.supervising import Supervisor, marked
 
 SERVER_SECONDS = 0.2
@@ -63,7 +64,7 @@ class ServerWatch(Watch):
     def _run(self) -> None:
         while not self._is_over.wait(SERVER_SECONDS):
             try:
-                with psycopg.connect(self.url, autocommit=True, connect_timeout=2) as client:
+                with psycopg.connect(self.url, autocommit=True, connect_timeout=2, application_name=HARNESS) as client:
                     self._look(client)
             except psycopg.OperationalError:
                 self.unreachable += 1
