@@ -6,15 +6,18 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from pydantic import BaseModel
 
@@ -30,6 +33,9 @@ from roadmaps.steps.recording import StepLog
 from roadmaps.steps.waking import wake
 
 SECONDS_PER_LINK = 20.0
+LINKS_PER_LIST = 10  # as a list usually has; more wait until a thread is free
+MOST_THREADS = 200
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_REDIRECTS = 5
 BROKEN = (404, 410)
 UNQUOTED = "/?%:@!$&'()*+,;=~[]"  # what a path and a query may hold as it is; other characters are quoted
@@ -106,14 +112,20 @@ def report(concept: Concept, resource_pk: int) -> Resource | None:
 
 
 def check_again(*, most: int = 200) -> int:
-    """Have links checked that are not checked yet or whose last check is a month old; for a schedule."""
+    """Have links checked that are not checked yet or whose last check is a month old; for a schedule.
+
+    Those first that nobody looked at for longest: what stays unchecked, as its site refuses us, keeps no other waiting.
+    """
     due = Resource.objects.filter(
         Q(status=Resource.Status.UNCHECKED) | Q(checked_at__lt=timezone.now() - timedelta(days=30)),
         resource_list__is_current=True,
         resource_list__concept__roadmap__deleted_at__isnull=True,
     )
-    concepts = Concept.objects.filter(pk__in=due.values("resource_list__concept")).order_by("roadmap_id", "pk")[:most]
-    for concept in concepts:
+    looked_at = Min(Coalesce("checked_at", Value(NEVER)))
+    by_concept = due.values_list("resource_list__concept").annotate(looked_at=looked_at)
+    first = [pk for pk, _ in by_concept.order_by("looked_at", "resource_list__concept")[:most]]
+    concepts = Concept.objects.in_bulk(first)
+    for concept in (concepts[pk] for pk in first if pk in concepts):
         with transaction.atomic():
             Roadmap.objects.locked(concept.roadmap_id)
             check_soon(concept)
@@ -131,15 +143,29 @@ async def _call(links: Links) -> Answer:
 
 
 async def _look(pk: int, url: str, allowed_hosts: frozenset[str]) -> LinkFinding:
-    loop = asyncio.get_running_loop()
-    deadline = time.monotonic() + SECONDS_PER_LINK
+    """Its time begins with the look, however long it waited for a thread; both together end before the lease does."""
+    loop, has_begun = asyncio.get_running_loop(), asyncio.Event()
+
+    def fetch() -> tuple[str, str]:
+        loop.call_soon_threadsafe(has_begun.set)
+        return fetch_status(url, time.monotonic() + SECONDS_PER_LINK, allowed_hosts)
+
+    looked = loop.run_in_executor(_threads(), fetch)
     try:
-        status, detail = await asyncio.wait_for(
-            loop.run_in_executor(None, fetch_status, url, deadline, allowed_hosts), SECONDS_PER_LINK + 1
-        )
+        await asyncio.wait_for(has_begun.wait(), max(1, settings.CALL_DEADLINE - SECONDS_PER_LINK - 1))
+        status, detail = await asyncio.wait_for(looked, SECONDS_PER_LINK + 1)
     except TimeoutError:
         status, detail = Resource.Status.UNCHECKED, "no answer in time"
+    finally:
+        looked.cancel()
     return LinkFinding(pk=pk, status=status, detail=detail)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """This process's, for as many links as its worker has in hand: the event loop's own are few, for few processors."""
+    at_once = settings.CONNECTION_BUDGET.service("logs").in_flight * LINKS_PER_LIST
+    return ThreadPoolExecutor(min(at_once, MOST_THREADS), thread_name_prefix="links")
 
 
 def fetch_status(url: str, deadline: float, allowed_hosts: frozenset[str] = frozenset()) -> tuple[str, str]:

@@ -1,17 +1,23 @@
 """Fetching a link's status from a server on loopback that alone is allowed; nothing else private is connected to."""
 
+import asyncio
 import contextlib
 import socket
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
-from content.links import MOST_REDIRECTS, check_roadmap, fetch_status
+from content import links
+from content.links import MOST_REDIRECTS, check_again, check_roadmap, fetch_status
 from content.models import Resource
+from roadmaps.models import Step
 from roadmaps.steps import draining
 from tests.engine import in_thread, server_count, wait_until
 from tests.factories import make_resources, make_written_roadmap
@@ -264,3 +270,74 @@ def test_A6_no_connection_is_held_while_links_are_looked_at(site, settings):
     site.ended.set()
     assert checked.result(30) == 2
     assert not Resource.objects.filter(checked_at=None).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_A6_slow_links_keep_no_other_from_being_looked_at(site, settings):
+    """There are more of them than the event loop has threads of its own."""
+    settings.LINK_CHECKS, settings.LINK_CHECK_ALLOWED_HOSTS = True, ALLOWED
+    roadmap = make_written_roadmap(concepts=4)
+    for concept in roadmap.concepts.all():
+        made = make_resources(concept=concept, count=10, url=f"{site.url}/slow")
+    good = made.resources.order_by("position").last()
+    Resource.objects.filter(pk=good.pk).update(url=f"{site.url}/200")
+    check_roadmap(roadmap)
+    checked = in_thread(draining.drain, "logs")
+
+    wait_until(lambda: site.seen["HEAD /200"] == 1)
+    wait_until(lambda: site.seen["HEAD /slow"] == 39)
+
+    site.ended.set()
+    assert checked.result(30) == 4
+    good.refresh_from_db()
+    assert good.status == OK
+
+
+def test_a_links_time_begins_when_it_is_looked_at_and_not_while_it_waits_for_a_thread(site, monkeypatch):
+    alone = ThreadPoolExecutor(1)
+    monkeypatch.setattr(links, "_threads", lambda: alone)
+    monkeypatch.setattr(links, "SECONDS_PER_LINK", 0.6)
+    urls = dict.fromkeys(range(4), f"{site.url}/slow") | {9: f"{site.url}/200"}
+
+    answer = asyncio.run(links.LINKS.call(links.Links(urls, ALLOWED)))
+
+    assert {finding.pk: finding.status for finding in answer.value.findings} == dict.fromkeys(range(4), UNCHECKED) | {
+        9: OK
+    }
+    alone.shutdown()
+
+
+def test_a_link_that_finds_no_thread_before_its_step_must_end_is_left_unchecked(site, monkeypatch, settings):
+    settings.CALL_DEADLINE = 2
+    alone = ThreadPoolExecutor(1)
+    monkeypatch.setattr(links, "_threads", lambda: alone)
+    monkeypatch.setattr(links, "SECONDS_PER_LINK", 0.8)
+    urls = dict.fromkeys(range(3), f"{site.url}/slow") | {9: f"{site.url}/200"}
+    began = time.monotonic()
+
+    answer = asyncio.run(links.LINKS.call(links.Links(urls, ALLOWED)))
+
+    assert time.monotonic() - began < 4
+    assert {finding.status for finding in answer.value.findings} == {UNCHECKED}
+    alone.shutdown()
+
+
+@pytest.mark.django_db
+def test_links_that_stay_unchecked_keep_no_others_from_being_checked(settings):
+    settings.LINK_CHECKS = True
+    roadmap = make_written_roadmap(concepts=4)
+    refused, other, old, new = roadmap.concepts.order_by("pk")
+    now = timezone.now()
+    for concept, age in ((refused, 1), (other, 2), (old, 40)):
+        about = {"status": OK if age > 30 else UNCHECKED, "checked_at": now - timedelta(days=age)}
+        make_resources(concept=concept, count=1, **about)
+    make_resources(concept=new, count=1)
+
+    def looked_at():
+        assert check_again(most=1) == 1
+        step = Step.objects.get(kind="links", state="waiting")
+        Step.objects.filter(pk=step.pk).update(state="done")
+        Resource.objects.filter(resource_list__concept=step.concept_id).update(checked_at=timezone.now())
+        return step.concept
+
+    assert [looked_at() for _ in range(4)] == [new, old, other, refused]
