@@ -60,14 +60,17 @@ def subject_of(
         title=title,
         language=roadmap.written_in,
         description=description,
-        slug_words=behind.slug_words
-        if behind and behind.key == key
-        else [*slugify(title).split("-"), "learning", "path"][:6],
+        slug_words=behind.slug_words if behind and behind.key == key else _slug_words(key),
         terms=terms,
         stages=_stages(roadmap, keys),
     )
     check(subject, written)
     return subject, written
+
+
+def _slug_words(key: str) -> list[str]:
+    """Three to six, as a slug wants them; of the key, as a title may have no Latin letter."""
+    return [*(word[:24] for word in key.split("-")), "learning", "path"][:6]
 
 
 def subject_behind(roadmap: Roadmap) -> Subject | None:

@@ -180,6 +180,17 @@ def test_links_between_one_roadmaps_concepts_are_not_published(written):
     assert [each.prerequisites for each in concepts if each.prerequisites]
 
 
+def test_a_title_in_any_writing_is_published_under_the_words_of_its_key(written):
+    for key, words in (
+        ("keeping-bees", ["keeping", "bees", "learning", "path"]),
+        ("bees", ["bees", "learning", "path"]),
+        ("a-b-c-d-e-f-g", ["a", "b", "c", "d", "e", "f"]),
+        ("b" * 80, ["b" * 24, "learning", "path"]),
+    ):
+        subject, _ = publishing.subject_of(written, **{**DETAILS, "key": key, "title": "养蜂入门"})
+        assert subject.slug_words == words
+
+
 def test_what_is_not_written_yet_is_no_subject(db):
     with pytest.raises(SubjectError, match="has no tutorial"):
         publishing.subject_of(make_tree(), **DETAILS)
