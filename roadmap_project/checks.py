@@ -408,6 +408,63 @@ def mail(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMe
     return []
 
 
+@register(Tags.security, deploy=True)
+def sender(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.MAIL_IS_SENT or settings.DEBUG or not settings.DEFAULT_FROM_EMAIL.endswith("@localhost"):
+        return []
+    return [
+        CheckWarning(
+            f"Mail is sent by {settings.DEFAULT_FROM_EMAIL}, whom other mail servers refuse.",
+            hint="Set DEFAULT_FROM_EMAIL to an address from which EMAIL_URL's server may send.",
+            id="roadmap_project.W032",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def prices(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    zero = [name for name in ("LLM_PRICE_INPUT", "LLM_PRICE_OUTPUT") if not getattr(settings, name)]
+    is_limited = max(settings.MAX_COST_PER_PERSON, settings.MAX_COST_TOTAL) > 0
+    if settings.LLM_PROVIDER != "openai" or not zero or not is_limited:
+        return []
+    return [
+        CheckWarning(
+            f"LLM_PROVIDER=openai with a price of 0 ({', '.join(zero)}): what calls cost is not counted, so that "
+            "MAX_COST_PER_PERSON and MAX_COST_TOTAL hold nothing back.",
+            hint="Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to the model's dollars per million tokens; where it costs "
+            "nothing, set both limits to 0.",
+            id="roadmap_project.W033",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def any_host(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        CheckWarning(
+            "ALLOWED_HOSTS=* believes any Host header, which then stands in the addresses that pages are given.",
+            hint="Set ALLOWED_HOSTS to this site's own names, separated by commas.",
+            id="roadmap_project.W034",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def railway_proxy(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.IS_ON_RAILWAY or settings.TRUSTED_PROXIES:
+        return []
+    return [
+        CheckWarning(
+            "TRUSTED_PROXIES=0 behind Railway's proxy: everybody has the proxy's address, and shares its limits of "
+            "sign-ins and requests.",
+            hint="Set TRUSTED_PROXIES=1.",
+            id="roadmap_project.W035",
+        )
+    ]
+
+
 @register()
 def provider_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     if settings.LLM_PROVIDER != "openai" or settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:

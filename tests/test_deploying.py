@@ -81,6 +81,14 @@ MISTAKES = [
         "RAILWAY_DEPLOYMENT_DRAINING_SECONDS=35",
     ),
     ({"EMAIL_URL": ""}, "roadmap_project.W030", "Set EMAIL_URL to smtp+tls://"),
+    (
+        {"EMAIL_URL": PRODUCTION["EMAIL_URL"], "DEFAULT_FROM_EMAIL": ""},
+        "roadmap_project.W032",
+        "Set DEFAULT_FROM_EMAIL",
+    ),
+    ({"OPENAI_API_KEY": "k", "LLM_PRICE_OUTPUT": "0"}, "roadmap_project.W033", "Set LLM_PRICE_INPUT and"),
+    ({"ALLOWED_HOSTS": "*"}, "roadmap_project.W034", "Set ALLOWED_HOSTS to"),
+    ({"TRUSTED_PROXIES": "0"}, "roadmap_project.W035", "Set TRUSTED_PROXIES=1"),
 ]
 
 
