@@ -46,6 +46,7 @@ def defaults(settings, monkeypatch):
     settings.LLM_TIMEOUT, settings.GUNICORN_CMD_ARGS, settings.CONNECTION_BUDGET_BYPASS = 90, "", False
     settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = ["a.example"], ["https://a.example"]
     settings.MAIL_IS_SENT, settings.SITE_URL = True, "https://a.example"
+    settings.DEFAULT_FROM_EMAIL = "roadmaps@a.example"
 
 
 def found(check) -> list[str]:
@@ -526,6 +527,7 @@ def test_check_deploy_is_silent_with_production_settings():
         "CSRF_TRUSTED_ORIGINS": "https://roadmaps.example.org",
         "DATABASE_URL": "postgres://roadmaps:secret@db.example.org/roadmaps",
         "EMAIL_URL": "smtp+tls://roadmaps:secret@mail.example.org",
+        "DEFAULT_FROM_EMAIL": "roadmaps@example.org",
     }
 
     done = manage("check", "--deploy", "--fail-level", "WARNING", **production)
