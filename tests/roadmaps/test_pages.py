@@ -563,11 +563,23 @@ def test_a_roadmap_is_polled_while_it_changes_and_not_after(visitor, person):
 
     for response in (visitor.get(roadmap.get_absolute_url()), visitor.get(path)):
         assert f'hx-get="{path}" hx-trigger="every 1.5s"' in response.content.decode()
-    assert '<noscript><meta http-equiv="refresh"' in visitor.get(roadmap.get_absolute_url()).content.decode()
     Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.READY)
     for response in (visitor.get(roadmap.get_absolute_url()), visitor.get(path)):
         assert "hx-get" not in response.content.decode()
         assert "http-equiv" not in response.content.decode()
+        assert "Look again" not in response.content.decode()
+
+
+def test_a_page_without_script_is_only_reloaded_while_there_is_nothing_to_read(visitor, person):
+    begun = make_roadmap(owner=person, state=Roadmap.State.DESIGNING)
+    written = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.RUNNING)
+
+    nothing, something = (visitor.get(each.get_absolute_url()).content.decode() for each in (begun, written))
+
+    assert '<noscript><meta http-equiv="refresh"' in nothing
+    assert "Look again" not in nothing
+    assert "http-equiv" not in something
+    assert f'<a href="{written.get_absolute_url()}">Look again</a></p></noscript>' in something
 
 
 def test_an_unchanged_poll_is_304_from_the_first_on(visitor, person):
