@@ -42,6 +42,14 @@ def _for_programs(request: HttpRequest, *, is_unreachable: bool) -> HttpResponse
     return api_errors.answer(request, 500, _(BROKEN))
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What was sent cannot be read, or is not to be trusted: no part of the request is used to say so, but its id."""
+    if request.path.startswith(api_errors.PREFIX):
+        return api_errors.answer(request, 400, _("This request cannot be understood"))
+    page = render_to_string("400.html", {"request_id": request_ids.of(request)})
+    return HttpResponse(page, status=400)
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that was open while somebody signed in or out: the page says to load it again."""
     return render(request, "403.html", status=403)

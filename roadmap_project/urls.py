@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 
 from roadmap_project import health, metrics, token_pages
 
+handler400 = "roadmap_project.errors.bad_request"
 handler500 = "roadmap_project.errors.server_error"
 
 urlpatterns = [

@@ -1,12 +1,16 @@
 """One id from the proxy's header or our own: in the answer, in every log line, on error pages, in Sentry."""
 
+import json
 import re
 
 import pytest
 import structlog
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.test import RequestFactory
+from django.urls import get_resolver
+from django.utils import translation
 
 from roadmap_project import api_tokens, errors
 from roadmap_project.logs import without_personal_words
@@ -89,6 +93,30 @@ def test_which_speaks_the_readers_language(client, monkeypatch, path):
     said = chinese.json()["error"]["message"] if path.startswith("/api/") else chinese.content.decode()
     assert said.startswith("暂时无法连接数据库")
     assert errors.UNREACHABLE in english.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/about"])
+def test_what_cannot_be_read_is_answered_with_the_id_in_the_readers_language(client, rf, path):
+    for language, said in (("zh-hans", "无法理解这个请求"), ("en", "This request cannot be understood")):
+        request = rf.get(path)
+        request.request_id = "unreadable-1"
+        with translation.override(language):
+            answer = get_resolver().resolve_error_handler(400)(request, exception=SuspiciousOperation())
+        text = json.dumps(json.loads(answer.content), ensure_ascii=False) if "api" in path else answer.content.decode()
+        assert answer.status_code == 400
+        assert said in text
+        assert "unreadable-1" in text
+
+
+@pytest.mark.django_db
+def test_a_form_of_too_many_fields_gets_that_page(client):
+    many = {f"field{number}": "x" for number in range(2_000)}
+
+    answer = client.post("/language/", many, headers={HEADER: "unreadable-2", "Accept-Language": "zh-CN"})
+
+    assert answer.status_code == 400
+    assert "无法理解这个请求" in answer.content.decode()
+    assert "unreadable-2" in answer.content.decode()
 
 
 def test_sentry_finds_an_event_by_the_ids_and_learns_no_words_of_the_goal():
