@@ -6,6 +6,7 @@ By what was made here lately with the same provider, where there is enough of it
 import math
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -91,6 +92,20 @@ def estimate(*, service: Service) -> Estimate:
     )
 
 
+def cost_of(answers: Mapping[str, int]) -> float:
+    """What so many answers of each purpose usually cost, in US dollars. At most one query, none without answers."""
+    if not any(answers.values()):
+        return 0.0
+    provider = settings.LLM_PROVIDER
+    usual = _measured(provider) if provider != "library" else {}
+    prices = {"of_input": float(settings.LLM_PRICE_INPUT), "of_output": float(settings.LLM_PRICE_OUTPUT)}
+    weighed = sum(
+        number * _weighed(usual.get(purpose, _assumed(provider, purpose)), **prices)
+        for purpose, number in answers.items()
+    )
+    return weighed / 1_000_000
+
+
 def _model_for(purpose: str) -> str:
     model: str = settings.OPENAI_MODEL_BY_PURPOSE.get(purpose, settings.OPENAI_MODEL)
     return model
@@ -122,9 +137,13 @@ def _cost(taken: dict[str, Usual], concepts: int) -> float:
 def _sum(taken: dict[str, Usual], concepts: int, *, of_input: float, of_output: float) -> float:
     """Of all answers' tokens, each weighed."""
     return sum(
-        (concepts if purpose in WRITING else 1) * (usual.input_tokens * of_input + usual.output_tokens * of_output)
+        (concepts if purpose in WRITING else 1) * _weighed(usual, of_input=of_input, of_output=of_output)
         for purpose, usual in taken.items()
     )
+
+
+def _weighed(usual: Usual, *, of_input: float, of_output: float) -> float:
+    return usual.input_tokens * of_input + usual.output_tokens * of_output
 
 
 def _concepts(provider: str) -> tuple[tuple[int, int], bool]:

@@ -1,5 +1,6 @@
 """May another roadmap be made now, and may more be spent on models today?"""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from roadmap_project.told import kept, told
-from roadmaps.models import ModelCall, Roadmap
+from roadmaps import estimating
+from roadmaps.models import ModelCall, Roadmap, Step
 
 ACTIVE_LOCK = 7_364_003  # an advisory lock, beside those of steps.claiming
 
@@ -62,16 +64,31 @@ def problem_with_another(owner_id: int) -> str:
 def problem_with_cost(owner_id: int) -> str:
     """Why no further model call may be begun for this person today; empty when one may.
 
-    What is being made goes on: a person's day costs at most the limit and what MAX_ACTIVE_ROADMAPS roadmaps cost.
+    What is being made goes on: a person's day costs at most the limit, one piece, and what MAX_ACTIVE_ROADMAPS
+    roadmaps cost. Rewrites are bounded by no number, so what waits or runs counts as if it had its usual cost already.
+    In the transaction that begins it: two at once see each other.
     """
-    most = settings.MAX_COST_PER_PERSON
-    if most and _spent_today(roadmap__owner=owner_id) >= most:
+    if (most := settings.MAX_COST_PER_PERSON) and (problem := _problem_with_own_cost(owner_id, most)):
+        return problem
+    if is_spent():
+        return told(SPENT)
+    return ""
+
+
+def _problem_with_own_cost(owner_id: int, most: float) -> str:
+    get_user_model().objects.select_for_update(no_key=True).get(pk=owner_id)
+    spent = float(_spent_today(roadmap__owner=owner_id))
+    if spent >= most:
         return _(
             "The model calls for you have cost %(most)s US dollars today, which is the limit. "
             "It goes on tomorrow (from 00:00 UTC)."
         ) % {"most": f"{most:g}"}
-    if is_spent():
-        return told(SPENT)
+    rewrites = Step.objects.active().content().filter(roadmap__owner=owner_id, is_rewrite=True)
+    if spent + estimating.cost_of(Counter(rewrites.values_list("kind", flat=True))) >= most:
+        return _(
+            "What is being written again for you may cost as much as is left of today’s limit of %(most)s US dollars. "
+            "Wait until it is done."
+        ) % {"most": f"{most:g}"}
     return ""
 
 

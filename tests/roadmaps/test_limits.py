@@ -144,6 +144,61 @@ def test_rewriting_a_piece_of_a_finished_roadmap_makes_no_further_roadmap(person
     assert rewrite(person).state == Step.State.WAITING
 
 
+def test_G6_what_is_being_rewritten_counts_as_if_it_had_its_cost(person, settings):
+    """Nothing was spent yet, and however many are asked for, their sum stays at the limit."""
+    settings.LLM_PROVIDER, settings.LLM_PRICE_INPUT, settings.LLM_PRICE_OUTPUT = "openai", 100, 100  # a quiz: 0.25
+    ready = [make_written_roadmap(owner=person, concepts=3) for _ in range(3)]
+    wanted = [concept for roadmap in ready for concept in roadmap.concepts.all()]
+
+    for concept in wanted[:4]:
+        deciding.regenerate(concept, "quiz")
+    for concept in wanted[4:]:
+        with pytest.raises(RefusedError, match="left of today’s limit of 1 US dollars"):
+            deciding.regenerate(concept, "quiz")
+
+    assert Step.objects.active().count() == 4
+    with pytest.raises(RefusedError, match="left of today’s limit"):
+        start(person)
+    rewrite(make_user())
+    Step.objects.filter(concept=wanted[0], kind="quiz").update(state=Step.State.DONE)
+    deciding.regenerate(wanted[4], "quiz")
+
+
+def test_G6_what_was_spent_and_what_is_being_rewritten_are_one_sum(person, settings):
+    settings.LLM_PROVIDER, settings.LLM_PRICE_INPUT, settings.LLM_PRICE_OUTPUT = "openai", 100, 100
+    make_call(owner=person, cost="0.80")
+
+    rewrite(person)
+
+    with pytest.raises(RefusedError, match="left of today’s limit"):
+        rewrite(person)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_G6_rewrites_asked_for_at_once_see_each_other(person, settings):
+    settings.LLM_PROVIDER, settings.LLM_PRICE_INPUT, settings.LLM_PRICE_OUTPUT = "openai", 400, 400  # a quiz: 1.00
+    concepts = [make_written_roadmap(owner=person).concepts.first() for _ in range(4)]
+    begun, refused = threading.Barrier(4), []
+
+    def ask(concept) -> None:
+        try:
+            begun.wait(10)
+            deciding.regenerate(concept, "quiz")
+        except RefusedError as error:
+            refused.append(str(error))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask, args=[concept]) for concept in concepts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(refused) == 3
+    assert Step.objects.active().count() == 1
+
+
 def test_cancelling_and_retrying_is_no_way_around_the_limit(person):
     """Two are made, both cancelled, two more made: the first two cannot be taken up beside them."""
     first = [start(person) for _ in range(2)]
