@@ -103,7 +103,7 @@ class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, La
     list_select_related = ("roadmap",)
     ordering = ("-roadmap_id", "position")
     search_fields = ("name",)
-    change_list_template = "admin/content/curated_list.html"
+    change_list_template = "admin/roadmaps/searched_list.html"
     search_hint = "A concept’s id (…:c-2-2-1), its name, its roadmap’s slug, title or owner, or an error’s text."
     actions = page_verbs = (
         "retry_failed",

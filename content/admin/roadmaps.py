@@ -81,7 +81,7 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
     )
     list_select_related = ("owner",)
     search_fields = ("slug",)
-    change_list_template = "admin/content/curated_list.html"
+    change_list_template = "admin/roadmaps/searched_list.html"
     search_hint = "A slug, a concept’s id (…:c-2-2-1), words of the title or goal, an owner, or an error’s text."
     actions = page_verbs = ("approve", "cancel", "retry", "check_links")
 

@@ -66,6 +66,7 @@ class LargeListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     way_to_concept = ""
+    search_hint = ""
     ordering: ClassVar[Any] = ("-pk",)
     paginator = BoundedPaginator
     list_per_page = 50
@@ -74,7 +75,8 @@ class LargeListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def __init_subclass__(cls) -> None:
         if cls.way_to_concept:
-            cls.search_help_text = "Words, or a concept’s id (…:c-2-2-1)."
+            cls.search_hint = "Words, or a concept’s id (…:c-2-2-1)."
+            cls.change_list_template = "admin/roadmaps/searched_list.html"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -72,7 +72,7 @@ def test_the_page_says_step_duration_level_message_and_what_follows(client, pers
     assert "a Design the outline 8.0 s" in text
     assert "Warning c-1-1-2 Next: tried again." in text
     assert "HTTP &lt;401&gt;" in html
-    assert "another" not in text
+    assert "another&#x27;s" not in html
 
 
 def test_the_page_is_narrowed_by_its_form_which_keeps_what_was_chosen_and_takes_no_nonsense(client, person, roadmap):
