@@ -3,6 +3,10 @@
 Each decision is one transaction under the roadmap's lock, and happens once however often it is clicked.
 """
 
+import math
+from datetime import date
+from typing import TypedDict, Unpack
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -25,6 +29,17 @@ CANCELLED = kept(gettext_noop("cancelled"))
 
 class RefusedError(Exception):
     """A decision that the roadmap's state does not allow, in words for the person."""
+
+
+class PastDeadlineError(RefusedError):
+    """The day that something should be done by is over, in words for the person."""
+
+
+class Plan(TypedDict, total=False):
+    """When a person wants to learn; what is not named stays as it is."""
+
+    hours_per_week: int  # 1 to 168
+    deadline: date | None
 
 
 def locked(roadmap_id: int) -> Roadmap:
@@ -222,6 +237,27 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         wish=step.wish,
     )
     return step
+
+
+def change_plan(roadmap_id: int, **wanted: Unpack[Plan]) -> Roadmap:
+    """Other hours a week or another deadline, in whatever state the roadmap is. Said again, it changes nothing.
+
+    What is designed already stays; what is designed later fits the new plan. Raises PastDeadlineError for a new
+    deadline that is not in the future; one that passed meanwhile may stay.
+    """
+    with transaction.atomic():
+        roadmap = locked(roadmap_id)
+        changed = sorted(name for name, value in wanted.items() if getattr(roadmap, name) != value)
+        for name in changed:
+            setattr(roadmap, name, wanted[name])  # type: ignore[literal-required]
+        if "deadline" in changed and roadmap.deadline and roadmap.deadline <= timezone.localdate():
+            raise PastDeadlineError(_("Choose a day in the future."))
+        if changed:
+            roadmap.weeks = math.ceil(roadmap.hours / roadmap.hours_per_week)
+            roadmap.save(update_fields=[*changed, "weeks", "updated_at"])
+    if changed:
+        log_lines.line(roadmap.pk, "plan_changed", ", ".join(f"{name}={getattr(roadmap, name)}" for name in changed))
+    return roadmap
 
 
 def delete(roadmap_id: int) -> None:

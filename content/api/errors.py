@@ -10,7 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from roadmap_project.api_errors import answer
-from roadmaps.deciding import RefusedError
+from roadmaps.deciding import PastDeadlineError, RefusedError
 from roadmaps.starting import KeyUsedOtherwiseError
 
 MOST_PROBLEMS = 8
@@ -97,6 +97,10 @@ def _refused(request: HttpRequest, error: RefusedError) -> HttpResponse:
     return answer(request, 409, str(error))
 
 
+def _past_deadline(request: HttpRequest, error: PastDeadlineError) -> HttpResponse:
+    return answer(request, 422, str(error), problems=[{"field": "deadline", "message": str(error)}])
+
+
 def _key_used_otherwise(request: HttpRequest, error: KeyUsedOtherwiseError) -> HttpResponse:
     problem = {"field": "Idempotency-Key", "message": str(error)}
     return answer(request, 422, str(error), code="key_used_otherwise", problems=[problem])
@@ -122,6 +126,7 @@ HANDLERS: Mapping[type[Exception], Any] = {
     ValidationError: _invalid,
     InvalidError: _invalid_by_form,
     RefusedError: _refused,
+    PastDeadlineError: _past_deadline,
     KeyUsedOtherwiseError: _key_used_otherwise,
     TooManyRequestsError: _too_many_requests,
     RequestDataTooBig: _too_large,

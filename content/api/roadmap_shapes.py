@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
+from roadmaps.deciding import Plan
 from roadmaps.models import Feedback, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.reading import ConceptLine, RoadmapPage
 
@@ -33,6 +34,23 @@ class NewRoadmap(Sent):
     language: Text | None = Field(None, min_length=1, max_length=40, examples=["en"], description=BY_PROFILE)
     second_language: Text | None = Field(None, max_length=40, description=f"For resources. {BY_PROFILE}")
     skips_review: bool = Field(default=False, description="Start writing without waiting for your approval.")
+
+
+class PlanToChange(Sent):
+    """What is not sent stays as it is."""
+
+    hours_per_week: int | None = Field(None, ge=1, le=168, examples=[8])
+    deadline: date | None = Field(
+        None, examples=["2040-06-30"], description="A day in the future; null takes the deadline away."
+    )
+
+    def wanted(self) -> Plan:
+        sent: Plan = {}
+        if self.hours_per_week is not None:
+            sent["hours_per_week"] = self.hours_per_week
+        if "deadline" in self.model_fields_set:
+            sent["deadline"] = self.deadline
+        return sent
 
 
 class WantedChange(Sent):

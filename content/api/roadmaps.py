@@ -18,6 +18,7 @@ from content.api.roadmap_shapes import (
     LogFilter,
     LogLine,
     NewRoadmap,
+    PlanToChange,
     Revision,
     RevisionSummary,
     RoadmapDetail,
@@ -120,6 +121,12 @@ def read_roadmap(request: TokenRequest, response: HttpResponse, slug: str) -> An
     page = reading.page(found)
     response.headers["ETag"] = quote_etag(page.tag)
     return RoadmapDetail.of(page, reading.prerequisite_keys(page))
+
+
+@router.patch("{slug:slug}", response=change(RoadmapSummary), summary="Change hours a week and deadline")
+def change_plan(request: TokenRequest, slug: str, body: PlanToChange) -> Any:
+    """The finishing date follows; what is designed already stays."""
+    return summary(request, deciding.change_plan(own_roadmap(request, slug).pk, **body.wanted()))
 
 
 @router.delete("{slug:slug}", response=change(None, status=204), summary="Delete a roadmap")

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -225,6 +226,22 @@ def test_an_outline_that_was_not_reviewed_is_reviewed_when_asked_for(program, pe
     assert (asked.status_code, asked.json()["state"]) == (202, "designing")
     reviewed = make_roadmap_in_review(owner=person)
     error(program("post", at(reviewed, "/review", path="roadmaps/{slug}")), 409)
+
+
+def test_hours_and_deadline_of_a_roadmap_are_changed(program, written):
+    address, soon = at(written, path="roadmaps/{slug}"), timezone.localdate() + timedelta(days=30)
+
+    changed = program("patch", address, {"hours_per_week": 2, "deadline": f"{soon}"})
+    hours_alone = program("patch", address, {"hours_per_week": 3}).json()
+    without = program("patch", address, {"deadline": None}).json()
+
+    assert changed.status_code == 200
+    assert (changed.json()["hours_per_week"], changed.json()["deadline"], changed.json()["weeks"]) == (2, f"{soon}", 3)
+    assert (hours_alone["hours_per_week"], hours_alone["deadline"]) == (3, f"{soon}")
+    assert (without["hours_per_week"], without["deadline"]) == (3, None)
+    past = error(program("patch", address, {"deadline": "2020-01-01"}), 422)
+    assert past["problems"] == [{"field": "deadline", "message": "Choose a day in the future."}]
+    assert error(program("patch", address, {"hours_per_week": 0}), 422)["field"] == "hours_per_week"
 
 
 def test_work_is_stopped_and_taken_up_again(program, person):
