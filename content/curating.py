@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
+from django.urls import reverse
 
-from content import revising
+from content import rendering, revising
 from content.comparing import Row, side_by_side
 from content.models import Piece, Quiz, Resource, ResourceList, Tutorial
 from roadmaps import reading
@@ -137,6 +139,7 @@ class ConceptSight:
     """A concept's page in the admin."""
 
     pieces: dict[str, PieceSight]
+    shown: str
     prerequisites: list[Concept]
     unlocks: list[Concept]
     links: list[Resource]
@@ -153,9 +156,10 @@ class ConceptSight:
 def concept_sight(concept: Concept) -> ConceptSight:
     steps = {step.kind: step for step in concept.steps.content()}
     pieces = {str(kind): _piece_sight(concept, kind, steps.get(kind)) for kind in PIECES}
-    resources, quiz = pieces[Step.Kind.RESOURCES].current, pieces[Step.Kind.QUIZ].current
+    tutorial, resources, quiz = (pieces[kind].current for kind in PIECES)
     return ConceptSight(
         pieces=pieces,
+        shown=shown(tutorial) if tutorial else "",
         prerequisites=list(concept.prerequisites.order_by("position")),
         unlocks=list(concept.unlocks.order_by("position")),
         links=list(resources.resources.all()) if resources else [],
@@ -170,6 +174,21 @@ def _piece_sight(concept: Concept, kind: Step.Kind, step: Step | None) -> PieceS
     rows = PIECES[kind]._default_manager.filter(concept=concept).select_related("author").order_by("-version")
     listed = rows.only("version", "is_current", "origin", "wish", "created_at", "concept", "author__username")
     return PieceSight(kind, list(listed[:MOST_LINES]), rows.filter(is_current=True).first(), step)
+
+
+def shown(tutorial: Tutorial) -> str:
+    """Its HTML as the learner reads it, but for the links to other concepts: they stay in the admin."""
+    return rendering.relinked(tutorial.html, _pages_of(tutorial.concept.roadmap_id))
+
+
+def _pages_of(roadmap_id: int) -> rendering.ConceptUrl:
+    """A concept's page in the admin by its key; the keys are read at the first link."""
+
+    @cache
+    def keys() -> dict[str, int]:
+        return dict(Concept.objects.filter(roadmap=roadmap_id).order_by().values_list("key", "pk"))
+
+    return lambda key: reverse("admin:roadmaps_concept_change", args=[keys()[key]]) if key in keys() else None
 
 
 @dataclass(frozen=True)

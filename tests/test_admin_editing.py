@@ -1,9 +1,12 @@
 """Editing in the admin makes versions, never a silent overwrite."""
 
+import re
+
 import pytest
+from django.urls import reverse
 from django_q.models import OrmQ
 
-from content import revising
+from content import rendering, revising
 from content.models import Question, Quiz, Resource, ResourceList, Tutorial
 from roadmaps import log_lines, outline
 from roadmaps.answers import HAND_LIMITS, OutlineTree
@@ -260,6 +263,27 @@ def test_a_concepts_page_shows_all_that_was_written_for_it(client, editor, conce
     assert "120 tokens in, 340 out; $0.0123" in text
     assert concept.public_id in text
     assert "c-1-1-1 Concept 1" in text
+
+
+def test_a_tutorial_is_shown_with_its_diagrams_and_its_links_stay_in_the_admin(client, editor, concept):
+    other = concept.roadmap.concepts.get(key="c-1-1-1")
+    markdown = "[first](concept:c-1-1-1) [gone](concept:c-9-9-9)\n\n```mermaid\nflowchart LR\n  A --> B\n```"
+    urls = rendering.concept_urls(concept.roadmap)
+    gone = f'<a href="/roadmaps/{concept.roadmap.slug}/c-9-9-9/">gone since</a>'
+    tutorial = make_tutorial(
+        concept=concept, markdown=markdown, html=rendering.to_html(markdown, concept_url=urls) + gone
+    )
+    assert f"/roadmaps/{concept.roadmap.slug}/" in tutorial.html
+
+    for page in (address(concept), address(tutorial)):
+        text = client.get(page).content.decode()
+
+        article = re.search(r'<article class="prose".*?</article>', text, re.DOTALL)[0]
+        assert re.findall(r'<a href="([^"]*)"', article) == [address(other), "#", "#"]
+        assert '<pre class="code mermaid">' in article
+        assert f'data-frame="{reverse("content:diagram")}"' in article
+        assert re.search(r'<script src="[^"]*content/reading[^"]*\.js" defer', text)
+        assert "<iframe" not in text
 
 
 def test_an_editors_version_is_in_the_concepts_log(client, editor, concept):

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 
 from content import curating, links
-from content.admin.roadmaps import BrokenLinksFilter
+from content.admin.roadmaps import DRAWS_DIAGRAMS, BrokenLinksFilter
 from content.models import Tutorial
 from roadmaps import amending, deciding
 from roadmaps.admin.base import LargeListAdmin, NotAddable, NotDeletable, OriginFilter, SearchedBySubqueries, WithVerbs
@@ -116,6 +116,7 @@ class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, La
 
     class Media:
         css = {"all": ["content/curating.css"]}
+        js = (DRAWS_DIAGRAMS,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         content = Step.objects.content().filter(concept=OuterRef("pk")).order_by().values("concept")

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from content import curating, revising
-from content.admin.roadmaps import BrokenLinksFilter
+from content.admin.roadmaps import DRAWS_DIAGRAMS, BrokenLinksFilter
 from content.models import Note, Piece, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from content.revising import Contents
 from roadmaps.admin.base import (
@@ -128,6 +128,7 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
 
     class Media:
         css = {"all": ["content/curating.css"]}
+        js = (DRAWS_DIAGRAMS,)
 
     def has_change_permission(self, request: HttpRequest, obj: Piece | None = None) -> bool:
         """An earlier version is shown, not offered for editing; who posts to it is told that it moved on."""
@@ -151,7 +152,8 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
         piece: Piece = context["original"]
         verbs = [] if piece.is_current else self.verbs(request)
         context |= {"comparison": curating.comparison(piece, request.GET.get("against", "")), "verbs": verbs}
-        context |= {"show_save_and_continue": False}
+        shown = curating.shown(piece) if isinstance(piece, Tutorial) else ""
+        context |= {"show_save_and_continue": False, "shown": shown}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Piece, form: Any, change: bool) -> None:  # noqa: FBT001

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -19,6 +20,8 @@ from content.subject_rules import SubjectError
 from roadmaps import deciding, erasing
 from roadmaps.admin.base import LargeListAdmin, NotAddable, OriginFilter, SearchedBySubqueries, WithVerbs
 from roadmaps.models import Concept, Roadmap
+
+DRAWS_DIAGRAMS = Script("content/reading.js", defer=True)
 
 
 class RoadmapOriginFilter(OriginFilter):

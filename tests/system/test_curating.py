@@ -48,7 +48,8 @@ def roadmap(transactional_db) -> Roadmap:
     concept = roadmap.concepts.get(key="c-2-2-1")
     opening = "## Overview\n\nA **query** asks; a *table* answers.\n\n```sql\nSELECT name FROM people;\n```\n"
     make_tutorial(concept=concept, markdown=opening)
-    make_tutorial(concept=concept, version=2, markdown=f"{opening}\n- One\n- Two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    more = "- One\n- Two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```mermaid\nflowchart LR\n  Query --> Table\n```\n"
+    make_tutorial(concept=concept, version=2, markdown=f"{opening}\n{more}")
     make_resources(concept=concept)
     make_resources(concept=concept, version=2, status=Resource.Status.BROKEN, status_detail="HTTP 404")
     make_quiz(concept=concept)
@@ -212,6 +213,9 @@ def test_axe_finds_nothing_serious(signed_in, roadmap, page):
     found = []
     for each in addresses:
         page.goto(signed_in + each)
+        if each in (address(concept), address(tutorial)):
+            page.locator(".prose .diagram").scroll_into_view_if_needed()
+            expect(page.locator(".prose .diagram.drawn iframe")).to_be_visible()
         page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         found += [
             f"{each} {item['id']}: {node['html'][:200]}"
