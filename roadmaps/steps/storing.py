@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.db import connection, connections, transaction
-from django.db.models import F
+from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -226,13 +226,23 @@ def _pause(seconds: float, reason: str) -> None:
         provider=settings.LLM_PROVIDER, defaults={"until": until, "reason": reason[:500]}
     )
     if not is_new:
-        ProviderPause.objects.filter(pk=pause.pk).update(until=Greatest("until", until), reason=reason[:500])
+        longer = When(until__lt=until, then=Value(reason[:500], output_field=TextField()))
+        why = Case(longer, default=F("reason"))
+        ProviderPause.objects.filter(pk=pause.pk).update(until=Greatest("until", until), reason=why)
 
 
 def pause_when_spent() -> None:
     """Every claim waits until tomorrow when the installation's day has cost what it may."""
     if limits.is_spent():
         _pause(limits.seconds_left_today(), limits.SPENT)
+
+
+def resume_when_not_spent() -> None:
+    """End the pause of a limit that is higher now; what a provider asked for is no concern of it."""
+    paused = ProviderPause.objects.filter(reason=limits.SPENT, until__gt=Now())
+    if paused.exists() and not limits.is_spent():
+        paused.delete()
+        log.info("pause_of_cost_ended")
 
 
 def put_back(step: Step, reason: str, seconds: float, lines: StepLog) -> None:

@@ -37,6 +37,7 @@ def sweep(queue: str) -> None:
         _settle()
     if queue == "logs":
         mailing.wake_when_due()
+    storing.resume_when_not_spent()
     due_in = claiming.seconds_until_due(queue)
     if due_in is not None and due_in < 60:
         waking.wake(queue)

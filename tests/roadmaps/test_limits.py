@@ -8,12 +8,15 @@ import pytest
 import time_machine
 from django.db import connection
 from django.urls import reverse
+from django_q.models import OrmQ
 
 from roadmaps import deciding, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import ModelCall, ProviderPause, Roadmap, Step
-from roadmaps.steps import claiming, draining
+from roadmaps.steps import claiming, draining, storing, sweeping
+from roadmaps.steps.calling import Finished
 from tests.factories import make_roadmap, make_roadmap_in_review, make_step, make_user, make_written_roadmap
+from tests.roadmaps.test_backlog import limited
 
 pytestmark = pytest.mark.django_db
 
@@ -328,6 +331,74 @@ def test_G6_no_model_is_called_any_more_when_everybodys_day_has_cost_enough(revi
     draining.drain("content")
     reviewed.refresh_from_db()
     assert reviewed.state == Roadmap.State.READY
+
+
+@pytest.fixture
+def paused_by_cost(settings):
+    """Two dollars are spent, which is the limit; a piece waits."""
+    settings.MAX_COST_TOTAL = 2.0
+    roadmap = make_written_roadmap(state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=1)
+    make_call(roadmap=roadmap, cost="2.00")
+    storing.pause_when_spent()
+    sweeping.sweep("content")
+    assert claiming.claim("content", 10) == []
+    return ProviderPause.objects.get()
+
+
+@pytest.mark.parametrize("limit", [2.01, 0.0], ids=["more", "any"])
+@pytest.mark.parametrize("queue", ["content", "workflow", "logs"])
+def test_a_higher_limit_of_cost_ends_its_pause_at_the_next_sweep(paused_by_cost, settings, limit, queue):
+    settings.MAX_COST_TOTAL = limit
+
+    sweeping.sweep(queue)
+
+    assert len(claiming.claim("content", 10)) == 3
+
+
+def test_the_sweep_that_ends_a_pause_of_cost_wakes_its_queue(paused_by_cost, settings):
+    settings.MAX_COST_TOTAL = 0.0
+    OrmQ.objects.all().delete()
+
+    sweeping.sweep("content")
+
+    assert OrmQ.objects.filter(key="content").exists()
+
+
+def test_a_pause_of_cost_outlives_what_a_provider_asks_for_meanwhile_and_ends_as_one(paused_by_cost, settings):
+    """A call that was under way is answered with 429: of the two pauses the limit's own is the longer one."""
+    ProviderPause.objects.all().delete()
+    (step,) = claiming.claim("content", 1)
+    storing.pause_when_spent()
+    storing.store([Finished(step, error=limited(retry_after=1))])
+    assert Step.objects.get(pk=step.pk).last_error == "slow down"
+    assert ProviderPause.objects.get().reason == COST_OF_ALL
+
+    settings.MAX_COST_TOTAL = 0.0
+    sweeping.sweep("content")
+
+    assert not ProviderPause.objects.exists()
+
+
+def test_a_provider_that_asks_for_longer_than_the_limit_has_its_own_pause(paused_by_cost, settings):
+    ProviderPause.objects.all().delete()
+    (step,) = claiming.claim("content", 1)
+    storing.pause_when_spent()
+    storing.store([Finished(step, error=limited(retry_after=172_800))])
+    assert ProviderPause.objects.get().reason == "slow down"
+
+    settings.MAX_COST_TOTAL = 0.0
+    sweeping.sweep("content")
+
+    assert ProviderPause.objects.exists()
+
+
+def test_no_limit_ends_a_pause_that_a_provider_asked_for(paused_by_cost, settings):
+    ProviderPause.objects.update(reason="HTTP 429")
+    settings.MAX_COST_TOTAL = 0.0
+
+    sweeping.sweep("content")
+
+    assert claiming.claim("content", 10) == []
 
 
 def _tomorrow() -> datetime:
