@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Prefetch, QuerySet
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from content import answering, changes, rendering
@@ -183,6 +184,17 @@ def versions_page(found: Concept, kind: Step.Kind, number: int) -> dict[str, Any
         "html": chosen.html if kind == Step.Kind.TUTORIAL else rendering.to_html(text),
         "difference": changes.compare(text, _text(kind, now)) if now and now != chosen else [],
     }
+
+
+def difference(found: Concept, kind: Step.Kind, old: int, new: int | None) -> tuple[Piece, list[changes.Line] | None]:
+    """The version that is compared with, the current one where `new` is none, and what it has other than `old`.
+
+    A quiz without its answers. None where the texts are too long. Raises Http404 where there is no such version.
+    """
+    versions = MODELS[kind].objects.filter(concept=found)
+    before = get_object_or_404(versions, version=old)
+    after = get_object_or_404(versions, **({"version": new} if new else {"is_current": True}))
+    return after, changes.compare(_text(kind, before), _text(kind, after))
 
 
 VERSION_FIELDS = ("version", "is_current", "origin", "wish", "created_at")

@@ -249,7 +249,7 @@ def current_tag(roadmap: Roadmap) -> str:
 
 def tag(roadmap: Roadmap, *, steps: list[StepFacts], unserved: list[Unserved], learned: int) -> str:
     """Changes whenever what a roadmap's page shows does."""
-    facts = (roadmap.slug, roadmap.state, roadmap.updated_at, steps, unserved, learned)
+    facts = (roadmap.slug, roadmap.state, roadmap.updated_at, steps, unserved, learned, timezone.localdate())
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
 
 

@@ -11,7 +11,7 @@ from content.api.door import TokenRequest
 from content.api.shapes import Shape, read
 from content.exporting.formats import FORMATS
 from roadmap_project.library.subjects import subjects
-from roadmaps import added_subjects, limits
+from roadmaps import added_subjects, estimating, limits
 
 router = Router(tags=["About"])
 
@@ -45,6 +45,50 @@ class About(Shape):
     provider: Provider
     limits: Limits
     export_formats: list[str] = Field(examples=[["epub", "json"]])
+
+
+class Range(Shape):
+    least: float = Field(examples=[8])
+    most: float = Field(examples=[30])
+
+
+class Expected(Shape):
+    """What one more roadmap takes, while nobody else's is being made."""
+
+    provider: Literal["library", "openai"]
+    models: list[str] = Field(examples=[["gpt-4o-mini"]], description="None where no model is used.")
+    concepts: Range
+    pieces: Range = Field(description="A tutorial, a list of resources and a quiz for each concept.")
+    design_minutes: int = Field(examples=[2], description="To the outline.")
+    writing_minutes: int = Field(examples=[4], description="From your approval to the end.")
+    tokens: Range
+    cost: Range | None = Field(description="US dollars; null where the price of these models is not known here.")
+    is_size_known: bool = Field(description="By the latest roadmaps made here; else an assumption.")
+    is_measured: bool = Field(description="Time and tokens by the latest calls made here; else assumptions.")
+
+    @classmethod
+    def of(cls, made: estimating.Estimate) -> "Expected":
+        uses_models = settings.LLM_PROVIDER != "library"
+        same = ("design_minutes", "writing_minutes", "is_size_known", "is_measured")
+        return cls(
+            provider=settings.LLM_PROVIDER,
+            models=list(made.models) if uses_models else [],
+            concepts=_range(*made.concepts),
+            pieces=_range(*made.pieces),
+            tokens=_range(1000 * made.tokens[0], 1000 * made.tokens[1]),
+            cost=_range(*made.cost) if made.is_price_known or not uses_models else None,
+            **{name: getattr(made, name) for name in same},
+        )
+
+
+def _range(least: float, most: float) -> Range:
+    return Range(least=least, most=most)
+
+
+@router.get("estimate", response=read(Expected), summary="What a new roadmap will take")
+def expect(request: TokenRequest) -> Any:
+    """Size, time and cost with the provider that answers now, before you start one."""
+    return Expected.of(estimating.estimate(service=settings.CONNECTION_BUDGET.service("content")))
 
 
 @router.get("about", response=read(About), summary="Who answers, and your limits")

@@ -1,13 +1,16 @@
 """What is said about a roadmap, its outline and its way so far?"""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from content.api.concept_shapes import ConceptName
 from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
 from roadmaps.deciding import Plan
-from roadmaps.models import Feedback, OutlineReview, OutlineRevision, Roadmap, Step
+from roadmaps.models import Concept, Feedback, OutlineReview, OutlineRevision, Roadmap, Step
+from roadmaps.pacing import Way
 from roadmaps.reading import ConceptLine, RoadmapPage
 
 State = Literal["designing", "in_review", "writing", "ready", "partly_ready", "failed", "cancelled"]
@@ -82,6 +85,74 @@ class RoadmapSummary(Shape):
     updated_at: datetime
 
 
+class NextConcept(ConceptName):
+    """What comes next, and why."""
+
+    hours: float = Field(examples=[1.5])
+    builds_on: list[ConceptName] = Field(description="All of it is learned.")
+    opens: list[ConceptName] = Field(description="What builds on it directly.")
+    is_needed: bool = Field(description="It lies on the shortest way to the goal; else it can wait.")
+
+
+class Progress(Shape):
+    """Where you are, and when you are done at your pace."""
+
+    next: NextConcept | None = Field(description="Null when all is learned.")
+    goal: str = Field(examples=["Answering questions with data"], description="The last stage.")
+    hours_left: float = Field(examples=[12.5])
+    shortest_hours: float = Field(examples=[9], description="Of what the goal builds on, and the goal.")
+    can_wait: list[ConceptName] = Field(description="What the goal does not build on.")
+    pace: float = Field(examples=[6], description="Hours a week.")
+    is_pace_measured: bool = Field(description="By when you learned what; else as planned.")
+    done_on: date | None = Field(
+        examples=["2026-03-14"], description="At this pace; null when all is learned, or where nobody can say."
+    )
+    deadline: date | None
+    verdict: Literal["no_deadline", "learned", "in_time", "late", "unknown"] = Field(examples=["in_time"])
+    days_late: int = Field(examples=[0], description="Negative where there is time to spare.")
+    hours_needed: int | None = Field(
+        examples=[7], description="A week, to be done on the deadline; null without one, and where no week has so many."
+    )
+
+    @classmethod
+    def of(cls, way: Way) -> "Progress":
+        same = ("hours_left", "shortest_hours", "done_on", "deadline", "days_late", "hours_needed")
+        return cls(
+            next=_next(way.next, way) if way.next else None,
+            goal=way.goal_name,
+            can_wait=_names(way.can_wait),
+            pace=round(way.pace.hours_per_week, 2),
+            is_pace_measured=way.pace.is_measured,
+            verdict=_verdict(way),
+            **{name: getattr(way, name) for name in same},
+        )
+
+
+def _next(concept: Concept, way: Way) -> NextConcept:
+    return NextConcept(
+        key=concept.key,
+        name=concept.name,
+        hours=concept.hours,
+        builds_on=_names(way.next_builds_on),
+        opens=_names(way.next_opens),
+        is_needed=way.is_next_needed,
+    )
+
+
+def _names(concepts: Iterable[Concept]) -> list[ConceptName]:
+    return [ConceptName.model_validate(each) for each in concepts]
+
+
+def _verdict(way: Way) -> Literal["no_deadline", "learned", "in_time", "late", "unknown"]:
+    if not way.left:
+        return "learned"
+    if way.deadline is None:
+        return "no_deadline"
+    if way.done_on is None:
+        return "unknown"
+    return "late" if way.days_late > 0 else "in_time"
+
+
 class ConceptInOutline(Shape):
     key: str = Field(examples=["c-1-1-1"])
     id: str = Field(examples=[f"{SLUG}:c-1-1-1"])
@@ -148,6 +219,7 @@ class RoadmapDetail(RoadmapSummary):
     second_language: str
     skips_review: bool
     rationale: str
+    progress: Progress | None = Field(description="Null until there is an outline.")
     stages: list[StageInOutline]
     pieces: dict[PieceState, int] = Field(examples=[{"done": 70, "running": 2}])
     failures: list[Failure]
@@ -160,6 +232,7 @@ class RoadmapDetail(RoadmapSummary):
         roadmap = page.roadmap
         own = {name: getattr(roadmap, name) for name in cls.model_fields if hasattr(roadmap, name)}
         own |= {
+            "progress": Progress.of(page.way) if page.way else None,
             "stages": _stages(page, prerequisites),
             "pieces_done": page.pieces.done,
             "pieces_all": page.pieces.all,

@@ -7,6 +7,7 @@ from content.api import (
     about,
     account,
     concepts,
+    differences,
     documentation,
     errors,
     reading_shared,
@@ -41,10 +42,12 @@ api.add_router("", about.router)
 api.add_router("account", account.router)
 for router in (
     roadmaps.router,
+    differences.outline_router,
     reshaping.router,
     concepts.router,
     concepts.quiz_router,
     concepts.piece_router,
+    differences.piece_router,
     taking_away.router,
     roadmaps.log_router,
 ):

@@ -24,6 +24,7 @@ from roadmaps import finishing, reshaping
 from roadmaps.models import ConceptProgress, Feedback, Module, Profile, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import (
+    QUESTIONS,
     make_log_entry,
     make_quiz,
     make_resources,
@@ -320,6 +321,100 @@ def test_a_poller_is_told_when_nothing_changed(program, written, django_assert_n
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert changed.status_code == 200
     assert changed.json()["concepts_learned"] == 1
+
+
+# Where one is
+
+
+def test_where_a_learner_is_and_what_comes_next_and_why(program, person):
+    roadmap = make_written_roadmap(owner=person, stages=2, concepts=2)
+    Roadmap.objects.update(hours_per_week=3, deadline=timezone.localdate() + timedelta(days=7))
+    address = at(roadmap, path="roadmaps/{slug}")
+    program("put", at(roadmap, "/learned"))
+
+    progress = program("get", address).json()["progress"]
+
+    assert progress["next"] == {
+        "key": "c-1-1-2",
+        "name": "Concept 2",
+        "hours": 1.5,
+        "builds_on": [{"key": "c-1-1-1", "name": "Concept 1"}],
+        "opens": [],
+        "is_needed": True,
+    }
+    assert (progress["goal"], progress["hours_left"], progress["pace"]) == ("Stage 2", 4.5, 3)
+    assert progress["done_on"] == f"{timezone.localdate() + timedelta(days=11)}"
+    assert (progress["verdict"], progress["days_late"], progress["hours_needed"]) == ("late", 4, 5)
+    program("patch", address, {"hours_per_week": 5})
+    assert program("get", address).json()["progress"]["verdict"] == "in_time"
+    program("patch", address, {"deadline": None})
+    assert program("get", address).json()["progress"]["verdict"] == "no_deadline"
+    for concept in roadmap.concepts.all():
+        program("put", at(roadmap, f"/concepts/{concept.key}/learned", path="roadmaps/{slug}"))
+    done = program("get", address).json()["progress"]
+    assert (done["verdict"], done["next"], done["done_on"]) == ("learned", None, None)
+    assert program("get", at(make_roadmap(owner=person), path="roadmaps/{slug}")).json()["progress"] is None
+
+
+def test_a_poller_hears_of_a_new_day(program, written):
+    """The finishing date moves with it."""
+    address = at(written, path="roadmaps/{slug}")
+    tag = program("get", address).headers["ETag"]
+
+    with time_machine.travel(timezone.now() + timedelta(days=1)):
+        assert program("get", address, If_None_Match=tag).status_code == 200
+
+
+def test_what_a_roadmap_will_take_is_told_before_it_is_started(program, settings):
+    library = program("get", "estimate").json()
+    settings.LLM_PROVIDER, settings.OPENAI_MODEL, settings.LLM_PRICES_ARE_SET = "openai", "some-model", True
+    model = program("get", "estimate").json()
+    settings.LLM_PRICES_ARE_SET = False
+    unpriced = program("get", "estimate").json()
+
+    assert (library["provider"], library["models"], library["cost"]) == ("library", [], {"least": 0, "most": 0})
+    assert library["pieces"] == {"least": 24, "most": 90}
+    assert (model["provider"], model["models"]) == ("openai", ["some-model"])
+    assert 0 < model["cost"]["least"] < model["cost"]["most"]
+    assert model["design_minutes"] >= 1
+    assert model["tokens"]["most"] > 100_000
+    assert (unpriced["cost"], unpriced["is_measured"]) == (None, False)
+
+
+# Versions against each other
+
+
+def test_versions_of_an_outline_are_compared_in_the_readers_language(program, person):
+    roadmap = make_roadmap_in_review(owner=person, concepts=3)
+    reshaping.remove(roadmap.pk, seen_version=1, by=person, part="c-1-1-3")
+    first = at(roadmap, "/outlines/1/difference", path="roadmaps/{slug}")
+
+    forward = program("get", first).json()
+    same = program("get", f"{first}?to=1").json()
+    chinese = program("get", first, Accept_Language="zh-CN").json()
+
+    gone = {"kind": "removed", "name": "Concept 3", "key": "c-1-1-3", "details": ["in “Stage 1 › Module 1.1”"]}
+    assert forward == {"before": 1, "after": 2, "changes": [gone]}
+    assert same["changes"] == []
+    assert re.search("[\u4e00-\u9fff]", chinese["changes"][0]["details"][0])
+    error(program("get", f"{first}?to=9"), 404)
+    assert error(program("get", f"{first}?to=x"), 422)["field"] == "to"
+
+
+def test_versions_of_a_piece_are_compared(program, written):
+    make_tutorial(concept=written.concepts.first(), version=2, markdown="## Overview\n\nRead *that*.")
+    first = at(written, "/pieces/tutorial/versions/1/difference")
+
+    found = program("get", first).json()
+
+    assert (found["before"], found["after"]) == (1, 2)
+    spans = [(each["kind"], each["text"]) for line in found["lines"] for each in line["spans"]]
+    assert ("removed", "*this*.") in spans
+    assert ("added", "*that*.") in spans
+    assert program("get", f"{first}?to=1").json()["lines"] == []
+    error(program("get", at(written, "/pieces/tutorial/versions/3/difference")), 404)
+    make_quiz(concept=written.concepts.first(), version=2, questions=QUESTIONS[:1])
+    assert "explained" not in program("get", at(written, "/pieces/quiz/versions/1/difference")).content.decode()
 
 
 # Concepts
@@ -625,12 +720,14 @@ def test_changes_are_counted_for_the_person_and_reading_goes_on(person, library,
         ("roadmaps/{slug}", 11),
         ("roadmaps/{slug}/outlines", 4),
         ("roadmaps/{slug}/outlines/1", 3),
+        ("roadmaps/{slug}/outlines/1/difference", 4),
         ("roadmaps/{slug}/log", 4),
         (CONCEPT, 15),
         (CONCEPT + "/quiz", 6),
         (CONCEPT + "/attempts", 4),
         (CONCEPT + "/pieces/quiz/versions", 4),
         (CONCEPT + "/pieces/quiz/versions/1", 4),
+        (CONCEPT + "/pieces/quiz/versions/1/difference", 6),
         ("about", 4),
     ],
 )
