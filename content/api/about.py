@@ -86,7 +86,7 @@ def _range(least: float, most: float) -> Range:
 
 
 @router.get("estimate", response=read(Expected), summary="What a new roadmap will take")
-def expect(request: TokenRequest) -> Any:
+def estimate(request: TokenRequest) -> Any:
     """Size, time and cost with the provider that answers now, before you start one."""
     return Expected.of(estimating.estimate(service=settings.CONNECTION_BUDGET.service("content")))
 

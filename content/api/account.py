@@ -1,15 +1,18 @@
-"""What does a program learn and change about its person? Nothing by which it could keep them out."""
+"""What does a program learn and change about its person? Without their password nothing that keeps them out."""
 
 from typing import Any, Literal
 
 from django.http import FileResponse
-from ninja import Router
+from ninja import Router, Status
 from pydantic import Field
 
 from content.api.door import TokenRequest
+from content.api.errors import require
 from content.api.roadmap_shapes import Level, Preference
 from content.api.shapes import READS, ErrorAnswer, Sent, Shape, Text, change, read
 from content.views.taking_away import everything_of
+from roadmaps import accounts
+from roadmaps.account_forms import DeleteForm
 from roadmaps.models import Profile as Row
 
 router = Router(tags=["Account"])
@@ -41,6 +44,10 @@ class ProfileToChange(Sent):
     gets_mail: bool | None = None
 
 
+class AccountToDelete(Sent):
+    password: Text = Field(min_length=1, max_length=4096, examples=["correct horse battery staple"])
+
+
 @router.get("profile", response=read(Profile), summary="Read your profile")
 def read_profile(request: TokenRequest) -> Any:
     return Row.of(request.user)
@@ -48,7 +55,7 @@ def read_profile(request: TokenRequest) -> Any:
 
 @router.patch("profile", response=change(Profile), summary="Change your profile")
 def change_profile(request: TokenRequest, body: ProfileToChange) -> Any:
-    """Your password, your address, your tokens and the account itself are changed on the pages alone."""
+    """Your password, your address and your tokens are changed on the pages alone."""
     sent = {name: value for name, value in body.model_dump().items() if value is not None}
     Row.objects.update_or_create(user=request.user, defaults=sent, create_defaults={"language": ""} | sent)
     return Row.of(request.user)
@@ -70,3 +77,11 @@ def change_profile(request: TokenRequest, body: ProfileToChange) -> Any:
 def export_everything(request: TokenRequest) -> FileResponse:
     """All your roadmaps, what was written for them, your notes, answers and progress."""
     return everything_of(request.user)
+
+
+@router.post("delete", response=change(None, status=204), summary="Delete your account")
+def delete_account(request: TokenRequest, body: AccountToDelete) -> Any:
+    """At once, with everything in it and all tokens. A token alone is not enough for it: your password is asked for."""
+    require(DeleteForm(request, {"password": body.password}))
+    accounts.delete(request.user)
+    return Status(204, None)

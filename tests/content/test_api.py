@@ -663,6 +663,27 @@ def test_a_profile_is_read_and_changed_and_everything_taken_away(program, writte
         assert f"roadmaps/{written.slug}/roadmap.json" in archive.namelist()
 
 
+def test_an_account_is_deleted_with_its_password_alone(program, written, person):
+    other = make_roadmap()
+    assert error(program("post", "account/delete", {"password": "guessed"}), 422)["field"] == "password"
+    assert Roadmap.objects.filter(pk=written.pk).exists()
+
+    assert program("post", "account/delete", {"password": "correct horse battery"}).status_code == 204
+
+    assert list(Roadmap.objects.all()) == [other]
+    error(program("get", "about"), 401)
+
+
+def test_guessing_the_password_by_api_counts_as_at_the_sign_in(program, person, settings):
+    settings.SIGN_INS_PER_ACCOUNT = 1
+    error(program("post", "account/delete", {"password": "guessed"}), 422)
+
+    refused = error(program("post", "account/delete", {"password": "correct horse battery"}), 422)
+
+    assert "Too many tries" in refused["message"]
+    assert type(person).objects.filter(pk=person.pk).exists()
+
+
 def test_sentences_for_people_are_in_the_language_that_the_request_asks_for(program, written):
     reason = reasons.ANSWERED % {"status": 500, "message": "oops"}
     Step.objects.filter(kind="quiz").update(state=Step.State.FAILED, last_error=reason)
