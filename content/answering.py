@@ -96,11 +96,13 @@ def marked(attempt: QuizAttempt) -> list[MarkedQuestion]:
 
 def missed(questions: Iterable[Question], attempts: Iterable[QuizAttempt]) -> set[int]:
     """Positions of the questions whose last answer was wrong; the attempts are at their quiz, the latest first."""
+    last = last_answers(attempt.answers for attempt in attempts)
+    return {each.position for each in questions if each.position in last and not each.is_right(last[each.position])}
+
+
+def last_answers(attempts: Iterable[Mapping[str, list[int]]]) -> dict[int, list[int]]:
+    """What was chosen last, by the question's position, from the answers of attempts, the latest first."""
     last: dict[str, list[int]] = {}
-    for attempt in attempts:
-        last = {**attempt.answers, **last}
-    return {
-        question.position
-        for question in questions
-        if (chosen := last.get(str(question.position))) is not None and not question.is_right(chosen)
-    }
+    for answers in attempts:
+        last = {**answers, **last}
+    return {int(position): chosen for position, chosen in last.items()}

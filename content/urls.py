@@ -3,7 +3,7 @@
 from django.urls import path
 
 from content import converters  # noqa: F401  registers them
-from content.views import concepts, diagrams, quizzes, shared, taking_away, versions
+from content.views import concepts, diagrams, practice, quizzes, shared, taking_away, versions
 
 app_name = "content"
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("roadmaps/<slug:slug>/take-away/<slug:file_format>/", taking_away.download, name="download"),
     path("roadmaps/<slug:slug>/share/", taking_away.share, name="share"),
     path("roadmaps/<slug:slug>/unshare/", taking_away.unshare, name="unshare"),
+    path("roadmaps/<slug:slug>/practice/", practice.practice, name="practice"),
     path("roadmaps/<slug:slug>/<concept_key:key>/", concepts.concept, name="concept"),
     path("roadmaps/<slug:slug>/<concept_key:key>/quiz/", quizzes.quiz, name="quiz"),
     path("roadmaps/<slug:slug>/<concept_key:key>/done/", concepts.done, name="done"),

@@ -1,9 +1,24 @@
 """What has a person worked through?"""
 
+from dataclasses import dataclass
+
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from roadmaps.models import Concept, ConceptProgress
+
+
+@dataclass(frozen=True)
+class QuizResult:
+    """How a person answered the questions of a concept's quiz, each the last time."""
+
+    right: int
+    wrong: int
+    questions: int
+
+    @property
+    def answered(self) -> int:
+        return self.right + self.wrong
 
 
 def mark(concept: Concept, *, user: User, is_learned: bool) -> ConceptProgress:

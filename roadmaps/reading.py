@@ -12,12 +12,14 @@ from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from roadmap_project.told import kept
 from roadmaps import arranging, differences, mapping, outline, pacing, reviewing
 from roadmaps.differences import Difference
+from roadmaps.learning import QuizResult
 from roadmaps.mapping import Map
 from roadmaps.models import (
     Concept,
@@ -39,6 +41,8 @@ from roadmaps.steps.heartbeats import UNSERVED_AFTER
 LEVELS_FROM = {level: LogEntry.Level.values[place:] for place, level in enumerate(LogEntry.Level.values)}
 FIRST_DESIGN = (Step.Kind.ANALYSE, Step.Kind.DESIGN, Step.Kind.REVIEW)
 REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
+
+QUIZ_RESULTS = "content.practising.results"
 
 PLACE = re.compile(r"\b[csm](-[0-9]+)+\b")  # how a part is meant in a tree
 NO_REASON = kept(gettext_noop("No reason was recorded."))
@@ -75,6 +79,7 @@ class ConceptLine:
     concept: Concept
     pieces: list[Step]
     is_learned: bool
+    quiz: QuizResult | None = None  # none before its first answer
 
     @property
     def has_tutorial(self) -> bool:
@@ -197,6 +202,20 @@ class RoadmapPage:
         return sum(len(module.concepts) for stage in self.stages for module in stage.modules)
 
     @property
+    def quizzes(self) -> QuizResult:
+        """All answers together."""
+        found = [line.quiz for stage in self.stages for line in stage.lines if line.quiz]
+        return QuizResult(
+            sum(each.right for each in found), sum(each.wrong for each in found), sum(each.questions for each in found)
+        )
+
+    @property
+    def weak(self) -> list[ConceptLine]:
+        """Of whose questions some were answered wrong the last time; those with most of them first."""
+        found = [line for stage in self.stages for line in stage.lines if line.quiz and line.quiz.wrong]
+        return sorted(found, key=lambda line: -line.quiz.wrong if line.quiz else 0)
+
+    @property
     def question(self) -> Feedback | None:
         """The request that waits for the person's answer: the last one, also after edits by hand."""
         last = self.feedback[-1] if self.feedback else None
@@ -220,7 +239,8 @@ def page(roadmap: Roadmap) -> RoadmapPage:
     steps = list(_steps(roadmap))
     written = [step for step in steps if step.concept_id and step.kind in Step.CONTENT_KINDS]
     trail = [step for step in steps if step.kind in Step.WORKFLOW_KINDS]
-    stages = _stages(roadmap, written, set(learned))
+    quizzes = import_string(QUIZ_RESULTS)(roadmap) if written else {}
+    stages = _stages(roadmap, written, set(learned), quizzes)
     way = _way(roadmap, stages, learned)
     pieces = Pieces(_by_state(written), _failures(written, stages))
     shown = RoadmapPage(
@@ -289,7 +309,9 @@ def _by_state(steps: Iterable[Step]) -> dict[str, int]:
     return dict(counts)
 
 
-def _stages(roadmap: Roadmap, written: list[Step], learned: set[int]) -> list[StageLines]:
+def _stages(
+    roadmap: Roadmap, written: list[Step], learned: set[int], quizzes: dict[int, QuizResult]
+) -> list[StageLines]:
     pieces: dict[int | None, list[Step]] = defaultdict(list)
     for step in sorted(written, key=lambda each: Step.CONTENT_KINDS.index(Step.Kind(each.kind))):
         pieces[step.concept_id].append(step)
@@ -304,7 +326,10 @@ def _stages(roadmap: Roadmap, written: list[Step], learned: set[int]) -> list[St
                 ModuleLines(
                     module.name,
                     module.description,
-                    [ConceptLine(each, pieces[each.pk], each.pk in learned) for each in module.concepts.all()],
+                    [
+                        ConceptLine(each, pieces[each.pk], each.pk in learned, quizzes.get(each.pk))
+                        for each in module.concepts.all()
+                    ],
                 )
                 for module in stage.modules.all()
             ],

@@ -326,7 +326,7 @@ def test_what_is_asked_and_refused_is_in_chinese(reader, owner, settings):
     found = shown(reader, page)
     found += shown(reader, reverse("roadmaps:new"), goal="", level="x", hours_per_week="0")
     found += shown(reader, f"{page}quiz/", version="1", asked=["0", "1"], **{"question-0": "0", "question-1": "0"})
-    found += shown(reader, page)
+    found += shown(reader, page) + shown(reader, path) + shown(reader, f"{path}practice/")
     found += shown(reader, f"{page}done/", learned="yes") + shown(reader, f"{page}note/", text="Σημείωση")
     found += shown(reader, f"{page}regenerate/quiz/", wish="Μικρό") + shown(reader, page)
     found += shown(reader, f"{page}versions/tutorial/?version=1")

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from content import answering, reading
 from content.models import Quiz, QuizAttempt
-from content.views.lookup import address, number, own_concept
+from content.views.lookup import address, number, numbers, own_concept
 from roadmaps.models import Concept
 from roadmaps.views import SignedInRequest, fragment
 
@@ -40,7 +40,7 @@ def _ask_one(request: SignedInRequest, found: Concept) -> HttpResponse:
     """The next of the questions that are left."""
     asked = version_before_the_reader(request, found)
     attempt = QuizAttempt.objects.filter(user=request.user, quiz=asked, pk=number(request.GET.get("attempt", "")))
-    shown = reading.quiz_step(asked, _positions(request.GET.getlist("left")), attempt.first())
+    shown = reading.quiz_step(asked, numbers(request.GET.getlist("left")), attempt.first())
     if shown["question"] is None:
         raise Http404
     missed = reading.quiz_page(asked, request.user, only_missed=False)["missed"]
@@ -53,7 +53,7 @@ def _mark_one(request: SignedInRequest, found: Concept) -> HttpResponse:
     """What was right, and why, and the way to the next question."""
     asked = version_before_the_reader(request, found)
     answered = None
-    for position in _positions(request.POST.getlist("asked"))[:1]:
+    for position in numbers(request.POST.getlist("asked"))[:1]:
         answered = answering.answer_one(
             asked,
             user=request.user,
@@ -64,7 +64,7 @@ def _mark_one(request: SignedInRequest, found: Concept) -> HttpResponse:
     if answered is None:
         raise Http404
     attempt, marked = answered
-    left = _positions(request.POST.getlist("left"))
+    left = numbers(request.POST.getlist("left"))
     context = {
         "quiz": asked,
         "attempt": attempt,
@@ -75,11 +75,6 @@ def _mark_one(request: SignedInRequest, found: Concept) -> HttpResponse:
         "roadmap": found.roadmap,
     }
     return render(request, "content/_quiz_step_marked.html", context)
-
-
-def _positions(values: list[str]) -> list[int]:
-    """What may be questions' places; junk is none."""
-    return [int(each) for each in values if each.isascii() and each.isdigit() and len(each) <= 4]
 
 
 def version_before_the_reader(request: HttpRequest, found: Concept) -> Quiz:

@@ -19,6 +19,7 @@ PAGES: dict[str, set[str] | str] = {
     "content:everything": {"export_everything"},
     "content:note": {"read_note", "write_note"},
     "content:pieces": {"read_concept"},
+    "content:practice": {"read_quiz", "answer_quiz"},
     "content:quiz": {"read_quiz", "answer_quiz", "read_attempt"},
     "content:regenerate": {"regenerate_piece"},
     "content:report": {"report_resource"},

@@ -80,8 +80,10 @@ def of_members(owner, roadmap: Roadmap) -> Iterator[tuple[str, str]]:
     at = [roadmap.slug, "c-1-1-1"]
     yield "concept", reverse("content:concept", args=at)
     yield "quiz", reverse("content:quiz", args=at)
-    attempt = answering.answer(roadmap.concepts.first().quiz_versions.get(), user=owner, submitted={0: ["1"]})
+    attempt = answering.answer(roadmap.concepts.first().quiz_versions.get(), user=owner, submitted={0: ["1"], 2: ["0"]})
     yield "quiz answered", reverse("content:quiz", args=at) + f"?attempt={attempt.pk}"
+    yield "ready, with a weak concept", roadmap.get_absolute_url()
+    yield "practice", reverse("content:practice", args=[roadmap.slug])
     yield "versions of a piece", reverse("content:versions", args=[*at, "tutorial"])
     yield "take away", reverse("content:take_away", args=[roadmap.slug])
     yield "log", reverse("roadmaps:log", args=[roadmap.slug])
@@ -178,5 +180,5 @@ def test_every_page_in_every_state_is_accessible_by_keyboard_and_fits(fleet, pag
         assert page.goto(fleet.url + path, wait_until="load").status == 200, name
         found[name] = flaws(page)
 
-    assert len(found) >= 38
+    assert len(found) >= 40
     assert {name: each for name, each in found.items() if each} == {}

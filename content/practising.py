@@ -1,0 +1,101 @@
+"""What did a person answer right and wrong, all over a roadmap, and how do they practise what was wrong?"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import F, QuerySet, Window
+from django.db.models.functions import RowNumber
+
+from content import answering
+from content.models import Question, QuizAttempt
+from content.reading import ATTEMPTS
+from roadmaps.learning import QuizResult
+from roadmaps.models import Roadmap
+
+ROUND = 20  # questions; what else was missed is in the next one
+
+
+def results(roadmap: Roadmap) -> dict[int, QuizResult]:
+    """The owner's, by the primary key of each concept of whose current quiz they answered a question.
+
+    Two queries at most, whatever the number of concepts.
+    """
+    found = {}
+    for questions in _answered_quizzes(roadmap, _with_concepts(roadmap).defer("text", "options", "explanation")):
+        answered = [is_right for _, is_right in questions if is_right is not None]
+        right = sum(answered)
+        found[questions[0][0].quiz.concept_id] = QuizResult(right, len(answered) - right, len(questions))
+    return found
+
+
+def missed(roadmap: Roadmap) -> list[Question]:
+    """What the owner answered wrong the last time, with its concept, in the roadmap's order."""
+    quizzes = _answered_quizzes(roadmap, _with_concepts(roadmap))
+    return [each for questions in quizzes for each, is_right in questions if is_right is False]
+
+
+def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, attempt: int = 0) -> dict[str, Any]:
+    """The first of the questions that a round has left, by their primary keys; it begins with all that were missed.
+
+    `attempt` is what the answer before was added to, and another one to the same quiz will be.
+    """
+    known = {each.pk: each for each in _with_concepts(roadmap).filter(pk__in=left)} if left else {}
+    asked = [known[pk] for pk in dict.fromkeys(left) if pk in known]
+    weak = [] if asked else missed(roadmap)
+    asked = asked or weak[:ROUND]
+    return {
+        "roadmap": roadmap,
+        "question": asked[0] if asked else None,
+        "concept": asked[0].quiz.concept if asked else None,
+        "left": [each.pk for each in asked[1:]],
+        "attempt": attempt,
+        "done": done,
+        "number": done + 1,
+        "total": done + len(asked),
+        "weak": weak,
+        "weak_concepts": len({each.quiz.concept_id for each in weak}),
+        "was_answered": bool(asked) or _attempts(roadmap).exists(),
+    }
+
+
+def answer(
+    roadmap: Roadmap, pk: int, *, user: User, attempt_pk: int, values: Iterable[str]
+) -> tuple[Question, QuizAttempt, answering.MarkedQuestion] | None:
+    """Kept as every answer to a quiz is. None where the roadmap has no such question."""
+    question = _with_concepts(roadmap).filter(pk=pk).first()
+    if question is None:
+        return None
+    answered = answering.answer_one(
+        question.quiz, user=user, attempt_pk=attempt_pk, position=question.position, values=values
+    )
+    return (question, *answered) if answered else None
+
+
+def _with_concepts(roadmap: Roadmap) -> QuerySet[Question]:
+    found = Question.objects.filter(quiz__concept__roadmap=roadmap).select_related("quiz__concept")
+    return found.order_by("quiz__concept__position", "position")
+
+
+def _attempts(roadmap: Roadmap) -> QuerySet[QuizAttempt]:
+    """The owner's, at quizzes as they are now; the latest first."""
+    own = QuizAttempt.objects.filter(user=roadmap.owner_id, quiz__concept__roadmap=roadmap, quiz__is_current=True)
+    return own.order_by("-pk")
+
+
+def _answered_quizzes(roadmap: Roadmap, asked: QuerySet[Question]) -> list[list[tuple[Question, bool | None]]]:
+    """Each quiz's questions, and whether the last answer was right; by as many attempts as a concept's page knows."""
+    place = Window(RowNumber(), partition_by=F("quiz"), order_by=F("pk").desc())
+    latest = _attempts(roadmap).annotate(place=place).filter(place__lte=ATTEMPTS)
+    attempts: dict[int, list[dict[str, list[int]]]] = defaultdict(list)
+    for quiz, answers in latest.values_list("quiz_id", "answers"):
+        attempts[quiz].append(answers)
+    if not attempts:
+        return []
+    last = {quiz: answering.last_answers(each) for quiz, each in attempts.items()}
+    quizzes: dict[int, list[tuple[Question, bool | None]]] = defaultdict(list)
+    for each in asked.filter(quiz__in=last):
+        chosen = last[each.quiz_id].get(each.position)
+        quizzes[each.quiz_id].append((each, None if chosen is None else each.is_right(chosen)))
+    return list(quizzes.values())

@@ -1,0 +1,65 @@
+"""What was answered wrong, all over a roadmap: one question after the other."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from content import practising
+from content.views.lookup import number, numbers, own_roadmap
+from roadmaps.models import Roadmap
+from roadmaps.views import SignedInRequest, fragment
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@fragment
+def practice(request: SignedInRequest, slug: str) -> HttpResponse:
+    """A question, or the one that was answered, marked; a round's next ones travel with it.
+
+    The same with a script and without; nothing about an answer leaves the server before it was given.
+    """
+    found = own_roadmap(request, slug)
+    if request.method == "POST":
+        return _mark(request, found)
+    if slug != found.slug:
+        return redirect("content:practice", found.slug)
+    sent = request.GET
+    shown = practising.next_question(
+        found,
+        numbers(sent.getlist("left")),
+        done=number(sent.get("done", "")),
+        attempt=number(sent.get("attempt", "")),
+    )
+    return _show(request, shown)
+
+
+def _mark(request: SignedInRequest, found: Roadmap) -> HttpResponse:
+    """What was right, and why, and the way to the next question."""
+    sent = request.POST
+    position = next(iter(numbers(sent.getlist("asked"))), "")
+    answered = practising.answer(
+        found,
+        number(sent.get("question", "")),
+        user=request.user,
+        attempt_pk=number(sent.get("attempt", "")),
+        values=sent.getlist(f"question-{position}"),
+    )
+    if answered is None:
+        raise Http404
+    question, attempt, marked = answered
+    left = numbers(sent.getlist("left"))
+    done = number(sent.get("done", "")) + 1
+    context = {
+        "roadmap": found,
+        "concept": question.quiz.concept,
+        "attempt": attempt.pk,
+        "marked": [marked],
+        "left": left,
+        "done": done,
+        "number": done,
+        "total": done + len(left),
+    }
+    return _show(request, context)
+
+
+def _show(request: SignedInRequest, context: dict[str, object]) -> HttpResponse:
+    return render(request, "content/_practice.html" if request.htmx else "content/practice.html", context)
