@@ -1,7 +1,7 @@
 """What must be true at the end, whatever happened in between? Each invariant with its figure and what breaks it."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,14 +27,18 @@ LIVES_ON_SECONDS = 2.0
 AWAY_MARGIN = (1.0, 6.0)  # seconds around a database fault in which a page may fail
 WEB_COMES_BACK = 20.0  # seconds until a killed server serves again, on a slow machine
 STALL_BEGINS = 1.5  # seconds until a stalled worker has let go of its connection
-ENOUGH_SAMPLES = 5
+HELD_SECONDS = 1.0  # one connection, held so long, is no worker that looks for new work, which takes a third of that
+ENOUGH_SAMPLES = 3  # in that time
 STALL_LASTS = 2.0  # seconds from then on, in which there are enough samples on a slow machine, too
 FLAT_MEMORY = 1.2
 LEAST_THIRD = 100.0  # seconds; before, processes are still importing
 PLANNED_BESIDE = {"release": RELEASE_CONNECTIONS}  # of clients that are none of the services
 FLAT_FILES = 24  # sockets to the provider that are kept open
-HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'")
+HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'.* count=(\d+)")
 HAND_BACK_SECONDS = 3.0
+MOST_FAILED = 0.05  # of the pieces, after people tried again: a provider that is broken for seconds fails hardly any
+DATABASE_COMES_BACK = 6.0  # seconds in which a claim may still be lost on its way
+CLOCKS_DIFFER = 0.1
 STORED_WITHIN = 10.0  # seconds from an answer to its store, with a server that restarts between them
 UNHEARD_SECONDS = 11.0  # from a call's end to its row: as long as its store may take, and a moment
 LOSING = ("parent", "sentinel", "idle worker", "busy worker")  # whose death takes workers along
@@ -81,6 +85,7 @@ def verdicts(run: Run) -> Iterator[Verdict]:
     yield _steps()
     yield _versions()
     yield _losses(run)
+    yield _made(run)
     yield from _purchases(run)
     yield _cancelled(run)
     yield _connections(run, "connections, sampled on the server", [(s.at, s.by_service) for s in run.server.samples])
@@ -141,6 +146,23 @@ def _losses(run: Run) -> Verdict:
     return Verdict("no finished piece lost", f"{len(there)} made, {len(lost)} lost", broken)
 
 
+def _made(run: Run) -> Verdict:
+    """Nothing is lost and nothing bought twice where nothing is made: what people wanted to have is there."""
+    wanted = Roadmap.objects.exclude(state=Roadmap.State.CANCELLED)
+    pieces = Step.objects.content().filter(roadmap__in=wanted)
+    counted = Counter(pieces.values_list("state", flat=True))
+    failed, done = counted[Step.State.FAILED], counted[Step.State.DONE]
+    ended = Step.objects.filter(roadmap__in=wanted, state=Step.State.FAILED)
+    reasons = Counter(ended.values_list("last_error", flat=True))
+    because = "; ".join(f"{reason or 'without a reason'} ({n})" for reason, n in reasons.most_common(3))
+    broken = [f"{roadmap.goal} has failed: {because}" for roadmap in wanted.filter(state=Roadmap.State.FAILED)]
+    if run.learners and not done:
+        broken.append("no piece was made")
+    if failed > MOST_FAILED * (failed + done):
+        broken.append(f"{failed} of {failed + done} pieces have failed: {because}")
+    return Verdict("what was wanted is made", f"{done} pieces of {wanted.count()} roadmaps, {failed} failed", broken)
+
+
 # Purchases
 
 
@@ -197,8 +219,9 @@ def _pieces(run: Run) -> list[Account]:
     }
     losses = Counter((line.concept_id, line.step_kind) for line in _losses_with_a_cause(run))
     unheard = Counter((call.concept_id, call.purpose) for call in _unheard(run))
+    stored = _moments_of_versions()
     learners = {learner.journey.goal: learner for learner in run.learners}
-    hand_backs = _hand_backs(run.supervisor.releases, "content")
+    given_up = _GivenUp(_hand_backs(run.supervisor.releases, "content"))
     accounts = []
     for step in Step.objects.content().select_related("roadmap", "concept__module__stage"):
         learner, concept = learners[step.roadmap.goal], step.concept
@@ -212,10 +235,29 @@ def _pieces(run: Run) -> list[Account]:
                 ordered=1 + learner.orders[concept.key, step.kind],
                 causes=losses[concept.pk, step.kind]
                 + unheard[concept.pk, step.kind]
-                + _given_up(answers, hand_backs, learner.cancel_clicks),
+                + given_up.count(_unused(answers, stored[concept.pk, step.kind]), learner.cancel_clicks),
             )
         )
     return accounts
+
+
+def _moments_of_versions() -> dict[tuple[int, str], list[float]]:
+    """When each was stored, by concept and kind."""
+    found: dict[tuple[int, str], list[float]] = defaultdict(list)
+    for kind, model in MODELS.items():
+        for concept, created_at in model._default_manager.values_list("concept_id", "created_at"):
+            found[concept, str(kind)].append(created_at.timestamp())
+    return found
+
+
+def _unused(answers: Iterable[dict[str, Any]], stored: Iterable[float]) -> list[dict[str, Any]]:
+    """Answers of which nothing was made: what is stored is the latest that had come by then."""
+    left = sorted(answers, key=lambda record: record["finished_at"])
+    for moment in sorted(stored):
+        used = [record for record in left if record["finished_at"] <= moment + CLOCKS_DIFFER]
+        if used:
+            left.remove(used[-1])
+    return left
 
 
 def _prompt_of(step: Step) -> str:
@@ -227,7 +269,7 @@ def _designs(run: Run) -> list[Account]:
     sold: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for record in _sold(run):
         sold.setdefault((record["goal"], record["purpose"]), []).append(record)
-    hand_backs = _hand_backs(run.supervisor.releases, "workflow")
+    given_up = _GivenUp(_hand_backs(run.supervisor.releases, "workflow"))
     losses = Counter((line.roadmap_id, line.step_kind) for line in _losses_with_a_cause(run))
     unheard = Counter((call.roadmap_id, call.purpose) for call in _unheard(run))
     accounts = []
@@ -241,7 +283,8 @@ def _designs(run: Run) -> list[Account]:
             answers = sold.get((goal, PURPOSES[kind]), [])
             done = list(steps.filter(state=Step.State.DONE))
             causes = losses[roadmap.pk, kind] + unheard[roadmap.pk, PURPOSES[kind]]
-            causes += _given_up(answers, hand_backs, learner.cancel_clicks)
+            stored = [step.finished_at.timestamp() for step in done if step.finished_at]
+            causes += given_up.count(_unused(answers, stored), learner.cancel_clicks)
             ordered = _ordered(roadmap, kind, done)
             accounts.append(Account(f"{goal}, {kind}", len(answers), len(done), ordered=ordered, causes=causes))
     return accounts
@@ -262,17 +305,34 @@ def _ordered(roadmap: Roadmap, kind: str, done: list[Step]) -> int:
 
 
 def _losses_with_a_cause(run: Run) -> list[LogEntry]:
-    """Leases that ran out after their cluster's workers were killed or stopped, or while the database was away."""
+    """Leases that ran out because their worker was killed or stopped, or whose claim the database lost."""
     found = []
     for line in LogEntry.objects.filter(event="step_lease_expired"):
-        ended = datetime.fromisoformat(line.details["expired_at"]).timestamp()
-        service = Step.QUEUES[Step.Kind(line.step_kind)]
-        stops = [release.stopped_at for release in run.supervisor.releases if release.stopped_at is not None]
-        if _is_struck(run, service, ended - settings.LEASE_SECONDS, ended) or any(
-            ended - settings.LEASE_SECONDS <= moment <= ended for moment in stops
-        ):
+        ended_at = datetime.fromisoformat(line.details["expired_at"])
+        begun, ended = ended_at.timestamp() - settings.LEASE_SECONDS, ended_at.timestamp()
+        if _has_lived(run, run.server.holders.get(ended_at), ended):
+            has_cause = _is_broken(run, begun - DATABASE_COMES_BACK, begun + 1)
+        else:
+            has_cause = _is_struck(run, Step.QUEUES[Step.Kind(line.step_kind)], begun, ended) or _is_stopped(
+                run, begun, ended
+            )
+        if has_cause:
             found.append(line)
     return found
+
+
+def _has_lived(run: Run, process: int | None, until: float) -> bool:
+    """Whether a process was there still when its lease was over: then it was not lost with its worker."""
+    return process is not None and any(look.at >= until and process in look.files for look in run.processes.looks)
+
+
+def _is_stopped(run: Run, begin: float, end: float) -> bool:
+    moments = [release.stopped_at for release in run.supervisor.releases]
+    return any(moment is not None and begin <= moment <= end for moment in moments)
+
+
+def _is_broken(run: Run, begin: float, end: float, *, by: str = "database") -> bool:
+    return any(each.at <= end and begin <= each.until for each in run.breaker.happened if each.fault.kind == by)
 
 
 def _is_struck(run: Run, service: str, begin: float, end: float, *, by: str = "database") -> bool:
@@ -301,23 +361,38 @@ def _unheard(run: Run) -> list[ModelCall]:
     return found
 
 
-def _given_up(answers: Iterable[dict[str, Any]], hand_backs: list[float], cancel_clicks: list[float]) -> int:
-    """How many of them came when nobody could use them: shortly before a stop, or to a step that was cancelled."""
+class _GivenUp:
+    """Answers that came when nobody could use them. A hand-back of so many steps explains so many of them."""
 
-    def is_given_up(began: float, ended: float) -> bool:
-        at_a_stop = any(0 <= moment - ended + 0.5 <= HAND_BACK_SECONDS for moment in hand_backs)
-        return at_a_stop or any(began - 1 <= moment <= ended + STORED_WITHIN for moment in cancel_clicks)
+    def __init__(self, hand_backs: Iterable[tuple[float, int]]) -> None:
+        self._left = sorted([moment, count] for moment, count in hand_backs)
 
-    return sum(is_given_up(record["started_at"], record["finished_at"]) for record in answers)
+    def count(self, unused: Iterable[dict[str, Any]], cancel_clicks: list[float]) -> int:
+        """How many came shortly before a stop, or to a step that was cancelled."""
+        return sum(
+            self._was_cancelled(record["started_at"], record["finished_at"], cancel_clicks)
+            or self._was_handed_back(record["finished_at"])
+            for record in unused
+        )
+
+    def _was_cancelled(self, began: float, ended: float, cancel_clicks: list[float]) -> bool:
+        return any(began - 1 <= moment <= ended + STORED_WITHIN for moment in cancel_clicks)
+
+    def _was_handed_back(self, ended: float) -> bool:
+        for each in self._left:
+            if each[1] > 0 and 0 <= each[0] - ended + 0.5 <= HAND_BACK_SECONDS:
+                each[1] -= 1
+                return True
+        return False
 
 
-def _hand_backs(releases: Iterable[Release], service: str) -> list[float]:
-    """When a worker gave up calls because its cluster stopped."""
+def _hand_backs(releases: Iterable[Release], service: str) -> list[tuple[float, int]]:
+    """When a worker gave up calls because its cluster stopped, and how many."""
     found = []
     for release in releases:
         log = release.fleet.logs / f"{service}.log"
-        for moment in HANDED_BACK.findall(log.read_text(errors="replace") if log.exists() else ""):
-            found.append(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp())
+        for moment, count in HANDED_BACK.findall(log.read_text(errors="replace") if log.exists() else ""):
+            found.append((datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp(), int(count)))
     return found
 
 
@@ -402,22 +477,36 @@ def _refusals(run: Run) -> Verdict:
 
 
 def _released(run: Run) -> Verdict:
-    """While the provider stalls, workers with calls in hand hold no connection."""
+    """While the provider stalls, workers with calls in hand keep no connection; they may open one for a moment."""
     broken, looked_at, long_enough = [], 0, 0
     for stall in (each for each in run.breaker.happened if each.fault.what == "stall"):
         samples = [s for s in run.server.samples if stall.at + STALL_BEGINS <= s.at <= stall.until]
         long_enough += _keeps_a_call_waiting(run, stall)
         for service in ("content", "workflow"):
-            busy = [s for s in samples if s.busy[service]]
-            if len(busy) < ENOUGH_SAMPLES:
-                continue
-            looked_at += 1
-            if all(s.workers[service] > _idle(run, s, service) for s in busy):
-                least = min(s.workers[service] - _idle(run, s, service) for s in busy)
-                broken.append(f"{datetime.fromtimestamp(stall.at, UTC):%H:%M:%S} {service}: {least} held throughout")
+            kept = [_kept(run, span, service) for span in _spans(samples, service)]
+            looked_at += bool(kept)
+            if most := max(kept, default=0):
+                broken.append(
+                    f"{datetime.fromtimestamp(stall.at, UTC):%H:%M:%S} {service}: {most} held for {HELD_SECONDS:g} s"
+                )
     if long_enough and not looked_at:
         broken.append(f"{long_enough} stalls kept calls waiting, and nothing was looked at")
     return Verdict("no connection held while all calls wait", f"{looked_at} stalls looked at", broken)
+
+
+def _spans(samples: list[Sample], service: str) -> Iterator[list[Sample]]:
+    """Every HELD_SECONDS in which the service had calls in hand all the time."""
+    for place, first in enumerate(samples):
+        span = [sample for sample in samples[place:] if sample.at <= first.at + HELD_SECONDS]
+        is_whole = samples[-1].at >= first.at + HELD_SECONDS
+        if is_whole and len(span) >= ENOUGH_SAMPLES and all(sample.busy[service] for sample in span):
+            yield span
+
+
+def _kept(run: Run, span: list[Sample], service: str) -> int:
+    """How many connections were there all the time, without those that workers without calls may keep."""
+    held = frozenset.intersection(*(sample.workers.get(service, frozenset()) for sample in span))
+    return max(0, len(held) - max(_idle(run, sample, service) for sample in span))
 
 
 def _keeps_a_call_waiting(run: Run, stall: Happened) -> bool:

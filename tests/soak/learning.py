@@ -9,7 +9,7 @@ import time
 import urllib.error
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -28,6 +28,9 @@ MOST_RETRIES = 3
 WRONG = (DemoError, urllib.error.URLError, http.client.HTTPException, OSError)
 
 
+SOONEST_MADE = 0.5  # seconds in which the stub answers at the soonest: before, a piece that was asked for is under way
+
+
 class TimeOverError(Exception):
     """The soak's end came first."""
 
@@ -42,6 +45,26 @@ class Trouble:
     status: int  # 0: no answer
 
 
+@dataclass(frozen=True)
+class Press:
+    """One finger's click, until it was answered."""
+
+    answered_at: float  # time.time()
+    tries: int
+    path: str = ""  # where it led
+
+
+def orders_in(presses: Sequence[Press]) -> int:
+    """A click of several fingers is one order.
+
+    Another one is every try after one that failed, for that may have been heard, and a finger that was heard so late
+    that what the first had asked for may have been made by then.
+    """
+    first = min(press.answered_at for press in presses)
+    late = sum(press.answered_at - first > SOONEST_MADE for press in presses)
+    return 1 + late + sum(press.tries - 1 for press in presses)
+
+
 @dataclass
 class Learner:
     journey: Journey
@@ -49,7 +72,9 @@ class Learner:
     is_over: threading.Event
     path: str = ""  # of the roadmap
     state: str = ""
-    orders: Counter[tuple[str, str]] = field(default_factory=Counter)  # by concept's key and kind: clicks on "again"
+    orders: Counter[tuple[str, str]] = field(
+        default_factory=Counter
+    )  # by concept's key and kind: "again" was asked for
     cancels: list[tuple[float, float]] = field(default_factory=list)  # answered when, until taken up again
     cancel_clicks: list[float] = field(default_factory=list)
     pages: int = 0
@@ -94,8 +119,8 @@ class Learner:
     def _sign_up(self) -> None:
         name = f"learner{self.journey.number}"
         self._open("/sign-up/")
-        path, _ = self._send("/sign-up/", username=name, password1=PASSWORD, password2=PASSWORD)
-        if path == "/sign-up/":  # an earlier answer was lost: the account is there
+        press = self._send("/sign-up/", username=name, password1=PASSWORD, password2=PASSWORD)
+        if press.path == "/sign-up/":  # an earlier answer was lost: the account is there
             self._open("/sign-in/")
             self._send("/sign-in/", username=name, password=PASSWORD)
 
@@ -105,7 +130,7 @@ class Learner:
         wishes |= {"language": "en", "request_key": str(uuid.uuid4())}
         if self.journey.skips_review:
             wishes["skips_review"] = "on"
-        paths = [path for path, _ in self._click("/new/", **wishes)]
+        paths = [press.path for press in self._click("/new/", **wishes)]
         tokens = {path.rpartition("-")[2] for path in paths}  # the words before it may change
         if len(tokens) != 1 or not paths[0].startswith("/roadmaps/"):
             self.findings.append(f"{self.journey.goal}: one form led to {', '.join(paths)}")
@@ -153,7 +178,7 @@ class Learner:
         for _ in range(self.journey.regenerates if keys and self.state != "cancelled" else 0):
             key, kind = self._choice.choice(keys), self._choice.choice(KINDS)
             self._open(f"{self.path}{key}/")
-            self._click(f"{self.path}{key}/regenerate/{kind}/", is_order=(key, kind), wish="")
+            self.orders[key, kind] += orders_in(self._click(f"{self.path}{key}/regenerate/{kind}/", wish=""))
             self._until(*FINAL)
         self._open("/")
 
@@ -162,20 +187,23 @@ class Learner:
     def _decide(self, what: str) -> None:
         self._click(f"{self.path}{what}")
 
-    def _click(self, path: str, *, is_order: tuple[str, str] | None = None, **fields: str) -> list[tuple[str, str]]:
+    def _click(self, path: str, **fields: str) -> list[Press]:
         """Once or, by those who do, twice at the same time."""
         times = 2 if self.journey.clicks_twice else 1
         with ThreadPoolExecutor(times) as fingers:
-            clicks = [fingers.submit(self._send, path, is_order=is_order, **fields) for _ in range(times)]
+            clicks = [fingers.submit(self._send, path, **fields) for _ in range(times)]
         return [click.result() for click in clicks]
 
-    def _send(self, path: str, *, is_order: tuple[str, str] | None = None, **fields: str) -> tuple[str, str]:
+    def _send(self, path: str, **fields: str) -> Press:
+        tries = 0
+
         def send() -> tuple[str, str]:
-            if is_order:
-                self.orders[is_order] += 1
+            nonlocal tries
+            tries += 1
             return self._browser.submit(path, **fields)
 
-        return self._again_until_it_works(path, send)
+        led_to, _ = self._again_until_it_works(path, send)
+        return Press(time.time(), tries, led_to)
 
     def _open(self, path: str) -> tuple[str, str]:
         return self._again_until_it_works(path, lambda: self._browser.get(path))

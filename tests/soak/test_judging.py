@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,7 +43,7 @@ def make_run(*, happened=(), releases=((0.0, None),), samples=(), troubles=()):
         supervisor=SimpleNamespace(releases=spans),
         breaker=SimpleNamespace(happened=list(happened)),
         learners=[SimpleNamespace(troubles=list(troubles), pages=1)],
-        server=SimpleNamespace(samples=list(samples)),
+        server=SimpleNamespace(samples=list(samples), pieces=set(), holders={}),
         processes=SimpleNamespace(looks=[]),
         asked=[],
         log=Path(),
@@ -108,17 +109,35 @@ def test_a_count_of_nearly_nothing_proves_nothing():
     assert connections((10.0, Counter(web=1))).broken == ["hardly anything was counted"]
 
 
-def stalled(**workers):
-    """Six workers with calls in hand, looked at five times while nothing is answered."""
-    happened = [Happened(STALL, at=10.0, until=15.0)]
-    samples = [Sample(12.0 + n / 5, FULL, Counter(workers), Counter(content=6)) for n in range(5)]
+def stalled(*held, busy=6):
+    """Six workers look at a stall, so many with calls in hand; who holds a connection, five times a second."""
+    happened = [Happened(STALL, at=10.0, until=10.0 + 3 + len(held) / 5)]
+    samples = [
+        Sample(12.0 + n / 5, FULL, {"content": frozenset(each)}, Counter(content=busy)) for n, each in enumerate(held)
+    ]
     return judging._released(make_run(happened=happened, samples=samples))
 
 
-def test_a_connection_that_is_held_throughout_a_stall_is_found():
-    assert stalled(content=0).broken == []
-    assert stalled(content=1).broken == ["00:00:10 content: 1 held throughout"]
-    assert stalled(content=0).figure == "1 stalls looked at"
+def test_a_connection_that_is_held_while_all_calls_wait_is_found():
+    assert stalled(*[()] * 8).broken == []
+    assert stalled(*[()] * 8).figure == "1 stalls looked at"
+    assert stalled(*[(7,)] * 8).broken == ["00:00:10 content: 1 held for 1 s"]
+    assert stalled(*[(7, 8)] * 8).broken == ["00:00:10 content: 2 held for 1 s"]
+
+
+def test_a_connection_that_is_held_in_all_samples_but_one_is_found():
+    assert stalled(*[(7,)] * 10, (), *[(7,)] * 10).broken == ["00:00:10 content: 1 held for 1 s"]
+
+
+def test_workers_that_look_for_new_work_by_turns_hold_nothing():
+    by_turns = [(number,) if number % 2 else (number, number + 1) for number in range(20)]
+
+    assert stalled(*by_turns).broken == []
+
+
+def test_a_worker_without_calls_may_keep_its_connection():
+    assert stalled(*[(7,)] * 8, busy=5).broken == []
+    assert stalled(*[(7, 8)] * 8, busy=5).broken == ["00:00:10 content: 1 held for 1 s"]
 
 
 def test_a_stall_that_kept_calls_waiting_and_was_not_looked_at_is_found():
@@ -220,7 +239,7 @@ def made(learner, *, asked=(), logs=(), pieces=()):
     """The run of one person."""
     run = make_run()
     run.learners, run.asked, run.faults_ended_at = [learner], list(asked), time.time()
-    run.server = SimpleNamespace(samples=[], pieces=set(pieces))
+    run.server.pieces = set(pieces)
     run.supervisor.releases = [
         SimpleNamespace(fleet=SimpleNamespace(logs=each), began_at=0.0, stopped_at=None) for each in logs
     ]
@@ -243,6 +262,68 @@ def test_a_roadmap_that_came_to_no_end_is_named():
     assert judged("ready", finished_in_time=False) == ["the fleet did not finish in the time it was given"]
     Roadmap.objects.all().delete()
     assert judging._states(made(make_learner())).broken == [f"{GOAL} is never begun"]
+
+
+@pytest.mark.django_db
+def test_a_run_in_which_everything_failed_does_not_hold():
+    roadmap = make_written_roadmap(state="failed", steps="failed")
+    Step.objects.content().update(last_error="nothing is ever written")
+    Roadmap.objects.update(goal=GOAL)
+    steps = roadmap.steps.content().count()
+
+    assert judging._made(made(make_learner())).broken == [
+        f"{GOAL} has failed: nothing is ever written ({steps})",
+        "no piece was made",
+        f"{steps} of {steps} pieces have failed: nothing is ever written ({steps})",
+    ]
+
+
+@pytest.mark.django_db
+def test_what_people_wanted_is_there_but_for_a_few_pieces():
+    roadmap = make_written_roadmap(concepts=7)
+    make_written_roadmap(state="cancelled", steps="failed", concepts=1)  # nobody wants it any more
+    first, second = roadmap.steps.content()[:2]
+    Step.objects.filter(pk=first.pk).update(state="failed")
+    assert judging._made(made(make_learner())).broken == []
+
+    Step.objects.filter(pk=second.pk).update(state="failed")
+
+    assert judging._made(made(make_learner())).broken == ["2 of 21 pieces have failed: without a reason (2)"]
+
+
+@pytest.mark.django_db
+def test_a_run_without_people_made_nothing_and_lost_nothing():
+    run = made(make_learner())
+    assert judging._made(run).broken == ["no piece was made"]
+
+    run.learners = []
+
+    assert judging._made(run).broken == []
+
+
+@pytest.mark.django_db
+def test_a_whole_run_is_judged_by_every_judge(quiz, tmp_path):
+    run = made(make_learner(), asked=sold(quiz, 10.0), pieces=[("quiz", quiz.pk)])
+    Roadmap.objects.update(goal=GOAL)
+    run.log = tmp_path / "server.log"
+    run.log.write_text("")
+    run.supervisor.restarts = run.supervisor.findings = []
+    run.processes.findings = {}
+    judges = {name for name, each in vars(judging).items() if name.startswith("_") and _is_judge(each)}
+
+    names = [verdict.name for verdict in judging.verdicts(run)]
+
+    assert len(names) == len(set(names)) == len(judges) + 1 + 2  # connections are counted twice; purchases are three
+    assert [verdict.name for verdict in judging.verdicts(run) if verdict.broken] == [
+        "connections, sampled on the server, within the budget",
+        "connections, from the server's log, within the budget",
+        "memory flat",
+    ]  # at what nobody looked
+
+
+def _is_judge(each):
+    told = getattr(each, "__annotations__", {}).get("return")
+    return told in (judging.Verdict, Iterator[judging.Verdict])
 
 
 @pytest.mark.django_db
@@ -314,7 +395,26 @@ def test_a_second_answer_for_the_same_piece_needs_a_cause(quiz, log):
     assert purchases(made(make_learner(cancel_clicks=[9.0]), asked=twice)) == []  # while the first was on its way
     assert purchases(made(make_learner(cancel_clicks=[40.0]), asked=twice)) == [said]  # both were stored long ago
     assert purchases(made(make_learner(), asked=twice, logs=[log])) == [said]  # nothing was given up then
-    assert purchases(made(make_learner(), asked=sold(quiz, 10.0, 59.0), logs=[log])) == []
+    assert purchases(made(make_learner(), asked=sold(quiz, 59.0, 80.0), logs=[log])) == []
+
+
+def test_an_answer_that_was_used_explains_no_other_that_was_lost(quiz, log):
+    """The last was stored shortly before a hand-back, or near a click on Cancel; the first was lost without a cause."""
+    said = [f"{GOAL}, {quiz.concept.key} quiz: bought 2, made 1, causes 0"]
+
+    assert purchases(made(make_learner(), asked=sold(quiz, 10.0, 59.0), logs=[log])) == said
+    assert purchases(made(make_learner(cancel_clicks=[61.0]), asked=sold(quiz, 10.0, 59.0))) == said
+
+
+def test_a_hand_back_of_one_step_explains_one_lost_answer(quiz, log):
+    asked = sold(quiz, 58.5, 59.0, 80.0)
+    said = [f"{GOAL}, {quiz.concept.key} quiz: bought 3, made 1, causes 1"]
+    assert purchases(made(make_learner(), asked=asked, logs=[log])) == said
+
+    written = log / "content.log"
+    written.write_text(written.read_text().replace("count=1", "count=2"))
+
+    assert purchases(made(make_learner(), asked=asked, logs=[log])) == []
 
 
 @pytest.mark.parametrize(
@@ -340,6 +440,25 @@ def test_a_lease_that_ran_out_is_a_cause_only_after_what_takes_workers_or_the_da
     assert not judged()
     assert judged(ended - 1) is judged(first + 1) is is_cause
     assert not judged(ended + 1, first - 1)
+
+
+def test_a_lease_that_ran_out_though_its_worker_lived_on_has_no_cause(quiz, settings):
+    """Somebody else of its cluster was killed; it dropped the answer itself."""
+    ended = lose(quiz)
+    run = made(make_learner(), asked=sold(quiz, 10.0, 20.0))
+    run.breaker.happened.append(
+        Happened(Fault("kill", "busy worker", service="content"), at=ended - 5, until=ended - 5)
+    )
+    run.server.holders[datetime.fromtimestamp(ended, UTC)] = 7
+    run.processes.looks = [Look(ended - 6, {7: 20}, 100.0, 1), Look(ended + 1, {8: 20}, 100.0, 1)]
+    assert purchases(run) == []  # 7 was the one that was killed
+
+    run.processes.looks.append(Look(ended + 1, {7: 20, 8: 20}, 100.0, 1))
+
+    assert purchases(run) == [f"{GOAL}, {quiz.concept.key} quiz: bought 2, made 1, causes 0"]
+    away = ended - settings.LEASE_SECONDS
+    run.breaker.happened.append(Happened(Fault("database", "crash"), at=away - 1, until=away))
+    assert purchases(run) == []  # the claim came to nobody
 
 
 def test_a_lease_that_ran_out_after_a_release_was_stopped_has_a_cause(quiz, tmp_path):

@@ -4,7 +4,9 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -18,8 +20,8 @@ SERVER_SECONDS = 0.2
 PIECES_SECONDS = 2.0
 PROCESS_SECONDS = 2.0
 ORPHAN_SECONDS = 20.0  # gunicorn's workers need a moment to notice that their master is gone
-CONNECTIONS = "SELECT application_name, count(*) FROM pg_stat_activity WHERE usename = 'roadmaps' GROUP BY 1"
-BUSY = "SELECT DISTINCT queue, worker FROM roadmaps_step WHERE state = 'running'"
+CONNECTIONS = "SELECT application_name, pid FROM pg_stat_activity WHERE usename = 'roadmaps'"
+LEASES = "SELECT queue, worker, lease_expires_at FROM roadmaps_step WHERE state = 'running'"
 PIECES = """
 SELECT 'tutorial', id FROM content_tutorial
 UNION ALL SELECT 'resources', id FROM content_resourcelist
@@ -31,7 +33,7 @@ UNION ALL SELECT 'quiz', id FROM content_quiz
 class Sample:
     at: float  # time.time()
     by_service: Counter[str]  # connections
-    workers: Counter[str]  # connections of a cluster's workers, by service
+    workers: Mapping[str, frozenset[int]]  # the server's processes for a cluster's workers, by service
     busy: Counter[str]  # living workers with calls in hand, by service
 
 
@@ -59,6 +61,9 @@ class ServerWatch(Watch):
     url: str
     samples: list[Sample] = field(default_factory=list)
     pieces: set[tuple[str, int]] = field(default_factory=set)  # every one that was ever there
+    holders: dict[datetime, int] = field(
+        default_factory=dict
+    )  # whose process, by a lease's end; a claim has one of its own
     unreachable: int = 0
 
     def _run(self) -> None:
@@ -72,27 +77,28 @@ class ServerWatch(Watch):
     def _look(self, client: psycopg.Connection) -> None:
         next_pieces = 0.0
         while not self._is_over.wait(SERVER_SECONDS):
-            self.samples.append(_sample(client))
+            self.samples.append(self._sample(client))
             if time.monotonic() >= next_pieces:
                 next_pieces = time.monotonic() + PIECES_SECONDS
                 self.pieces.update((kind, pk) for kind, pk in client.execute(PIECES).fetchall())
 
-
-def _sample(client: psycopg.Connection) -> Sample:
-    by_service: Counter[str] = Counter()
-    workers: Counter[str] = Counter()
-    at = time.time()
-    for name, number in client.execute(CONNECTIONS).fetchall():
-        service, _, kind = name.partition(":")
-        by_service[service] += number
-        if kind == "worker":
-            workers[service] += number
-    busy = Counter(
-        queue
-        for queue, worker in client.execute(BUSY).fetchall()
-        if Path(f"/proc/{worker.rpartition(':')[2]}").exists()
-    )
-    return Sample(at, by_service, workers, busy)
+    def _sample(self, client: psycopg.Connection) -> Sample:
+        by_service: Counter[str] = Counter()
+        workers: dict[str, set[int]] = {}
+        at = time.time()
+        for name, pid in client.execute(CONNECTIONS).fetchall():
+            service, _, kind = name.partition(":")
+            by_service[service] += 1
+            if kind == "worker":
+                workers.setdefault(service, set()).add(pid)
+        busy = set()
+        for queue, worker, lease_ends_at in client.execute(LEASES).fetchall():
+            process = int(worker.rpartition(":")[2])
+            self.holders[lease_ends_at] = process
+            if Path(f"/proc/{process}").exists():
+                busy.add((queue, process))
+        held = {service: frozenset(pids) for service, pids in workers.items()}
+        return Sample(at, by_service, held, Counter(queue for queue, _ in busy))
 
 
 @dataclass(frozen=True)
