@@ -12,7 +12,7 @@ export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test bench bench-scale soak check audit format lock messages mermaid clean
+.PHONY: help demo run test bench bench-scale soak check audit format lock messages migrations-final mermaid clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
@@ -26,6 +26,7 @@ help:
 	@echo "make format  apply the format"
 	@echo "make lock    renew the hashed requirements"
 	@echo "make messages renew the Chinese catalogue from the source (needs gettext), then translate what is new in it"
+	@echo "make migrations-final  note new migrations, which nobody changes from then on"
 	@echo "make mermaid renew the script that draws diagrams (needs npm)"
 	@echo "make clean   remove the environment and every private database of this clone"
 
@@ -99,6 +100,9 @@ messages: $(VENV)/run.stamp
 	$(BIN)/python manage.py makemessages --locale zh_Hans $(MESSAGES)
 	sed -i '/^"POT-Creation-Date/d' roadmap_project/locale/zh_Hans/LC_MESSAGES/django.po
 	$(BIN)/python manage.py compilemessages --locale zh_Hans --ignore '.venv*'
+
+migrations-final:
+	$(PYTHON) -m tests.released_migrations
 
 # The script that draws diagrams, as it is published; committed, so that nobody needs npm to run this.
 mermaid:

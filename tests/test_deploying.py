@@ -221,6 +221,18 @@ def test_sentry_is_told_release_and_environment_by_the_platforms_variables_or_it
     assert printed(SENTRY, **PRODUCTION, SENTRY_DSN=DSN, **variables) == told
 
 
+@pytest.mark.parametrize(("variables", "trusted"), [(ELSEWHERE, "1"), ({"DEBUG": "1"}, "0"), (PRODUCTION, "1")])
+def test_in_production_one_proxy_is_trusted_and_while_debugging_none(variables, trusted):
+    """With none all would share the proxy's address; with one where there is none they could name their own."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    code = "from roadmap_project import settings; print(settings.TRUSTED_PROXIES)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**kept, **variables}, capture_output=True, text=True, timeout=100
+    )
+
+    assert done.stdout.strip() == trusted, done.stderr
+
+
 def test_railways_health_check_gets_in_under_a_domain_of_ones_own_too():
     own = {**PRODUCTION, "RAILWAY_PUBLIC_DOMAIN": "", "ALLOWED_HOSTS": "learn.example.org"}
 

@@ -1,4 +1,4 @@
-"""From now on no migration holds up those who use a large table while it is released."""
+"""No migration changes once it is released, and from now on none holds up those who use a large table meanwhile."""
 
 import pytest
 from django.apps import apps
@@ -6,6 +6,8 @@ from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexCo
 from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
+
+from tests import released_migrations
 
 APPS = ("roadmap_project", "roadmaps", "content")
 
@@ -46,6 +48,15 @@ def problems(migration: migrations.Migration) -> list[str]:
     if any(isinstance(op, AddIndexConcurrently) for op in migration.operations) and migration.atomic:
         found.append("atomic = False is missing")
     return found
+
+
+def test_C10_a_migration_that_is_released_is_never_changed():
+    """A database that has applied it would never learn of the change."""
+    there, noted = released_migrations.there(), released_migrations.noted()
+
+    changed = [path for path, digest in noted.items() if there.get(path) != digest]
+    assert changed == [], "take the change back, and write a new migration for it"
+    assert sorted(set(there) - set(noted)) == [], "new: `make migrations-final` notes them, before they are committed"
 
 
 def test_large_tables_are_tables():

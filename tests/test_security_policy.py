@@ -1,16 +1,20 @@
 """No page needs inline script or style, and the browser would run none: looked at in a real one."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.db import connections
 from django.urls import reverse
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
-from content import answering
+from content import answering, sharing
 from roadmap_project import content_security
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
@@ -30,6 +34,7 @@ from tests.factories import (
 from tests.roadmap_project.test_connections_page import ADDRESS, make_samples
 from tests.system.test_journey import CHROMIUM, FLAGS
 from tests.system.test_reading import serious
+from tests.test_security_ownership import OURS, address, made
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -137,6 +142,58 @@ def test_no_page_breaks_the_policy(page, live_server, editor, trouble):
     assert ADDRESS in paths
     assert {path: status for path, status in statuses.items() if status not in (200, 403)} == {}
     assert trouble == []
+
+
+INLINE = (
+    re.compile(r"<[^>]*\s(style|on\w+)\s*=", re.IGNORECASE),
+    re.compile(r"<style\b", re.IGNORECASE),
+    re.compile(r"<script\b(?![^>]*\ssrc=)(?![^>]*\stype=\"application/json\")", re.IGNORECASE),
+    re.compile(r"=\s*[\"']?javascript:", re.IGNORECASE),
+)
+
+
+def inline_in(text: str) -> list[str]:
+    """What the policy forbids, or would have the browser leave out, in the text of a page or template."""
+    return [found[0][-80:] for each in INLINE if (found := each.search(text))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<p style="color: red">x</p>',
+        '<p class="a"\n   onclick="x()">x</p>',
+        "<style>p { color: red }</style>",
+        "<script defer>x()</script>",
+        '<a href="javascript:x()">x</a>',
+    ],
+)
+def test_what_is_inline_is_found(text):
+    assert inline_in(text)
+    assert not inline_in('<script src="/static/x.js" defer></script><p class="style">style = onclick</p>')
+
+
+def test_no_template_holds_anything_inline():
+    templates = list(Path(settings.BASE_DIR).glob("*/templates/**/*.html"))
+
+    assert len(templates) > 60
+    assert {str(each): found for each in templates if (found := inline_in(each.read_text()))} == {}
+
+
+def test_no_address_of_the_site_answers_with_anything_inline(client, person):
+    """Every one that the URL configuration knows; the admin's are opened by the browser above."""
+    client.force_login(person)
+    roadmap = made(person)
+    share = sharing.share(roadmap).token
+
+    html, shown = {}, set()
+    for name in OURS:
+        with closing(client.get(address(name, roadmap, share=share))) as response:
+            if "text/html" in response.get("Content-Type", ""):
+                html[name] = response.content.decode()
+                shown |= {name} if response.status_code == 200 else set()
+
+    assert shown >= {"roadmaps:account", "content:take_away", "content:shared_quiz", "roadmaps:roadmap", "content:quiz"}
+    assert {name: found for name, text in html.items() if (found := inline_in(text))} == {}
 
 
 def answered(user) -> int:

@@ -295,6 +295,22 @@ def test_an_attempt_of_another_person_or_version_is_not_added_to(visitor, person
     assert QuizAttempt.objects.filter(user=person).count() == 2
 
 
+def test_G1_another_persons_attempt_or_one_of_another_version_is_not_gone_on_with(visitor, person, concept):
+    quiz = concept.quiz_versions.get()
+    answered = {"answers": {"0": [0], "1": [0]}, "right": 1, "total": 2}
+    foreign = QuizAttempt.objects.create(quiz=quiz, user=make_user(), **answered)
+    own = QuizAttempt.objects.create(quiz=quiz, user=person, **answered)
+    make_quiz(concept=concept, version=2)
+
+    assert "Question 3 of 3" in text_of(ask(visitor, concept, attempt=own.pk, left=["2"]))
+    for response in (
+        ask(visitor, concept, attempt=foreign.pk, left=["2"]),
+        ask(visitor, concept, attempt=own.pk, version="2", left=["2"]),
+    ):
+        assert "Question 1 of 1" in text_of(response)
+        assert 'name="attempt" value=""' in response.content.decode()
+
+
 @pytest.mark.parametrize("position", ["9", "x", ""])
 def test_junk_names_no_question(visitor, concept, position):
     assert check(visitor, concept, position).status_code == 404

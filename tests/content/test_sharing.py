@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from content import sharing
 from content.exporting import reading
-from content.models import Note, QuizAttempt, Share, Tutorial
+from content.models import Note, Question, QuizAttempt, Share, Tutorial
 from roadmaps.deciding import RefusedError
 from roadmaps.models import ConceptProgress, Feedback, Roadmap, Step
 from tests.factories import (
@@ -84,6 +84,23 @@ def test_anybody_with_the_link_reads_the_outline_the_tutorials_the_links_and_the
         assert part in concept
     assert "Which one?" in quiz
     assert "explained" not in quiz
+
+
+def test_G3_what_is_right_makes_no_difference_to_what_a_shared_quiz_asks(client, share):
+    """The same page to the letter, whichever answers are right: nothing in it depends on them."""
+
+    def page():
+        response = client.get(path("shared_quiz", share, "c-1-1-1")).content.decode()
+        return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response)
+
+    before = page()
+    assert "Which one?" in before
+    for question in Question.objects.filter(quiz__concept__roadmap=share.roadmap):
+        question.correct = [place for place in range(len(question.options)) if place not in question.correct]
+        question.explanation = f"{question.explanation} otherwise"
+        question.save()
+
+    assert page() == before
 
 
 def test_nothing_of_the_owners_is_shown(client, share):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from roadmap_project.llm.asking import AskingFailedError
@@ -11,7 +12,7 @@ from roadmaps.deciding import RefusedError
 from roadmaps.models import Feedback, ModelCall, Roadmap, Step
 from roadmaps.steps import claiming, draining, storing
 from roadmaps.steps.calling import Finished
-from tests.engine import in_thread
+from tests.engine import in_thread, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,3 +165,37 @@ def test_B4_a_late_click_on_retry_leaves_a_requested_change_alone(reviewed, pers
 
     draining.drain("workflow")
     assert reviewed.feedback.get().state == Feedback.State.DONE
+
+
+# Two people, or two clicks, at once
+
+
+def approve_too(roadmap: Roadmap) -> None:
+    with pytest.raises(RefusedError):
+        deciding.approve(roadmap.pk)
+
+
+def request_changes_too(roadmap: Roadmap) -> None:
+    with pytest.raises(RefusedError):
+        deciding.request_changes(roadmap.pk, text="Less", author=roadmap.owner)
+
+
+@pytest.mark.parametrize("decide", [approve_too, request_changes_too])
+def test_D4_a_decision_that_comes_while_a_cancellation_is_not_committed_waits_and_sees_it(reviewed, decide):
+    with transaction.atomic():
+        deciding.cancel(reviewed.pk)
+        decided = in_thread(decide, reviewed)
+        wait_until(lambda: decided.done() or somebody_waits_for_a_lock())
+        assert not decided.done()
+
+    decided.result(20)
+    reviewed.refresh_from_db()
+    assert reviewed.state == Roadmap.State.CANCELLED
+    assert not reviewed.steps.active().exists()
+    assert not reviewed.feedback.exists()
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+        return bool(cursor.fetchone()[0])

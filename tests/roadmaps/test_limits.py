@@ -70,6 +70,10 @@ def request_changes(owner):
     return deciding.request_changes(make_roadmap_in_review(owner=owner).pk, text="Less", author=owner)
 
 
+def request_review(owner) -> Roadmap:
+    return deciding.request_review(make_roadmap_in_review(owner=owner, is_reviewed=False).pk)
+
+
 def regenerate_failed(owner) -> Step:
     made = make_written_roadmap(owner=owner, state=Roadmap.State.PARTLY_READY, steps=Step.State.FAILED)
     return deciding.regenerate(made.concepts.first(), "quiz")
@@ -79,7 +83,7 @@ def rewrite(owner) -> Step:
     return deciding.regenerate(make_written_roadmap(owner=owner).concepts.first(), "quiz")
 
 
-BEGINNINGS = [start, approve, retry_writing, retry_designing, request_changes, regenerate_failed]
+BEGINNINGS = [start, approve, retry_writing, retry_designing, request_changes, request_review, regenerate_failed]
 
 
 @pytest.mark.parametrize("begin", BEGINNINGS)
