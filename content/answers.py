@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=3000)]
@@ -16,11 +17,13 @@ class PieceLimits:
     resources: tuple[int, int] = (5, 10)
     questions: tuple[int, int] = (5, 8)
     markdown: tuple[int, int] = (600, 60_000)  # characters
+    note: int = 0  # characters at most, of what stands above the resources; a model writes none
 
 
 MODEL_LIMITS = PieceLimits()
 LIBRARY_LIMITS = PieceLimits(resources=(1, 3), questions=(4, 8))
 SCAFFOLD_LIMITS = PieceLimits(resources=(0, 0), questions=(3, 8))
+EDITOR_LIMITS = PieceLimits(resources=(0, 30), questions=(1, 20), markdown=(1, 60_000), note=5_000)
 
 
 class Answer(BaseModel):
@@ -109,6 +112,15 @@ def url_problem(url: str) -> str:
 
 class ResourcesAnswer(Answer):
     resources: list[ResourceAnswer]
+    note: SkipJsonSchema[str] = ""
+
+    @field_validator("note")
+    @classmethod
+    def _is_an_editors(cls, note: str, info: ValidationInfo) -> str:
+        most = _limits(info).note
+        if most and len(note) > most:
+            raise ValueError(f"{len(note)} characters, not at most {most:,}")
+        return note if most else ""
 
     @model_validator(mode="after")
     def _are_enough_and_distinct(self, info: ValidationInfo) -> "ResourcesAnswer":

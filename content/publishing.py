@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from django.utils.text import slugify
 
-from content.answers import LIBRARY_LIMITS
 from content.models import Quiz, Resource, ResourceList, Tutorial
 from content.subject_rules import SubjectError, check
+from content.writing import NOTES
 from roadmap_project.library import subjects
 from roadmap_project.library.subjects import (
     SCAFFOLD,
@@ -26,6 +26,9 @@ from roadmaps import added_subjects
 from roadmaps.models import Concept, Roadmap
 
 USUAL_IMPORTANCE = 2  # of three
+PREREQUISITES = re.compile(r"^## Prerequisites\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+OWN_LINK = re.compile(r"\[((?:\\.|[^\]\\])*)\]\(concept:c-[0-9-]+\)")
+ONE_LINK = re.compile(rf"- {OWN_LINK.pattern}")
 
 
 def subject_of(
@@ -34,7 +37,7 @@ def subject_of(
     """The roadmap's current contents, without its owner's goal; raises SubjectError where they make no subject."""
     concepts = list(roadmap.concepts.order_by("position").prefetch_related("prerequisites"))
     behind = subject_behind(roadmap)
-    keys = _keys(concepts, behind)
+    keys, language = _keys(concepts, behind), roadmap.written_in
     tutorials, resources, quizzes = (
         {each.concept_id: each for each in rows.filter(concept__roadmap=roadmap, is_current=True)}
         for rows in (
@@ -52,13 +55,13 @@ def subject_of(
     if missing:
         raise SubjectError(missing)
     written = [
-        _concept(concept, keys, tutorials[concept.pk], resources[concept.pk], quizzes[concept.pk])
+        _concept(concept, keys, tutorials[concept.pk], resources[concept.pk], quizzes[concept.pk], language=language)
         for concept in concepts
     ]
     subject = Subject(
         key=key,
         title=title,
-        language=roadmap.written_in,
+        language=language,
         description=description,
         slug_words=behind.slug_words if behind and behind.key == key else _slug_words(key),
         terms=terms,
@@ -91,6 +94,28 @@ def left_out(roadmap: Roadmap, behind: Subject) -> list[str]:
     return [concept.name for concept in behind.concepts() if concept.key not in there]
 
 
+def losses(roadmap: Roadmap) -> list[str]:
+    """What of the current contents a subject cannot hold, in sentences for whoever downloads it. Two queries."""
+    broken = Resource.objects.filter(
+        resource_list__is_current=True, resource_list__concept__roadmap=roadmap, status=Resource.Status.BROKEN
+    )
+    tutorials = Tutorial.objects.current().filter(concept__roadmap=roadmap).order_by("concept__position")
+    lost = [
+        f"{link.resource_list.concept.name}: the broken link “{link.title}” ({link.url})."
+        for link in broken.select_related("resource_list__concept").order_by(
+            "resource_list__concept__position", "position"
+        )
+    ]
+    for name, markdown in tutorials.values_list("concept__name", "markdown"):
+        section = PREREQUISITES.search(markdown)
+        if section and not all(ONE_LINK.fullmatch(line) for line in section[0].splitlines()[1:] if line.strip()):
+            lost.append(f"{name}: what the tutorial’s section “Prerequisites” says; the library makes one of links.")
+        if links := OWN_LINK.findall(PREREQUISITES.sub("", markdown, count=1)):
+            named = ", ".join(f"“{text}”" for text in links)
+            lost.append(f"{name}: the tutorial’s links to other concepts, of which the words stay ({named}).")
+    return lost
+
+
 def _keys(concepts: list[Concept], behind: Subject | None) -> dict[int, str]:
     """Those of the subject behind, by which its roadmaps know their concepts; else names, each once."""
     keys: dict[int, str] = {}
@@ -120,14 +145,14 @@ def _stages(roadmap: Roadmap, keys: dict[int, str]) -> list[SubjectStage]:
 
 
 def _concept(
-    concept: Concept, keys: dict[int, str], tutorial: Tutorial, resources: ResourceList, quiz: Quiz
+    concept: Concept, keys: dict[int, str], tutorial: Tutorial, resources: ResourceList, quiz: Quiz, *, language: str
 ) -> SubjectConcept:
     working = [link for link in resources.resources.all() if link.status != Resource.Status.BROKEN]
-    best = sorted(working, key=lambda link: -link.relevance)[: LIBRARY_LIMITS.resources[1]]
     prerequisites = [keys[each.pk] for each in concept.prerequisites.all() if each.pk in keys]
     return SubjectConcept(
         key=keys[concept.pk],
         name=concept.name,
+        title=tutorial.title if tutorial.title != concept.name else "",
         description=concept.description,
         difficulty=concept.difficulty,
         hours=concept.hours,
@@ -138,10 +163,12 @@ def _concept(
         summary=tutorial.summary,
         resources=[
             SubjectResource(
-                **{name: getattr(link, name) for name in ("title", "url", "kind", "description", "relevance")}
+                **{name: getattr(link, name) for name in ("title", "url", "kind", "description", "relevance")},
+                language=link.language if link.language != language else "",
             )
-            for link in best
+            for link in working
         ],
+        resources_note="" if resources.note in NOTES else resources.note,
         questions=[
             SubjectQuestion(
                 question=each.text,
@@ -162,8 +189,7 @@ def _importance(source: str) -> int:
 
 def without_own_links(markdown: str) -> str:
     """The library adds the prerequisites' section itself; links to concepts of one roadmap mean nothing in others."""
-    text = re.sub(r"^## Prerequisites\n.*?(?=^## |\Z)", "", markdown, count=1, flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r"\[((?:\\.|[^\]\\])*)\]\(concept:c-[0-9-]+\)", r"\1", text).strip()
+    return OWN_LINK.sub(r"\1", PREREQUISITES.sub("", markdown, count=1)).strip()
 
 
 def archive(subject: Subject, concepts: list[SubjectConcept]) -> bytes:

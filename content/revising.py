@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ValidationError
 
 from content import links, rendering
-from content.answers import PieceLimits, QuizAnswer, ResourcesAnswer, TutorialAnswer
+from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
 from content.writing import new_version
 from roadmap_project.told import kept
@@ -23,7 +23,6 @@ PieceType = TypeVar("PieceType", bound=Piece)
 
 EDITED_BY = kept(gettext_noop("Edited by %(name)s."))
 RESTORED_BY = kept(gettext_noop("Version %(version)s, restored by %(name)s. %(origin)s"))
-EDITOR_LIMITS = PieceLimits(resources=(0, 30), questions=(1, 20), markdown=(1, 60_000))
 
 
 class MovedOnError(RefusedError):
@@ -226,7 +225,7 @@ SHAPES: dict[type[Piece], Shape] = {
     ),
     ResourceList: Shape(
         ResourcesAnswer,
-        lambda wanted: {"resources": wanted.rows},
+        lambda wanted: {"resources": wanted.rows, **wanted.fields},
         _resources_text,
         fields=("note",),
         rows="resources",

@@ -1,11 +1,11 @@
-"""What must hold for a subject that editors add to the library? The same limits as for the bundled ones."""
+"""What must hold for a subject that editors add to the library? What must for each piece that they edit."""
 
 import re
 from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ValidationError
 
-from content.answers import LIBRARY_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
+from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
 from roadmap_project.library import planning
 from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept
 from roadmaps.answers import LIBRARY_LIMITS as OUTLINE_LIMITS
@@ -38,15 +38,19 @@ def check(subject: Subject, concepts: list[SubjectConcept]) -> None:
         problems += _against(OutlineTree, tree, {"outline": OUTLINE_LIMITS}, "the outline")
     for concept in concepts:
         for answer, value in (
-            (TutorialAnswer, {**concept.model_dump(), "title": concept.name}),
-            (ResourcesAnswer, concept.model_dump(include={"resources"})),
+            (TutorialAnswer, {**concept.model_dump(), "title": concept.tutorial_title()}),
+            (ResourcesAnswer, _resources(subject, concept)),
             (QuizAnswer, concept.model_dump(include={"questions"})),
         ):
-            problems += _against(answer, value, {"piece": LIBRARY_LIMITS}, concept.key)
+            problems += _against(answer, value, {"piece": EDITOR_LIMITS}, concept.key)
     if any("\x00" in text for each in (subject, *concepts) for text in _strings(each.model_dump())):
         problems.append("a text holds a NUL character")
     if problems:
         raise SubjectError(problems)
+
+
+def _resources(subject: Subject, concept: SubjectConcept) -> dict[str, object]:
+    return {"resources": concept.links(language=subject.language), "note": concept.resources_note}
 
 
 def _against(model: type[BaseModel], value: object, limits: dict[str, object], name: str) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from content import links, prompts, rendering
 from content.answers import (
+    EDITOR_LIMITS,
     LIBRARY_LIMITS,
     MODEL_LIMITS,
     SCAFFOLD_LIMITS,
@@ -21,7 +22,7 @@ from content.answers import (
     TutorialAnswer,
 )
 from content.models import MODELS, PARTS, Piece, Question, Quiz, Resource, ResourceList, Tutorial
-from roadmap_project.library.subjects import SCAFFOLD
+from roadmap_project.library.subjects import SCAFFOLD, is_added
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
 from roadmap_project.told import kept
@@ -46,6 +47,9 @@ NO_LINKS_FOR_CONCEPT = kept(
         "help you. The tutorial shows how to choose sources."
     )
 )
+
+NO_LINKS_BY_EDITORS = kept(gettext_noop("No links are offered here: the editors of this subject listed none."))
+NOTES = (NO_LINKS_FOR_GOAL, NO_LINKS_FOR_CONCEPT, NO_LINKS_BY_EDITORS)
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,16 @@ def concept_of(step: Step) -> Concept:
 def _limits(concept: Concept) -> PieceLimits:
     if settings.LLM_PROVIDER != "library":
         return MODEL_LIMITS
+    if _is_from_an_added_subject(concept):
+        return EDITOR_LIMITS
     is_curated = concept.source and not concept.source.startswith(f"{SCAFFOLD}/")
     return LIBRARY_LIMITS if is_curated else SCAFFOLD_LIMITS
+
+
+def _is_from_an_added_subject(concept: Concept) -> bool:
+    """Which editors wrote, under an editor's limits and in their order."""
+    subject, _, key = concept.source.partition("/")
+    return settings.LLM_PROVIDER == "library" and bool(key) and is_added(subject, key)
 
 
 def _fail(step: Step, reason: str, log: StepLog) -> None:
@@ -146,13 +158,18 @@ def _save_tutorial(step: Step, answer: Answer) -> Tutorial:
 
 
 def _save_resources(step: Step, answer: Answer) -> ResourceList:
-    found = cast(ResourcesAnswer, answer.value).resources
-    concept = concept_of(step)
-    note = "" if found else NO_LINKS_FOR_GOAL if concept.source else NO_LINKS_FOR_CONCEPT
+    answered = cast(ResourcesAnswer, answer.value)
+    found, concept = answered.resources, concept_of(step)
+    nothing = NO_LINKS_FOR_GOAL if concept.source else NO_LINKS_FOR_CONCEPT
+    if _is_from_an_added_subject(concept):
+        nothing = NO_LINKS_BY_EDITORS
+    else:
+        found = sorted(found, key=lambda each: -each.relevance)
+    note = answered.note or ("" if found else nothing)
     resource_list = new_version(ResourceList, concept, origin=answer.origin, wish=step.wish, note=note)
     Resource.objects.bulk_create(
         Resource(resource_list=resource_list, position=position, **resource.model_dump())
-        for position, resource in enumerate(sorted(found, key=lambda each: -each.relevance))
+        for position, resource in enumerate(found)
     )
     if found:
         links.check_soon(concept)

@@ -172,6 +172,7 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
                 form.add_error(None, str(error))
         context = {**self.admin_site.each_context(request), "title": f"{roadmap} as a subject", "form": form}
         context |= {"opts": self.opts, "original": roadmap, "media": self.media}
+        context |= {"losses": publishing.losses(roadmap)}
         if behind := publishing.subject_behind(roadmap):
             context |= {"behind": behind, "left_out": publishing.left_out(roadmap, behind)}
         return TemplateResponse(request, "admin/roadmaps/roadmap/subject.html", context)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,6 +42,7 @@ class SubjectResource(Part):
     kind: str
     description: str
     relevance: float
+    language: str = ""  # the subject's, where it is empty
 
 
 class SubjectQuestion(Part):
@@ -58,6 +59,7 @@ class SubjectConcept(Part):
     name: str
     description: str
     difficulty: Literal["easy", "medium", "hard"]
+    title: str = ""  # the tutorial's, where it is not the name
     hours: float
     importance: int = Field(ge=1, le=3)
     keywords: list[str]
@@ -65,8 +67,16 @@ class SubjectConcept(Part):
     minutes: int
     summary: str
     resources: list[SubjectResource] = []
+    resources_note: str = ""
     questions: list[SubjectQuestion]
     markdown: str
+
+    def tutorial_title(self) -> str:
+        return self.title or self.name
+
+    def links(self, *, language: str) -> list[dict[str, Any]]:
+        """The resources, each with its language."""
+        return [{**each.model_dump(), "language": each.language or language} for each in self.resources]
 
 
 class Subject(BaseModel):

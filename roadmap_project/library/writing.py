@@ -12,7 +12,7 @@ def subject_file(subject: Subject) -> str:
 
 
 def concept_file(concept: SubjectConcept) -> str:
-    front = toml(concept.model_dump(exclude={"key", "markdown"}))
+    front = toml(concept.model_dump(exclude={"key", "markdown"}, exclude_defaults=True))
     return f"{FENCE}\n{front}{FENCE}\n{concept.markdown}\n"
 
 

@@ -220,7 +220,7 @@ def _concept(facts: Facts) -> SubjectConcept:
 def _tutorial(facts: Facts) -> dict[str, Any]:
     concept = _concept(facts)
     return {
-        "title": plain_with_goal(concept.name, facts["goal"])[:300],
+        "title": plain_with_goal(concept.tutorial_title(), facts["goal"])[:300],
         "summary": plain_with_goal(concept.summary, facts["goal"])[:300],
         "minutes": concept.minutes,
         "markdown": with_goal(_with_prerequisites(concept.markdown, facts["prerequisites"]), facts["goal"]),
@@ -239,7 +239,7 @@ def _with_prerequisites(markdown: str, prerequisites: list[dict[str, str]]) -> s
 def _resources(facts: Facts) -> dict[str, Any]:
     concept, key = _concept(facts), facts["source"].partition("/")[0]
     language = subject(key).language if key else "en"
-    return {"resources": [{**resource.model_dump(), "language": language} for resource in concept.resources]}
+    return {"resources": concept.links(language=language), "note": concept.resources_note}
 
 
 def _quiz(facts: Facts) -> dict[str, Any]:

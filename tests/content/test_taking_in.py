@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content import publishing, taking_in
+from content import publishing, taking_in, writing
 from content.models import Question, Quiz, Resource, Tutorial
 from content.subject_rules import SubjectError
 from roadmap_project.library import subjects
@@ -24,7 +24,7 @@ from roadmaps.models import Concept, LibrarySubject, Roadmap
 from roadmaps.steps import draining
 from tests.editors import address, make_editor
 from tests.engine import wait_until
-from tests.factories import make_roadmap, make_tree, make_user
+from tests.factories import make_resources, make_roadmap, make_tree, make_tutorial, make_user, make_written_roadmap
 
 DETAILS = {
     "key": "keeping-bees",
@@ -116,6 +116,82 @@ def test_a_published_roadmap_is_taken_in_and_serves_the_next_goal(written):
     assert Quiz.objects.get(concept=again).questions.count() == Question.objects.filter(quiz__concept=concept).count()
     origins = {roadmap.origin, *Tutorial.objects.filter(concept__roadmap=roadmap).values_list("origin", flat=True)}
     assert origins == {FROM_AN_ADDED_SUBJECT}  # who knows whether a model wrote it once
+
+
+def as_read(concept: Concept) -> dict[str, list]:
+    """What a learner reads of a concept, by piece."""
+    tutorial, resources = (
+        concept.tutorial_versions.get(is_current=True),
+        concept.resourcelist_versions.get(is_current=True),
+    )
+    links = resources.resources.values_list("title", "url", "kind", "description", "relevance", "language")
+    questions = concept.quiz_versions.get(is_current=True).questions
+    return {
+        "tutorial": [
+            tutorial.title,
+            tutorial.summary,
+            tutorial.minutes,
+            publishing.without_own_links(tutorial.markdown),
+        ],
+        "resources": [resources.note, *links],
+        "quiz": list(questions.values_list("kind", "text", "options", "correct", "explanation", "difficulty")),
+    }
+
+
+def test_what_editors_wrote_comes_back_as_it_was(written):
+    """Titles of their own, notes, any number of links in their order and languages, a short text, few questions."""
+    edited, emptied, untouched, unlisted, *_ = written.concepts.order_by("position")
+    Tutorial.objects.filter(concept=edited).update(title="Bees, not honey", minutes=3, markdown="## Overview\n\nShort.")
+    make_resources(concept=edited, version=2, count=7, note="Begin with the *last*.")
+    for place, link in enumerate(edited.resourcelist_versions.get(is_current=True).resources.all()):
+        link.relevance, link.language = [0.1, 0.9][place % 2], ["de", "en"][place % 2]
+        link.save()
+    make_resources(concept=emptied, version=2, count=0, note="None is good enough.")
+    make_resources(concept=unlisted, version=2, count=0, note=writing.NO_LINKS_FOR_GOAL)
+    Question.objects.filter(quiz__concept=edited, position__gt=0).delete()
+    before = {concept.name: as_read(concept) for concept in (edited, emptied, untouched)}
+
+    archive = publishing.archive(*publishing.subject_of(written, **DETAILS))
+    taking_in.take_in(archive, author=make_user())
+    roadmap = starting.start(
+        owner=make_user(), goal="Learn beekeeping", level="beginner", hours_per_week=40, skips_review=True
+    )
+    draining.drain("workflow")
+    draining.drain("content")
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.READY, roadmap.notice
+    for name, read in before.items():
+        assert as_read(roadmap.concepts.get(name=name)) == read
+    assert as_read(roadmap.concepts.get(name=unlisted.name))["resources"] == [writing.NO_LINKS_BY_EDITORS]
+    assert publishing.subject_of(roadmap, **DETAILS)[1] == taking_in.unpacked(archive)[1]
+
+
+def test_what_a_subject_cannot_hold_is_said_before_the_download(client, db):
+    client.force_login(make_editor())
+    written = make_written_roadmap(concepts=3)
+    page = f"{address(written).removesuffix('change/')}subject/"
+    assert publishing.losses(written) == []
+    assert "All that the learner sees" in client.get(page).content.decode()
+
+    first, second, *_ = written.concepts.order_by("position")
+    make_resources(concept=first)
+    make_resources(concept=first, version=2, count=1, title="Gone", status=Resource.Status.BROKEN)
+    make_resources(concept=first, version=3, count=1, title="Gone", status=Resource.Status.BROKEN)
+    section = "## Prerequisites\n\n- [Before](concept:c-1-1-1)\n"
+    make_tutorial(concept=first, markdown=f"## Overview\n\nText.\n\n{section}")
+    words = "## Overview\n\nAs [before](concept:c-1-1-1)."
+    make_tutorial(concept=second, markdown=f"{words}\n\n{section}\nBe patient.\n\n## More\n\nText.")
+
+    lost = publishing.losses(written)
+    assert lost == [
+        f"{first.name}: the broken link “Gone” (https://example.org/0).",
+        f"{second.name}: what the tutorial’s section “Prerequisites” says; the library makes one of links.",
+        f"{second.name}: the tutorial’s links to other concepts, of which the words stay (“before”).",
+    ]
+    shown = client.get(page).content.decode()
+    assert "is left out (3)" in shown
+    assert "https://example.org/0" in shown
 
 
 def test_a_librarys_roadmap_is_offered_as_the_subject_that_it_was_made_from(client, written):
