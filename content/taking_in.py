@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from content.subject_rules import KEY, SubjectError, check, sentences
 from roadmap_project.library.matching import best_subject
 from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept, read_concept, read_subject
-from roadmaps.models import LibrarySubject
+from roadmaps.deciding import RefusedError
+from roadmaps.models import LibrarySubject, SubjectVersion
 
 LARGEST_ARCHIVE = 5_000_000  # bytes
 LARGEST_FILE = 200_000
@@ -24,23 +25,120 @@ MOST_FILES = 121  # as many concepts as the library's outlines may have, and the
 Parsed = TypeVar("Parsed")
 
 
-def take_in(packed: bytes, *, author: User) -> LibrarySubject:
-    """Offer an archive's subject to every process from its next step on; taken in again, it replaces itself.
+class MovedOnError(RefusedError):
+    """Somebody else's version came in between."""
 
-    Raises SubjectError, and then nothing changed.
+    def __init__(self, row: LibrarySubject) -> None:
+        by = f" by {row.author.get_username()}" if row.author else ""
+        super().__init__(f"Meanwhile version {row.version}{by} is in place. Please look at what is different from it.")
+
+
+def take_in(packed: bytes, *, author: User) -> SubjectVersion:
+    """The first subject of a key is offered to every process from its next step on.
+
+    A later one is kept beside it until somebody who saw the difference puts it in place; what is in place already is
+    not kept twice. Raises SubjectError, and then nothing changed.
     """
     subject, concepts = unpacked(packed)
+    fields: dict[str, Any] = {
+        "title": subject.title,
+        "subject": subject.model_dump(exclude_defaults=True),
+        "concepts": {concept.key: concept.model_dump(exclude_defaults=True) for concept in concepts},
+        "author": author,
+    }
     with transaction.atomic():
-        # Of two first ones at once the second waits for the first, and then replaces it.
-        row, _ = LibrarySubject.objects.select_for_update().get_or_create(
-            key=subject.key, defaults={"version": 0, "subject": {}, "concepts": {}, "is_offered": False}
+        # Of two first ones at once the second waits for the first, and is kept beside it.
+        row, is_first = LibrarySubject.objects.select_for_update(of=("self",)).get_or_create(
+            key=subject.key, defaults={**fields, "version": 1}
         )
-        row.title, row.author, row.is_offered = subject.title, author, True
-        row.subject = subject.model_dump()
-        row.concepts = {concept.key: concept.model_dump() for concept in concepts}
-        row.version += 1
+        in_place = _kept(row)
+        if is_first or read(row) == (subject, concepts):
+            return in_place
+        last = max(row.version, *row.versions.values_list("number", flat=True))
+        return row.versions.create(number=last + 1, **fields)
+
+
+def _kept(row: LibrarySubject) -> SubjectVersion:
+    """The version in place, kept from now on where it was not; the caller holds the row's lock."""
+    same = {name: getattr(row, name) for name in ("title", "subject", "concepts", "author")}
+    version, _ = row.versions.get_or_create(number=row.version, defaults={**same, "created_at": row.updated_at})
+    return version
+
+
+def put_in_place(version: SubjectVersion, *, seen: int) -> None:
+    """Offer this version, and keep the one that was offered until now; a second call changes nothing.
+
+    Raises MovedOnError where that is not the version that was seen.
+    """
+    with transaction.atomic():
+        row = LibrarySubject.objects.select_for_update().get(pk=version.of_id)
+        if row.version == version.number:
+            return
+        if row.version != seen:
+            raise MovedOnError(row)
+        _kept(row)
+        row.title, row.author, row.is_offered = version.title, version.author, True
+        row.subject, row.concepts, row.version = version.subject, version.concepts, version.number
         row.save()
-    return row
+
+
+Contents = tuple[Subject, list[SubjectConcept]]
+
+
+def read(row: LibrarySubject | SubjectVersion) -> Contents | None:
+    """None for a row from before the format changed."""
+    try:
+        subject = Subject.model_validate(row.subject)
+        return subject, [SubjectConcept.model_validate(row.concepts[key]) for key in subject.order]
+    except (ValidationError, KeyError):
+        return None
+
+
+SUBJECT_PARTS = {
+    "title": "the title",
+    "language": "the language",
+    "description": "the description",
+    "terms": "the terms by which goals find it",
+    "slug_words": "the words of its roadmaps’ addresses",
+}
+CONCEPT_PARTS = {
+    "name": "name",
+    "title": "tutorial’s title",
+    "summary": "summary",
+    "markdown": "tutorial’s text",
+    "minutes": "minutes",
+    "resources": "resources",
+    "resources_note": "resources’ note",
+    "questions": "quiz",
+    "description": "description",
+    "difficulty": "difficulty",
+    "hours": "hours",
+    "importance": "importance",
+    "keywords": "keywords",
+    "prerequisites": "prerequisites",
+}
+
+
+def differences(before: Contents | None, after: Contents | None) -> list[str]:
+    """What a later version changes of an earlier one, in sentences; empty where both say the same."""
+    if before is None or after is None:
+        return [f"{'The one in place' if before is None else 'This version'} cannot be read: its format is outdated."]
+    (old, old_concepts), (new, new_concepts) = before, after
+    was, now = ({each.key: each for each in concepts} for concepts in (old_concepts, new_concepts))
+    found = [f"Changed: {part}." for name, part in SUBJECT_PARTS.items() if getattr(old, name) != getattr(new, name)]
+    if old.stages != new.stages:
+        found.append("Changed: the stages and modules, or which concepts stand in them.")
+    for names, key_set in (
+        ("Left out", [was[key] for key in was if key not in now]),
+        ("Added", [now[key] for key in now if key not in was]),
+    ):
+        if key_set:
+            found.append(f"{names}: {', '.join(each.name for each in key_set)}.")
+    for key in (key for key in now if key in was):
+        parts = [p for name, p in CONCEPT_PARTS.items() if getattr(was[key], name) != getattr(now[key], name)]
+        if parts:
+            found.append(f"{now[key].name}: {', '.join(parts)}.")
+    return found
 
 
 def led_elsewhere(subject: Subject) -> dict[str, str]:

@@ -4,23 +4,25 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from content import publishing, taking_in
 from content.subject_rules import LONGEST_TERM, SubjectError
 from roadmap_project.library.subjects import Subject, SubjectConcept, Term
 from roadmaps import added_subjects
-from roadmaps.admin.base import LargeListAdmin
-from roadmaps.models import LibrarySubject, Roadmap
+from roadmaps.admin.base import LargeListAdmin, ReadOnly, WithVerbs
+from roadmaps.models import LibrarySubject, Roadmap, SubjectVersion
 
 
 class ArchiveForm(forms.ModelForm):  # type: ignore[type-arg]
     archive = forms.FileField(
-        help_text="A ZIP of one folder: subject.toml and a .md file for each concept. A subject of the same key is "
-        "replaced; a bundled one of the same key stands behind it."
+        help_text="A ZIP of one folder: subject.toml and a .md file for each concept. Where there is a subject of the "
+        "same key you see the difference before it is replaced; a bundled one of the same key stands behind it."
     )
 
     class Meta:
@@ -46,6 +48,7 @@ class LibrarySubjectAdmin(LargeListAdmin):
     fields = ("key", "title", "is_offered", "version", "author", "created_at", "updated_at")
     readonly_fields = ("key", "title", "version", "author", "created_at", "updated_at")
     actions = ("download",)
+    change_form_template = "admin/content/library_subject.html"
 
     class Media:
         css = {"all": ["content/curating.css"]}
@@ -61,23 +64,112 @@ class LibrarySubjectAdmin(LargeListAdmin):
             super().save_model(request, obj, form, change)
             return
         author: Any = request.user
-        taken = taking_in.take_in(form.cleaned_data["archive"], author=author)
-        obj.pk, obj.title = taken.pk, taken.title
-        if taken.version > 1:
-            replaced = f"Version {taken.version} took the place of version {taken.version - 1}, which is not kept here."
-            self.message_user(request, replaced, messages.WARNING)
-        added_subjects.refresh()
-        if elsewhere := taking_in.led_elsewhere(Subject.model_validate(taken.subject)):
-            found = ", ".join(f"“{goal}” (finds {name})" for goal, name in elsewhere.items())
-            self.message_user(request, f"By its terms these goals do not find it: {found}.", messages.WARNING)
+        obj.taken = taking_in.take_in(form.cleaned_data["archive"], author=author)
+        obj.pk, obj.title = obj.taken.of_id, obj.taken.title
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002
+        changed = super().construct_change_message(request, form, formsets, add)
+        return f"version {form.instance.taken.number} was taken in" if add else changed
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        taken: SubjectVersion = obj.taken
+        if taken.is_in_place:
+            say_where_goals_lead(self, request, taken)
+            return super().response_add(request, taken.of, post_url_continue)
+        said = f"There is a subject “{taken.of.key}”. Version {taken.number} is kept beside it, and not in place yet."
+        self.message_user(request, said, messages.WARNING)
+        return redirect("admin:roadmaps_subjectversion_change", taken.pk)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if (row := context["original"]) is not None:
+            context |= {"subject_versions": row.versions.select_related("author").defer("subject", "concepts")[:50]}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Download as files", permissions=["view"])
     def download(self, request: HttpRequest, queryset: QuerySet[LibrarySubject]) -> HttpResponse | None:
         if len(chosen := queryset[:2]) != 1:
             self.message_user(request, "Please choose one subject.", messages.ERROR)
             return None
-        concepts = [SubjectConcept.model_validate(each) for each in chosen[0].concepts.values()]
-        return as_download(Subject.model_validate(chosen[0].subject), concepts)
+        return downloaded(self, request, chosen[0])
+
+
+@admin.register(SubjectVersion)
+class SubjectVersionAdmin(WithVerbs, ReadOnly, LargeListAdmin):
+    """What is different from the subject in place, and the button that puts this version there."""
+
+    list_display = ("__str__", "of_key", "in_place", "author", "created_at")
+    list_select_related = ("of", "author")
+    search_fields = ("title", "of__key")
+    fields = readonly_fields = ("of", "number", "title", "author", "created_at")
+    actions = page_verbs = ("put_in_place", "download")
+    change_form_template = "admin/content/subject_version.html"
+
+    class Media:
+        css = {"all": ["content/curating.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SubjectVersion]:
+        versions = super().get_queryset(request).select_related("of__author")
+        return versions.defer("subject", "concepts", "of__subject", "of__concepts")
+
+    @admin.display(description="subject", ordering="of__key")
+    def of_key(self, version: SubjectVersion) -> str:
+        return version.of.key
+
+    @admin.display(description="in place", boolean=True)
+    def in_place(self, version: SubjectVersion) -> bool:
+        return version.is_in_place
+
+    def has_replace_permission(self, request: HttpRequest) -> bool:
+        """As who may change the subject."""
+        return request.user.has_perm("roadmaps.change_librarysubject")
+
+    @admin.action(description="Put this version in place", permissions=["replace"])
+    def put_in_place(self, request: HttpRequest, queryset: QuerySet[SubjectVersion]) -> None:
+        """From its page, which says what is replaced: a list does not."""
+        seen = request.POST.get("seen", "")
+        if not seen.isdecimal():
+            self.message_user(request, "Please put it in place on its page, beside the difference.", messages.ERROR)
+            return
+        self.decide(request, queryset, lambda version: taking_in.put_in_place(version, seen=int(seen)), "is in place")
+        for version in queryset.all():
+            say_where_goals_lead(self, request, version)
+
+    @admin.action(description="Download as files", permissions=["view"])
+    def download(self, request: HttpRequest, queryset: QuerySet[SubjectVersion]) -> HttpResponse | None:
+        if len(chosen := queryset[:2]) != 1:
+            self.message_user(request, "Please choose one version.", messages.ERROR)
+            return None
+        return downloaded(self, request, chosen[0])
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if "action" in request.POST:
+            return self.act(request, unquote(object_id))
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        version: SubjectVersion = context["original"]
+        verbs = [each for each in self.verbs(request) if not (version.is_in_place and each["name"] == "put_in_place")]
+        context |= {"verbs": verbs, "in_place": version.of}
+        if not version.is_in_place:
+            context |= {"differences": taking_in.differences(taking_in.read(version.of), taking_in.read(version))}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def downloaded(of: Any, request: HttpRequest, row: LibrarySubject | SubjectVersion) -> HttpResponse | None:
+    if contents := taking_in.read(row):
+        return as_download(*contents)
+    of.message_user(request, f"{row} cannot be read any more: its format is outdated.", messages.ERROR)
+    return None
+
+
+def say_where_goals_lead(of: Any, request: HttpRequest, version: SubjectVersion) -> None:
+    """Where goals of this subject, in place now, find another one."""
+    added_subjects.refresh()
+    if version.is_in_place and (elsewhere := taking_in.led_elsewhere(Subject.model_validate(version.subject))):
+        found = ", ".join(f"“{goal}” (finds {name})" for goal, name in elsewhere.items())
+        of.message_user(request, f"By its terms these goals do not find it: {found}.", messages.WARNING)
 
 
 def as_download(subject: Subject, concepts: list[SubjectConcept]) -> HttpResponse:

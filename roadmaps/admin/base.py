@@ -150,8 +150,8 @@ class WithVerbs:
             raise Http404
         if verb is None:
             raise PermissionDenied
-        verb[0](self, request, self.get_queryset(request).filter(pk=row.pk))
-        return redirect(request.get_full_path())
+        answer: HttpResponse | None = verb[0](self, request, self.get_queryset(request).filter(pk=row.pk))
+        return answer or redirect(request.get_full_path())
 
     def decide(self, request: HttpRequest, rows: Iterable[Any], decision: Callable[[Any], object], done: str) -> None:
         """Decide about each row by itself: what is refused is said, and the others go on."""

@@ -6,7 +6,7 @@ from roadmaps.models.record import LogEntry, ModelCall
 from roadmaps.models.review import Feedback, OutlineReview, OutlineRevision
 from roadmaps.models.roadmap import Roadmap
 from roadmaps.models.step import ProviderPause, QueueHeartbeat, Step
-from roadmaps.models.subject import LibrarySubject
+from roadmaps.models.subject import LibrarySubject, SubjectVersion
 from roadmaps.models.tree import Concept, Module, Stage
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "Roadmap",
     "Stage",
     "Step",
+    "SubjectVersion",
 ]

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 
 class LibrarySubject(models.Model):
@@ -11,7 +12,7 @@ class LibrarySubject(models.Model):
     title = models.CharField(max_length=200)
     subject = models.JSONField()
     concepts = models.JSONField(help_text="By key.")
-    version = models.PositiveIntegerField(default=1, help_text="One more each time it is taken in again.")
+    version = models.PositiveIntegerField(default=1, help_text="The one of its versions that is in place.")
     is_offered = models.BooleanField(default=True, help_text="Whether new roadmaps may be made of it.")
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -24,3 +25,28 @@ class LibrarySubject(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class SubjectVersion(models.Model):
+    """A subject as it was taken in once: in place, replaced since, or not put in place yet."""
+
+    of = models.ForeignKey(LibrarySubject, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=200)
+    subject = models.JSONField()
+    concepts = models.JSONField(help_text="By key.")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="subject_version_once", fields=["of", "number"])]
+        ordering = ["of", "-number"]
+
+    def __str__(self) -> str:
+        return f"{self.title} (version {self.number})"
+
+    @property
+    def is_in_place(self) -> bool:
+        return self.number == self.of.version

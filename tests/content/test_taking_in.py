@@ -8,6 +8,7 @@ import tomllib
 import zipfile
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from roadmap_project.library.subjects import FOLDER, SCAFFOLD, Term, bundled_key
 from roadmap_project.library.writing import concept_file, subject_file, toml
 from roadmap_project.llm.reasons import FROM_AN_ADDED_SUBJECT
 from roadmaps import added_subjects, deciding, starting
-from roadmaps.models import Concept, LibrarySubject, Roadmap
+from roadmaps.models import Concept, LibrarySubject, Roadmap, SubjectVersion
 from roadmaps.steps import draining
 from tests.editors import address, make_editor
 from tests.engine import wait_until
@@ -272,21 +273,91 @@ def test_what_is_not_written_yet_is_no_subject(db):
         publishing.subject_of(make_tree(), **DETAILS)
 
 
-def test_a_subject_that_is_taken_in_again_replaces_itself(db):
+def renamed(title) -> bytes:
+    name = "keeping-bees/subject.toml"
+    return packed(
+        bundled(**{name: re.sub(r'^title = ".*"', f'title = "{title}"', bundled()[name], flags=re.MULTILINE)})
+    )
+
+
+def test_a_subject_that_is_taken_in_again_is_kept_beside_the_one_in_place_until_it_is_put_there(db):
     first = taking_in.take_in(packed(bundled()), author=make_user())
-    second = taking_in.take_in(packed(bundled()), author=make_user())
+    second = taking_in.take_in(renamed("Second"), author=make_user(username="second"))
+    assert [version.is_in_place for version in (first, second)] == [True, False]
+    assert LibrarySubject.objects.get().title == first.title
 
-    assert (first.pk, first.version) == (second.pk, 1)
-    assert second.version == 2
-    assert LibrarySubject.objects.count() == 1
+    for _ in range(2):
+        taking_in.put_in_place(second, seen=1)
+    row = LibrarySubject.objects.get()
+    assert (row.title, row.version, row.author.username) == ("Second", 2, "second")
+
+    taking_in.put_in_place(first, seen=2)  # the earlier one was kept, and so is the later one
+    row.refresh_from_db()
+    assert (row.title, row.version) == (first.title, 1)
+    assert taking_in.read(row) == taking_in.unpacked(packed(bundled()))
+    assert [version.number for version in row.versions.all()] == [2, 1]
 
 
-def test_of_two_first_ones_at_once_the_second_waits_and_replaces(transactional_db):
+def test_what_is_in_place_already_is_not_kept_twice(db):
+    first = taking_in.take_in(packed(bundled()), author=make_user())
+
+    assert taking_in.take_in(packed(bundled()), author=make_user()) == first
+    assert SubjectVersion.objects.count() == 1
+
+
+def test_a_subject_from_before_versions_were_kept_is_kept_when_it_is_replaced(db):
+    taking_in.take_in(packed(bundled()), author=make_user())
+    LibrarySubject.objects.update(version=7)
+    SubjectVersion.objects.all().delete()
+
+    second = taking_in.take_in(renamed("Second"), author=make_user())
+
+    assert [version.number for version in SubjectVersion.objects.all()] == [8, 7]
+    taking_in.put_in_place(second, seen=7)
+    assert LibrarySubject.objects.get().version == 8
+
+
+def test_what_came_in_between_is_not_replaced_unseen(db):
+    taking_in.take_in(packed(bundled()), author=make_user())
+    second = taking_in.take_in(renamed("Second"), author=make_user(username="second"))
+    third = taking_in.take_in(renamed("Third"), author=make_user())
+    taking_in.put_in_place(second, seen=1)
+
+    with pytest.raises(taking_in.MovedOnError, match="Meanwhile version 2 by second is in place"):
+        taking_in.put_in_place(third, seen=1)
+
+    assert LibrarySubject.objects.get().title == "Second"
+
+
+def test_the_difference_between_two_subjects_is_said_in_sentences(db):
+    before = taking_in.unpacked(packed(bundled()))
+    subject, (first, *others) = before
+    changed = first.model_copy(update={"title": "Better", "resources_note": "Read these."})
+    added = first.model_copy(update={"key": "new", "name": "New"})
+    after = (subject.model_copy(update={"title": "Bees"}), [changed, *others[1:], added])
+
+    assert taking_in.differences(before, before) == []
+    assert taking_in.differences(before, after) == [
+        "Changed: the title.",
+        f"Left out: {others[0].name}.",
+        "Added: New.",
+        f"{first.name}: tutorial’s title, resources’ note.",
+    ]
+    assert taking_in.differences(None, after) == ["The one in place cannot be read: its format is outdated."]
+
+
+def test_every_part_of_a_subject_counts_as_a_difference():
+    said = {*taking_in.SUBJECT_PARTS, "key", "stages"}, {*taking_in.CONCEPT_PARTS, "key"}
+
+    assert said == (set(subjects.Subject.model_fields), set(subjects.SubjectConcept.model_fields))
+
+
+def test_of_two_first_ones_at_once_the_second_waits_and_is_kept_beside_it(transactional_db):
     author, taken = make_user(), []
 
     def take() -> None:
         try:
-            taken.append(taking_in.take_in(packed(bundled()), author=author))
+            taken.append(taking_in.take_in(renamed("Second"), author=author))
         finally:
             connection.close()
 
@@ -297,7 +368,7 @@ def test_of_two_first_ones_at_once_the_second_waits_and_replaces(transactional_d
         wait_until(is_somebody_waiting)
     other.join(20)
 
-    assert [(row.pk, row.version) for row in taken] == [(first.pk, 2)]
+    assert [(version.of_id, version.number, version.is_in_place) for version in taken] == [(first.of_id, 2, False)]
 
 
 def is_somebody_waiting() -> bool:
@@ -316,7 +387,7 @@ def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdraw
 
     added_subjects.refresh()
     assert subjects.subject("sql-databases").title.startswith("Better: ")
-    LibrarySubject.objects.filter(pk=row.pk).update(is_offered=False)
+    LibrarySubject.objects.filter(pk=row.of_id).update(is_offered=False)
     added_subjects.refresh()
     assert not subjects.subject("sql-databases").title.startswith("Better: ")
 
@@ -325,7 +396,7 @@ def test_a_withdrawn_subjects_roadmaps_say_so_and_keep_what_they_have(written):
     row = taking_in.take_in(packed(bundled()), author=make_user())
     concept = written.concepts.order_by("position")[0]
     Concept.objects.filter(roadmap=written).update(source=f"keeping-bees/{FIRST}")
-    row.delete()
+    row.of.delete()
 
     deciding.regenerate(concept, "tutorial")
     draining.drain("content")
@@ -486,11 +557,57 @@ def upload(client, data):
     return client.post(address(LibrarySubject, "add"), {"archive": archive}, follow=True)
 
 
+def put_in_place(client, shown, **changes):
+    """As the button on the shown version's page does."""
+    data = {"action": "put_in_place", "seen": shown.context["in_place"].version, **changes}
+    return client.post(shown.request["PATH_INFO"], data, follow=True)
+
+
+def test_another_editors_subject_is_replaced_after_a_look_at_the_difference(client, editor):
+    taking_in.take_in(packed(bundled()), author=make_user(username="otto"))
+
+    shown = upload(client, renamed("<b>Second</b>"))
+
+    text = shown.content.decode()
+    assert "version 1 by otto" in text
+    assert "Changed: the title." in text
+    assert "<b>Second</b>" not in text
+    assert LibrarySubject.objects.get().version == 1
+    assert "beside the difference" in put_in_place(client, shown, seen="").content.decode()
+    assert LibrarySubject.objects.get().version == 1
+
+    put_in_place(client, shown)
+    row = LibrarySubject.objects.get()
+    assert (row.version, row.author) == (2, editor)
+
+    earlier = client.get(address(row.versions.get(number=1)))
+    assert f'href="{address(row.versions.get(number=1))}"' in client.get(address(row)).content.decode()
+    put_in_place(client, earlier)
+    row.refresh_from_db()
+    assert (row.version, row.author.username) == (1, "otto")
+    given_out = client.post(address(row.versions.get(number=2)), {"action": "download"})
+    assert taking_in.unpacked(given_out.content)[0].title == "<b>Second</b>"
+
+
+def test_who_may_only_look_puts_no_subject_in_place(client, db):
+    taking_in.take_in(packed(bundled()), author=make_user())
+    version = taking_in.take_in(renamed("Second"), author=make_user())
+    reader = make_user(is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_subjectversion"))
+    client.force_login(reader)
+
+    shown = client.get(address(version))
+    refused = put_in_place(client, shown)
+
+    assert "Put this version in place" not in shown.content.decode()
+    assert refused.status_code == 403
+    assert LibrarySubject.objects.get().version == 1
+
+
 def test_an_editor_takes_a_subject_in_and_gives_it_out_again(client, editor):
     upload(client, packed(bundled()))
     row = LibrarySubject.objects.get()
     assert (row.key, row.author) == ("keeping-bees", editor)
-    assert "Version 2 took the place of version 1" in upload(client, packed(bundled())).content.decode()
 
     given_out = client.post(address(LibrarySubject, "changelist"), {"action": "download", "_selected_action": [row.pk]})
 
@@ -506,11 +623,11 @@ def test_goals_that_find_another_subject_are_said_when_one_is_taken_in(client, e
     renamed = bundled()["keeping-bees/subject.toml"].replace("sql-databases", "keeping-bees")
     found = re.sub(r"(?s)\[\[terms\]\].*?(?=\[\[stages\]\])", '[[terms]]\nterm = "bees"\nweight = 3\n\n', renamed)
     named = re.sub(r'^title = ".*"', 'title = "Keeping bees"', found, flags=re.MULTILINE)
-    page = upload(client, packed(bundled(**{"keeping-bees/subject.toml": named})))
+    page = put_in_place(client, upload(client, packed(bundled(**{"keeping-bees/subject.toml": named}))))
     assert "do not find it" not in page.content.decode()
 
     unnamed = named.replace('term = "bees"', 'term = "apiary"')
-    page = upload(client, packed(bundled(**{"keeping-bees/subject.toml": unnamed})))
+    page = put_in_place(client, upload(client, packed(bundled(**{"keeping-bees/subject.toml": unnamed}))))
     assert "“Learn Keeping bees” (finds no subject)" in page.content.decode()
 
 
@@ -530,7 +647,7 @@ def test_what_is_wrong_with_an_upload_is_said(client, editor):
 
 
 def test_the_page_of_a_subject_withdraws_it(client, editor):
-    row = taking_in.take_in(packed(bundled()), author=editor)
+    row = taking_in.take_in(packed(bundled()), author=editor).of
 
     client.post(address(row), {})
 

@@ -69,7 +69,13 @@ def test_C11_nothing_of_an_erased_roadmap_is_left_in_any_table_but_its_costs(per
         for model in apps.get_models(include_auto_created=True)
         if model._meta.app_label in ("roadmaps", "content")
     }
-    of_nobody = {"roadmaps_providerpause", "roadmaps_queueheartbeat", "roadmaps_librarysubject", "roadmaps_profile"}
+    of_nobody = {
+        "roadmaps_providerpause",
+        "roadmaps_queueheartbeat",
+        "roadmaps_librarysubject",
+        "roadmaps_subjectversion",
+        "roadmaps_profile",
+    }
     assert set(before) == ours - of_nobody
 
     assert erasing.erase(erased.pk)
