@@ -1,4 +1,4 @@
-"""What was counted (connections, who had to wait for one, tries to sign in), and API tokens."""
+"""What was counted (connections, who had to wait for one, tries to sign in), API tokens, and requests with a key."""
 
 from django.conf import settings
 from django.db import models
@@ -81,3 +81,21 @@ class ApiToken(models.Model):
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
+class KeyedRequest(models.Model):
+    """A request that its sender gave a key, and what was answered: sent again, it gets the same and changes nothing."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    digest = models.CharField(max_length=64)  # SHA-256 of what was asked for
+    status = models.PositiveSmallIntegerField(null=True)  # none only within the transaction that answers
+    answer = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="keyed_request_once", fields=["user", "key"])]
+        indexes = [models.Index(name="keyed_request_by_age", fields=["created_at"])]
+
+    def __str__(self) -> str:
+        return self.key

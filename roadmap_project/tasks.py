@@ -6,6 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from roadmap_project import purging, sampling
+from roadmap_project.models import KeyedRequest
 
 
 def sample_connections() -> None:
@@ -22,3 +23,8 @@ def purge_task_results() -> None:
         before=now - timedelta(days=settings.TASK_RETENTION_DAYS),
         failures_before=now - timedelta(days=settings.TASK_FAILURE_RETENTION_DAYS),
     )
+
+
+def purge_keyed_requests() -> None:
+    """Those that are a day old: nobody sends the same request for so long."""
+    purging.purge(KeyedRequest.objects.filter(created_at__lt=timezone.now() - timedelta(days=1)).order_by("created_at"))

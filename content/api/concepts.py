@@ -26,6 +26,7 @@ from content.api.concept_shapes import (
 )
 from content.api.door import TokenRequest
 from content.api.errors import InvalidError
+from content.api.once import once
 from content.api.shapes import Kind, Page, Paging, change, paged, read
 from content.models import MODELS, Note, Quiz
 from content.views.lookup import own_concept
@@ -72,6 +73,7 @@ def write_note(request: TokenRequest, slug: str, key: str, body: NewNote) -> Any
 
 
 @router.post(f"{PREFIX}/resources/{{row:resource}}/report", response=change(Resource), summary="Report a broken link")
+@once
 def report_resource(request: TokenRequest, slug: str, key: str, resource: int) -> Any:
     """Have it looked at now."""
     reported = links.report(own_concept(request, slug, key), resource)
@@ -93,6 +95,7 @@ def read_quiz(request: TokenRequest, slug: str, key: str) -> Any:
 
 
 @quiz_router.post(f"{PREFIX}/attempts", response=change(Attempt, status=201), summary="Answer the quiz")
+@once
 def answer_quiz(request: TokenRequest, slug: str, key: str, body: Answers) -> Any:
     """All questions or some. You get what was right, and why, and the attempt is kept; sent twice, it is kept twice."""
     versions = Quiz.objects.filter(concept=own_concept(request, slug, key))
@@ -124,6 +127,7 @@ def read_attempt(request: TokenRequest, slug: str, key: str, attempt: int) -> An
 @piece_router.post(
     f"{PREFIX}/pieces/{{kind}}/regenerate", response=change(PieceWork, status=202), summary="Have a piece written again"
 )
+@once
 def regenerate_piece(request: TokenRequest, slug: str, key: str, kind: Kind, body: Wish) -> Any:
     """With a wish in words, or without. The version that there is stays readable, also if this fails."""
     return Status(202, PieceWork.of(deciding.regenerate(own_concept(request, slug, key), kind, wish=body.wish)))
@@ -152,6 +156,7 @@ def read_version(request: TokenRequest, slug: str, key: str, kind: Kind, version
     response=change(AnyVersion),
     summary="Take a version back",
 )
+@once
 def restore_version(request: TokenRequest, slug: str, key: str, kind: Kind, version: int) -> Any:
     """As a new version, which is the current one from now on."""
     restored = writing.restore(own_concept(request, slug, key), Step.Kind(kind), version)

@@ -11,7 +11,6 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from roadmap_project.api_errors import answer
 from roadmaps.deciding import PastDeadlineError, RefusedError
-from roadmaps.starting import KeyUsedOtherwiseError
 
 MOST_PROBLEMS = 8
 
@@ -22,6 +21,10 @@ class InvalidError(Exception):
     def __init__(self, problems: list[dict[str, str]]) -> None:
         super().__init__(problems[0]["message"])
         self.problems = problems
+
+
+class KeyUsedOtherwiseError(Exception):
+    """The request's key came before, with something else; in words for the person."""
 
 
 class TooManyRequestsError(Exception):

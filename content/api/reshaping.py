@@ -10,6 +10,7 @@ from pydantic import Field
 
 from content.api.door import TokenRequest
 from content.api.errors import InvalidError
+from content.api.once import once
 from content.api.roadmap_shapes import Difficulty, Revision, SeenOutline
 from content.api.shapes import Sent, Text, change
 from content.views.lookup import own_roadmap
@@ -91,6 +92,7 @@ class Edited(Revision):
 
 
 @router.post(PARTS, response=change(Edited, status=201), summary="Add to the outline")
+@once
 def add_part(request: TokenRequest, slug: str, body: PartToAdd) -> Any:
     """A concept, a module or a stage. Stages and modules are named by their places: `s-2`, `m-2-1`.
 
@@ -140,6 +142,7 @@ def _change(roadmap_id: int, part: str, body: PartToChange, *, by: User) -> Edit
 
 
 @router.post(f"{PART}/remove", response=change(Edited), summary="Remove a part of the outline")
+@once
 def remove_part(request: TokenRequest, slug: str, part: str, body: SeenOutline) -> Any:
     """With all that it holds; what built on it does so no longer."""
     roadmap = own_roadmap(request, slug)
@@ -147,6 +150,7 @@ def remove_part(request: TokenRequest, slug: str, part: str, body: SeenOutline) 
 
 
 @router.post(f"{PART}/move", response=change(Edited), summary="Move a part of the outline")
+@once
 def move_part(request: TokenRequest, slug: str, part: str, body: PartToMove) -> Any:
     """One place up or down."""
     roadmap = own_roadmap(request, slug)

@@ -1,7 +1,6 @@
 """What can be done with a roadmap as a whole."""
 
-import uuid
-from typing import Annotated, Any
+from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpResponse
@@ -9,11 +8,12 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.utils.translation import gettext as _
-from ninja import Header, Query, Router, Status
+from ninja import Query, Router, Status
 
 from content import importing
 from content.api.door import TokenRequest
 from content.api.errors import InvalidError, require
+from content.api.once import RequestKey, answer_once, once
 from content.api.roadmap_shapes import (
     LogFilter,
     LogLine,
@@ -40,18 +40,6 @@ DOCUMENT = {"$ref": "#/components/schemas/RoadmapDocument"}
 router = Router(tags=["Roadmaps"])
 log_router = Router(tags=["Log"])
 
-RequestName = Annotated[
-    str | None,
-    Header(
-        None,
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern="^[!-~]+$",
-        description="Any word of yours for this request. Sent again with the same, it makes nothing new.",
-    ),
-]
-
 
 def summary(request: TokenRequest, made: Roadmap) -> RoadmapSummary:
     """As it is now. What was made under a request's key may be deleted meanwhile."""
@@ -61,10 +49,6 @@ def summary(request: TokenRequest, made: Roadmap) -> RoadmapSummary:
     return RoadmapSummary.model_validate(found)
 
 
-def request_key(name: str | None, sent: bytes) -> uuid.UUID | None:
-    return starting.named_key(name, sent) if name else None
-
-
 @router.get("", response=read(Page[RoadmapSummary]), summary="List your roadmaps")
 def list_roadmaps(request: TokenRequest, paging: Query[Paging]) -> Any:
     """The newest first."""
@@ -72,14 +56,15 @@ def list_roadmaps(request: TokenRequest, paging: Query[Paging]) -> Any:
 
 
 @router.post("", response=change(RoadmapSummary, status=201), summary="Start a roadmap")
-def start_roadmap(request: TokenRequest, body: NewRoadmap, name: RequestName = None) -> Any:
+@once
+def start_roadmap(request: TokenRequest, body: NewRoadmap) -> Any:
     """State a goal; what you leave out is as your profile says.
 
     The outline is designed next; ask for the roadmap until its state is `in_review`.
     """
     sent = {field: value for field, value in body.model_dump().items() if value is not None}
     wishes = require(GoalForm(accounts.defaults(request.user) | sent))
-    wishes["request_key"] = request_key(name, body.model_dump_json().encode())
+    del wishes["request_key"]  # the form's own
     return Status(201, summary(request, starting.start(owner=request.user, **wishes)))
 
 
@@ -89,14 +74,18 @@ def start_roadmap(request: TokenRequest, body: NewRoadmap, name: RequestName = N
     summary="Bring a roadmap in",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": DOCUMENT}}}},
 )
-def import_roadmap(request: TokenRequest, name: RequestName = None) -> Any:
+def import_roadmap(request: TokenRequest, idempotency_key: RequestKey = None) -> Any:
     """What the export `json` gave, as a new roadmap of yours."""
     sent = request.read(importing.MOST_BYTES + 1)
     if len(sent) > importing.MOST_BYTES:
         raise RequestDataTooBig
-    document, key = _parsed(sent), request_key(name, sent)
-    made = importing.create(document, owner=request.user, origin=importing.FROM_A_FILE, request_key=key)
-    return Status(201, summary(request, made))
+    document = _parsed(sent)  # outside the transaction, as it takes a while
+
+    def bring_in() -> Any:
+        made = importing.create(document, owner=request.user, origin=importing.FROM_A_FILE)
+        return Status(201, summary(request, made))
+
+    return answer_once(request, idempotency_key, sent, bring_in)
 
 
 def _parsed(sent: bytes) -> RoadmapDocument:
@@ -137,24 +126,28 @@ def delete_roadmap(request: TokenRequest, slug: str) -> Any:
 
 
 @router.post("{slug:slug}/approve", response=change(RoadmapSummary), summary="Approve the outline")
+@once
 def approve_roadmap(request: TokenRequest, slug: str) -> Any:
     """Have everything written. Approved again, it changes nothing."""
     return summary(request, deciding.approve(own_roadmap(request, slug).pk))
 
 
 @router.post("{slug:slug}/cancel", response=change(RoadmapSummary), summary="Stop the work")
+@once
 def cancel_roadmap(request: TokenRequest, slug: str) -> Any:
     """What was written stays."""
     return summary(request, deciding.cancel(own_roadmap(request, slug).pk))
 
 
 @router.post("{slug:slug}/retry", response=change(RoadmapSummary), summary="Take up what failed or was stopped")
+@once
 def retry_roadmap(request: TokenRequest, slug: str) -> Any:
     """And only that."""
     return summary(request, deciding.retry(own_roadmap(request, slug).pk))
 
 
 @router.post("{slug:slug}/changes", response=change(WantedChangeState, status=202), summary="Ask for changes")
+@once
 def request_changes(request: TokenRequest, slug: str, body: WantedChange) -> Any:
     """Say in words what should change in the outline, or answer what was asked back."""
     feedback = deciding.request_changes(own_roadmap(request, slug).pk, text=body.text, author=request.user)
@@ -162,6 +155,7 @@ def request_changes(request: TokenRequest, slug: str, body: WantedChange) -> Any
 
 
 @router.post("{slug:slug}/review", response=change(RoadmapSummary, status=202), summary="Ask for a review")
+@once
 def request_review(request: TokenRequest, slug: str) -> Any:
     """Of the outline's latest version, where it has none, for example after edits by hand."""
     return Status(202, summary(request, deciding.request_review(own_roadmap(request, slug).pk)))
@@ -183,6 +177,7 @@ def read_outline(request: TokenRequest, slug: str, number: int) -> Any:
 @router.post(
     "{slug:slug}/outlines/{row:number}/restore", response=change(Revision), summary="Take a version of the outline back"
 )
+@once
 def restore_outline(request: TokenRequest, slug: str, number: int, body: SeenOutline) -> Any:
     """As a new version, while the outline waits for your review; refused where it changed since you looked."""
     found = own_roadmap(request, slug)

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from content import sharing
 from content.api.door import TokenRequest
+from content.api.once import once
 from content.api.roadmap_shapes import RoadmapSummary
-from content.api.roadmaps import RequestName, request_key, summary
+from content.api.roadmaps import summary
 from content.api.shapes import READS, ErrorAnswer, Shape, change, read
 from content.exporting.formats import FORMATS
 from content.models import Share
@@ -69,11 +70,11 @@ def unshare_roadmap(request: TokenRequest, slug: str) -> Any:
 @shared_router.post(
     "{share_token:token}/copy", response=change(RoadmapSummary, status=201), summary="Copy a shared roadmap"
 )
-def copy_shared(request: TokenRequest, token: str, name: RequestName = None) -> Any:
+@once
+def copy_shared(request: TokenRequest, token: str) -> Any:
     """Into one of yours, with all that is written."""
     share = get_object_or_404(Share.objects.open().select_related("roadmap"), token=token)
-    made = sharing.copy(share, owner=request.user, request_key=request_key(name, token.encode()))
-    return Status(201, summary(request, made))
+    return Status(201, summary(request, sharing.copy(share, owner=request.user)))
 
 
 def _link(request: TokenRequest, share: Share) -> SharedLink:

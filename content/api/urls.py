@@ -24,9 +24,10 @@ request, as `Authorization: Bearer …`. Lists come in pages. Whatever goes wron
 (`message`, `notice`, `reason`, `failure`, `origin`, …) are in English, or in Chinese where `Accept-Language` asks \
 for it.
 
-`Idempotency-Key` counts for what makes a roadmap: `POST /api/v1/roadmaps`, `POST /api/v1/roadmaps/import` and \
-`POST /api/v1/shared/{token}/copy`. Elsewhere it is not looked at: answers to a quiz that are sent twice are two \
-attempts."""
+Every `POST` but `POST /api/v1/account/delete` takes an `Idempotency-Key`. Sent again with the same key within a day, \
+a request is answered as the first time and changes nothing more; with the same key and something else it is refused \
+(422, `key_used_otherwise`). What was refused leaves its key free. `GET`, `PUT`, `PATCH` and `DELETE` need none: said \
+twice they change nothing more."""
 
 api = documentation.Api(
     title="Roadmaps",

@@ -12,9 +12,7 @@ import time_machine
 from django.db import OperationalError
 from django.utils import timezone
 
-from content import sharing
 from content.api import door
-from content.api.urls import api
 from content.exporting import reading as exported
 from content.models import Note, Quiz, QuizAttempt, Resource, Share
 from roadmap_project import api_tokens
@@ -107,35 +105,6 @@ def test_a_goal_becomes_a_roadmap_that_is_read_until_its_first_tutorial(program,
     assert roadmap["stages"][-1]["modules"][-1]["concepts"][-1]["prerequisites"]
 
 
-def test_the_same_key_makes_one_roadmap(program, person):
-    goal = {"goal": "Learn SQL"}
-
-    first = program("post", "roadmaps", goal, Idempotency_Key="mine")
-    again = program("post", "roadmaps", goal, Idempotency_Key="mine")
-    other = program("post", "roadmaps", {"goal": "Learn Go"}, Idempotency_Key="mine")
-    strangers = Program(make_user())("post", "roadmaps", goal, Idempotency_Key="mine")
-
-    assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json() == again.json()
-    refused = error(other, 422)
-    assert (refused["code"], refused["field"]) == ("key_used_otherwise", "Idempotency-Key")
-    assert person.roadmaps.count() == 1
-    assert strangers.json()["slug"] != first.json()["slug"]
-
-
-def test_the_description_names_every_operation_where_the_key_counts():
-    taken = {
-        f"{method.upper()} {path}"
-        for path, methods in api.document["paths"].items()
-        for method, operation in methods.items()
-        for each in operation.get("parameters", [])
-        if each["name"] == "Idempotency-Key"
-    }
-
-    assert len(taken) == 3
-    assert set(re.findall(r"`(POST [^`]+)`", api.description)) == taken
-
-
 def test_what_a_goal_leaves_out_is_as_the_profile_says(program, person):
     saved = {"level": "advanced", "hours_per_week": 12, "background": "Perl", "preference": "hands_on"}
     saved |= {"language": "de", "second_language": "fr"}
@@ -150,16 +119,6 @@ def test_what_a_goal_leaves_out_is_as_the_profile_says(program, person):
     assert Roadmap.objects.filter(slug=slug).values(*saved).get() == saved
     assert Roadmap.objects.filter(slug=others).values(*saved).get() == saved | other
     assert again == slug
-
-
-def test_a_key_whose_roadmap_was_deleted_makes_none(program, person):
-    goal = {"goal": "Learn SQL"}
-    made = program("post", "roadmaps", goal, Idempotency_Key="mine").json()
-    assert program("delete", f"roadmaps/{made['slug']}").status_code == 204
-
-    assert "deleted" in error(program("post", "roadmaps", goal, Idempotency_Key="mine"), 409)["message"]
-    assert program("get", f"roadmaps/{made['slug']}").status_code == 404
-    assert Roadmap.objects.count() == 1
 
 
 def test_what_the_form_refuses_the_api_refuses(program):
@@ -570,16 +529,6 @@ def test_a_roadmap_is_shared_copied_and_not_shared_any_more(program, written):
     assert program("delete", at(written, "/share", path="roadmaps/{slug}")).status_code == 204
     error(Program(reader)("post", f"shared/{link['token']}/copy"), 404)
     assert not Share.objects.exists()
-
-
-def test_copying_with_a_key_makes_one_copy(written):
-    reader = make_user()
-    program, token = Program(reader), sharing.share(written).token
-
-    for _ in range(2):
-        program("post", f"shared/{token}/copy", Idempotency_Key="once")
-
-    assert reader.roadmaps.count() == 1
 
 
 def test_a_program_learns_who_answers_and_how_much_is_left(program, person, settings):

@@ -1,0 +1,69 @@
+"""How does a request that is sent twice change things once? By the key that its sender gave it."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Annotated, Any, cast
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from ninja import Header, Status
+from ninja.utils import contribute_operation_args
+from pydantic import BaseModel
+
+from content.api.door import TokenRequest
+from content.api.errors import KeyUsedOtherwiseError
+from roadmap_project.models import KeyedRequest
+
+KEY: Any = Header(  # type: ignore[type-arg]
+    None,
+    alias="Idempotency-Key",
+    min_length=1,
+    max_length=255,
+    pattern="^[!-~]+$",
+    description="Any word of yours for this request. Sent again with the same within a day, it is answered as the "
+    "first time, and changes nothing more.",
+)
+RequestKey = Annotated[str | None, KEY]
+
+
+def once(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """The operation takes a key, and is done once for each. Of what is sent, the path and the parsed body count."""
+
+    @functools.wraps(operation)
+    def wrapped(request: TokenRequest, *, idempotency_key: str | None = None, **sent: Any) -> Any:
+        texts = [each.model_dump_json() for each in sent.values() if isinstance(each, BaseModel)]
+        return answer_once(request, idempotency_key, "".join(texts).encode(), lambda: operation(request, **sent))
+
+    contribute_operation_args(wrapped, "idempotency_key", cast("type[Any]", str | None), KEY)
+    return wrapped
+
+
+def answer_once(request: TokenRequest, key: str | None, sent: bytes, answer: Callable[[], Any]) -> Any:
+    """What `answer` gives, or what it gave to the request of this person that had the same key.
+
+    In one transaction with the answer's own: a second request waits until the first is over. What is refused leaves
+    nothing, and its key can be used again; so nothing that must be counted when it is refused may be answered here.
+    Raises KeyUsedOtherwiseError.
+    """
+    if key is None:
+        return answer()
+    asked = f"{request.method} {request.path}\n".encode() + sent
+    digest = hashlib.sha256(asked).hexdigest()
+    with transaction.atomic():
+        # Without a conflict to raise: an insertion waits for another one of the same key.
+        KeyedRequest.objects.bulk_create(
+            [KeyedRequest(user=request.user, key=key, digest=digest)], ignore_conflicts=True
+        )
+        row = KeyedRequest.objects.select_for_update().get(user=request.user, key=key)
+        if row.digest != digest:
+            raise KeyUsedOtherwiseError(_("This key was used before, with something else."))
+        if row.status is None:
+            row.status, row.answer = _plain(answer())
+            row.save(update_fields=["status", "answer"])
+    return Status(row.status, row.answer)
+
+
+def _plain(answered: Any) -> tuple[int, Any]:
+    status, shape = (answered.status_code, answered.value) if isinstance(answered, Status) else (200, answered)
+    return status, shape.model_dump(mode="json")

@@ -1,0 +1,185 @@
+"""A request that is sent twice under one key changes things once, whatever it asks for."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections
+from django.utils import timezone
+
+from content import sharing
+from content.api.urls import api
+from content.exporting import reading as exported
+from content.models import QuizAttempt, Tutorial
+from roadmap_project import tasks
+from roadmap_project.models import KeyedRequest
+from roadmaps.models import Roadmap
+from tests.content.test_api import CONCEPT, at, error
+from tests.factories import (
+    make_quiz,
+    make_resources,
+    make_roadmap_in_review,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
+from tests.programs import Program
+
+pytestmark = pytest.mark.django_db
+
+GOAL = {"goal": "Learn SQL"}
+WAITING = """
+SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (
+    SELECT pid FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+WITHOUT_A_KEY = {"delete_account"}  # its guesses of the password count, and nobody is left to be answered again
+
+
+@pytest.fixture
+def program(person, library) -> Program:
+    return Program(person)
+
+
+def posts() -> dict[str, list[str]]:
+    """Names of the parameters of every POST, by operation."""
+    return {
+        methods["post"]["operationId"]: [each["name"] for each in methods["post"]["parameters"]]
+        for methods in api.document["paths"].values()
+        if "post" in methods
+    }
+
+
+def test_every_post_takes_a_key():
+    without = {name for name, parameters in posts().items() if "Idempotency-Key" not in parameters}
+
+    assert without == WITHOUT_A_KEY
+    assert len(posts()) > 14
+
+
+def test_the_same_key_makes_one_roadmap(program, person):
+    first = program("post", "roadmaps", GOAL, Idempotency_Key="mine")
+    again = program("post", "roadmaps", GOAL, Idempotency_Key="mine")
+    strangers = Program(make_user())("post", "roadmaps", GOAL, Idempotency_Key="mine")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert person.roadmaps.count() == 1
+    assert strangers.json()["slug"] != first.json()["slug"]
+
+
+def test_the_same_key_with_something_else_is_refused(program, person, written):
+    program("post", "roadmaps", GOAL, Idempotency_Key="mine")
+
+    others = [
+        program("post", "roadmaps", {"goal": "Learn Go"}, Idempotency_Key="mine"),
+        program("post", at(written, "/retry", path="roadmaps/{slug}"), Idempotency_Key="mine"),
+    ]
+
+    for each in others:
+        refused = error(each, 422)
+        assert (refused["code"], refused["field"]) == ("key_used_otherwise", "Idempotency-Key")
+    assert person.roadmaps.count() == 2
+    for key in ("", "x" * 256, "a b"):
+        assert error(program("post", "roadmaps", GOAL, Idempotency_Key=key), 422)["field"] == "Idempotency-Key"
+
+
+@pytest.fixture
+def written(person) -> Roadmap:
+    roadmap = make_written_roadmap(owner=person)
+    concept = roadmap.concepts.first()
+    make_tutorial(concept=concept)
+    make_tutorial(concept=concept, version=2)
+    make_resources(concept=concept)
+    make_quiz(concept=concept)
+    return roadmap
+
+
+def test_what_has_no_natural_bound_happens_once(program, person, written):
+    reviewed = make_roadmap_in_review(owner=person)
+    concept = {"name": "New", "description": "One more.", "hours": 1}
+    part = {"seen_version": 1, "into": "m-1-1", "concept": concept}
+    requests = [
+        (at(written, "/attempts"), {"answers": [{"question": 0, "chosen": [1]}]}),
+        (at(written, "/pieces/tutorial/versions/1/restore"), None),
+        (at(written, "/pieces/quiz/regenerate"), {"wish": "harder"}),
+        (f"shared/{sharing.share(written).token}/copy", None),
+        ("roadmaps/import", exported.for_owner(written).model_dump_json().encode()),
+        (at(reviewed, "/outline/parts", path="roadmaps/{slug}"), part),
+        (at(reviewed, "/approve", path="roadmaps/{slug}"), None),
+    ]
+
+    for number, (path, body) in enumerate(requests):
+        first = program("post", path, body, Idempotency_Key=f"key-{number}")
+        again = program("post", path, body, Idempotency_Key=f"key-{number}")
+        assert first.status_code in (200, 201, 202), first.content
+        assert (again.status_code, again.json()) == (first.status_code, first.json()), path
+
+    assert QuizAttempt.objects.count() == 1
+    assert Tutorial.objects.filter(concept__roadmap=written).count() == 3
+    assert person.roadmaps.count() == 4
+    assert reviewed.revisions.count() == 2
+
+
+def test_what_was_refused_leaves_its_key_free(program, person, settings):
+    settings.MAX_ACTIVE_ROADMAPS = 1
+    first = program("post", "roadmaps", GOAL).json()
+    error(program("post", "roadmaps", GOAL, Idempotency_Key="mine"), 409)
+    assert not KeyedRequest.objects.exists()
+
+    program("post", f"roadmaps/{first['slug']}/cancel")
+
+    assert program("post", "roadmaps", GOAL, Idempotency_Key="mine").status_code == 201
+
+
+def test_a_key_whose_roadmap_was_deleted_makes_none(program):
+    made = program("post", "roadmaps", GOAL, Idempotency_Key="mine").json()
+    program("delete", f"roadmaps/{made['slug']}")
+
+    assert program("post", "roadmaps", GOAL, Idempotency_Key="mine").json() == made
+    error(program("get", f"roadmaps/{made['slug']}"), 404)
+    assert Roadmap.objects.count() == 1
+
+
+def test_keys_are_forgotten_after_a_day_and_with_their_person(program, person):
+    program("post", "roadmaps", GOAL, Idempotency_Key="old")
+    program("post", "roadmaps", GOAL, Idempotency_Key="new")
+    KeyedRequest.objects.filter(key="old").update(created_at=timezone.now() - timedelta(days=1))
+
+    tasks.purge_keyed_requests()
+
+    assert KeyedRequest.objects.get().key == "new"
+    assert program("post", "account/delete", {"password": "correct horse battery"}).status_code == 204
+    assert not KeyedRequest.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_at_the_same_moment_one_waits_for_the_other(person, library):
+    """Each in a thread and on a connection of its own; the first is held up until the other waits for it."""
+    roadmap = make_written_roadmap(owner=person, concepts=1)
+    make_quiz(concept=roadmap.concepts.get())
+    programs, answers = [Program(person), Program(person)], []
+    body = {"answers": [{"question": 0, "chosen": [1]}]}
+
+    def send(program: Program) -> None:
+        answers.append(program("post", CONCEPT.format(slug=roadmap.slug) + "/attempts", body, Idempotency_Key="mine"))
+        connections.close_all()
+
+    threads = [threading.Thread(target=send, args=[each]) for each in programs]
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE content_quizattempt IN SHARE MODE")  # which lets nobody insert
+        for each in threads:
+            each.start()
+        waiting, until = 0, time.monotonic() + 20
+        while waiting < 2 and time.monotonic() < until:
+            cursor.execute(WAITING)
+            (waiting,) = cursor.fetchone()
+        cursor.execute("COMMIT")
+    for each in threads:
+        each.join()
+
+    assert waiting == 2
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert QuizAttempt.objects.count() == 1
