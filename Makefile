@@ -58,8 +58,11 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 3)
 
-# The peers have an environment of their own. Celery's Redis is Debian's redis-server; without it, its rows say so.
+# The peers have an environment of their own. Celery's Redis is Debian's redis-server, which only root can install;
+# without it, its rows say so.
 $(VENV)-bench/bench.stamp: requirements.txt tests/benchmarks/requirements.txt
+	@if [ "$$(id -u)" = 0 ] && ! command -v redis-server >/dev/null; then apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; fi || true
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r tests/benchmarks/requirements.txt
 	@touch $@

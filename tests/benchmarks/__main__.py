@@ -18,9 +18,8 @@ from typing import Any
 
 import psycopg
 
-from roadmap_project.dev_database import DevDatabase, dev_database
 from roadmap_project.fleet import ROOT
-from tests.benchmarks import ideal, measuring
+from tests.benchmarks import ideal, measuring, server
 from tests.benchmarks.contender import CONCEPTS, Contender, ContenderError, Site
 from tests.benchmarks.ours import DESIGN_CALLS
 from tests.benchmarks.table import OURS, Result, notes, table
@@ -31,7 +30,6 @@ SIGMA = 0.5  # of the lognormal distribution: with a mean of 10 s, 98 of 100 ans
 FAULTS = 0.04
 QUIET_SECONDS = 150.0  # longer than any contender waits before it tries again
 COUNT_SECONDS = 0.25
-SERVER_CONNECTIONS = 101  # PostgreSQL's default, and the one that looks
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -41,10 +39,19 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         "--roadmaps", type=int, default=6, help=f"of {CONCEPTS} concepts with {len(PIECES)} pieces each"
     )
     parser.add_argument("--contenders", help="some of them, separated by commas; parts of their names will do")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seeds",
+        type=seeds,
+        default=[1, 2, 3],
+        help="of latencies and faults, separated by commas; who loses pieces or has few slots meets the first alone",
+    )
     parser.add_argument("--server", default="bench", help="the private PostgreSQL's name; one run at a time")
     parser.add_argument("--json", type=Path, help="where the figures go; a temporary file otherwise")
     return parser.parse_args(arguments)
+
+
+def seeds(text: str) -> list[int]:
+    return [int(each) for each in text.split(",")]
 
 
 def contenders(wanted: str | None) -> Iterator[Contender | Result]:
@@ -89,38 +96,29 @@ def asked(model: str) -> list[dict[str, Any]]:
         return [record for record in json.load(response) if record["purpose"] in PIECES]
 
 
-@contextmanager
-def fresh_database(database: DevDatabase) -> Iterator[str]:
-    """Its superuser's URL."""
-    with psycopg.connect(database.superuser_url, autocommit=True) as server:
-        server.execute("DROP DATABASE IF EXISTS contender WITH (FORCE)")
-        server.execute("CREATE DATABASE contender OWNER roadmaps")
-    yield database.superuser_url.replace("/roadmaps?", "/contender?")
-    with psycopg.connect(database.superuser_url, autocommit=True) as server:
-        server.execute("DROP DATABASE contender WITH (FORCE)")
-
-
-def measured(contender: Contender, database: DevDatabase, options: argparse.Namespace) -> Result:
-    result = Result(contender.name, contender.settings, versions(contender.packages), load=os.getloadavg()[0])
+def measure(contender: Contender, postgresql: server.Server, options: argparse.Namespace, result: Result) -> None:
+    """Fills the result in, or says in it why the contender could not take part."""
+    result.load = os.getloadavg()[0]
     with (
         tempfile.TemporaryDirectory(prefix="roadmaps-bench-") as logs,
-        fresh_database(database) as superuser_url,
+        postgresql.fresh_database() as superuser_url,
         stub_model(options) as model,
-        psycopg.connect(superuser_url, autocommit=True) as server,
+        psycopg.connect(superuser_url, autocommit=True) as connection,
     ):
         environment = {
             **os.environ,
-            "DATABASE_URL": database.url.replace("/roadmaps?", "/contender?"),
+            "DATABASE_URL": postgresql.url,
             "OPENAI_BASE_URL": model,
             "OPENAI_API_KEY": "stub",
             "ROADMAPS": str(options.roadmaps),
             "PYTHONUNBUFFERED": "1",
         }
-        site = Site(server, Path(logs), options.roadmaps, environment)
+        site = Site(connection, Path(logs), options.roadmaps, environment)
+        log = postgresql.database.log
         try:
             try:
                 contender.start(site)
-                log_begins = database.log.stat().st_size
+                log_begins = log.stat().st_size
                 watch = worked(contender, site, options, result)
             finally:
                 site.stop()
@@ -128,10 +126,10 @@ def measured(contender: Contender, database: DevDatabase, options: argparse.Name
         except (ContenderError, psycopg.Error, OSError) as error:
             result.failure = str(error) or repr(error)
         else:
-            with database.log.open(errors="replace") as log:
-                log.seek(log_begins)
-                result.opened, result.refused = measuring.opened_and_refused(log)
-    return result
+            with log.open(errors="replace") as lines:
+                lines.seek(log_begins)
+                result.opened, result.refused = measuring.opened_and_refused(lines)
+            result.failure = ""
 
 
 def worked(contender: Contender, site: Site, options: argparse.Namespace, result: Result) -> measuring.Watch:
@@ -181,6 +179,7 @@ def fill_in(
     result.answers = sum(record["status"] == 200 and record["is_sent"] for record in records)
     result.megabytes, result.memory = sum(watch.most_memory.values()), watch.most_memory
     result.facts = dict(site.facts)
+    result.causes = site.causes_of_loss(contender.says_lost)
     if contender.name == OURS:
         designs = drawn(options, "design", DESIGN_CALLS * options.roadmaps)
         result.facts["design_ideal"] = ideal.chains(designs, options.roadmaps, DESIGN_CALLS)
@@ -207,29 +206,47 @@ def wait_for_the_end(contender: Contender, site: Site, watch: measuring.Watch, w
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Status 0 where everybody took part and ours lost nothing and had no connection refused."""
     options = parsed(arguments)
-    database = dev_database(ROOT, name=options.server)
-    database.start(max_connections=SERVER_CONNECTIONS)
-    rows = []
+    plan = list(planned(options))
+    rows = [result for *_, result in plan]
     try:
+        with server.running(options.server) as postgresql:
+            for contender, run, result in plan:
+                if contender:
+                    print(f"… {result.name}, seed {result.seed}", file=sys.stderr, flush=True)
+                    measure(contender, postgresql, run, result)
+    finally:  # also where it was interrupted: what was measured is told
+        report(rows, options)
+    return 1 if any(row.failure or (row.name == OURS and (row.lost or row.refused)) for row in rows) else 0
+
+
+def planned(options: argparse.Namespace) -> Iterator[tuple[Contender | None, argparse.Namespace, Result]]:
+    """Who runs with which options, and the empty result; without a contender where there is nothing to run."""
+    for seed in options.seeds:
+        run = argparse.Namespace(**{**vars(options), "seed": seed})
         for each in contenders(options.contenders):
-            print(f"… {each.name}", file=sys.stderr, flush=True)
-            rows.append(each if isinstance(each, Result) else measured(each, database, options))
-    finally:
-        database.stop()
-    report(rows, options)
-    return 1 if any(row.name == OURS and (row.failure or row.lost or row.refused) for row in rows) else 0
+            is_first = seed == options.seeds[0]
+            if isinstance(each, Result) and is_first:
+                yield None, run, each
+            elif isinstance(each, Contender) and (is_first or each.every_seed):
+                found = versions(each.packages)
+                yield each, run, Result(each.name, each.settings, found, failure="it was not measured", seed=seed)
 
 
 def report(rows: list[Result], options: argparse.Namespace) -> None:
+    seeds_told = ", ".join(map(str, options.seeds))
     about = (
         f"{options.roadmaps} roadmaps × {CONCEPTS} concepts × {len(PIECES)} pieces = {pieces(options)} calls; answers "
-        f"take {options.latency_mean:g} s on average (lognormal, sigma {SIGMA}, seed {options.seed});\n"
+        f"take {options.latency_mean:g} s on average (lognormal, sigma {SIGMA}, seeds {seeds_told});\n"
         f"{FAULTS:.0%} faults; {os.cpu_count()} CPUs, Python {platform.python_version()}, PostgreSQL with "
-        f"max_connections 100, load when each began {', '.join(f'{row.load:.1f}' for row in rows)}.\n"
+        f"max_connections {server.MAX_CONNECTIONS}, one of them the benchmark's own, over TCP on loopback; load when "
+        f"each began {', '.join(f'{row.load:.1f}' for row in rows)}.\n"
         "The clock starts when the first piece is handed over: for ours at the first approval, for the others right "
         "before the first is enqueued; all processes are ready by then.\n"
-        "Connections are counted on the server every 10 ms: their peaks are lower bounds."
+        "A piece is there when it is committed. Connections are counted on the server every 10 ms: their peaks are "
+        "lower bounds.\n"
+        "Of several seeds a line shows the median, unless it says otherwise."
     )
     listed = notes(rows)
     print(f"{about}\n\n{table(rows)}\n")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,10 @@ from psycopg import Connection
 
 from roadmap_project import process
 from roadmap_project.fleet import ROOT
+from tests.benchmarks.measuring import REFUSALS
 
 CONCEPTS = 30
+DJANGOQ_WORKERS = 28  # with three more that is 31 connections
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 
@@ -23,20 +26,27 @@ TABLES = """
 CREATE TABLE concept (roadmap int, place int, name text, PRIMARY KEY (roadmap, place));
 CREATE TABLE piece (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    roadmap int, place int, kind text, text text, saved_at timestamptz DEFAULT clock_timestamp()
+    roadmap int, place int, kind text, text text
 );
-CREATE TABLE clock (began_at timestamptz DEFAULT clock_timestamp());
 """
+CLOCK = "CREATE TABLE clock (began_at timestamptz DEFAULT clock_timestamp())"
 CONCEPT_ROWS = """
 INSERT INTO concept SELECT roadmap, place, format('Concept %%s of roadmap %%s', place, roadmap)
 FROM generate_series(1, %s) roadmap, generate_series(1, %s) place
 """
-# Began, ended, first tutorial (seconds since 1970), rows, different pieces.
+# Began, ended, first tutorial (seconds since 1970), rows, different pieces. A piece is there when it is committed.
 PEER_RESULTS = """
-SELECT (SELECT extract(epoch FROM min(began_at)) FROM clock)::float, extract(epoch FROM max(saved_at))::float,
-       extract(epoch FROM min(saved_at) FILTER (WHERE kind = 'tutorial'))::float,
+SELECT (SELECT extract(epoch FROM min(began_at)) FROM clock)::float,
+       extract(epoch FROM max(pg_xact_commit_timestamp(xmin)))::float,
+       extract(epoch FROM min(pg_xact_commit_timestamp(xmin)) FILTER (WHERE kind = 'tutorial'))::float,
        count(*), count(DISTINCT (roadmap, place, kind)) FROM piece
 """
+
+
+CAUSES = {
+    "QueuePool limit": "no place in its pool in time",
+    **dict.fromkeys(REFUSALS, "connection refused by PostgreSQL"),
+}
 
 
 class ContenderError(Exception):
@@ -57,9 +67,15 @@ class Site:
     _spawned: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def create_tables(self) -> None:
+        self.create_clock()
         self.server.execute(TABLES)
         self.server.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC")
         self.server.execute(CONCEPT_ROWS, [self.roadmaps, CONCEPTS])
+
+    def create_clock(self) -> None:
+        """What work.start_clock() starts."""
+        self.server.execute(CLOCK)
+        self.server.execute("GRANT ALL ON clock TO PUBLIC")
 
     def spawn(self, name: str, *command: str, belongs: bool = True, **environment: str) -> subprocess.Popen[bytes]:
         """A process that logs to a file of its own and dies with this one."""
@@ -118,6 +134,15 @@ class Site:
         (row,) = self.server.execute(query.encode())
         return row
 
+    def causes_of_loss(self, says_lost: str) -> dict[str, int]:
+        """How often each, from what its processes logged."""
+        causes: Counter[str] = Counter()
+        for line in "\n".join(self.text_of(name) for name in self.roots).splitlines():
+            if says_lost and says_lost in line:
+                known = (cause for words, cause in CAUSES.items() if words in line)
+                causes[next(known, line.partition("error=")[2][:80] or line[-80:])] += 1
+        return dict(causes)
+
     def signal(self, number: signal.Signals) -> None:
         """To every process that belongs to the contender."""
         for name in self.roots:
@@ -151,3 +176,5 @@ class Contender:
     begin: Callable[[Site], None]  # hands the work over and returns at once
     results: str = PEER_RESULTS
     is_over: Callable[[Site], bool] = lambda site: False  # although pieces are missing
+    says_lost: str = ""  # what stands in its log's line about each piece that it gives up
+    every_seed: bool = False  # else the first alone: its ideal does not hang on one long answer

@@ -3,10 +3,10 @@
 import os
 
 from tests.benchmarks import work
+from tests.benchmarks.contender import DJANGOQ_WORKERS as WORKERS
 from tests.benchmarks.contender import Contender, Site
 
 SETTINGS = "tests.benchmarks.django_settings"
-WORKERS = 6
 
 
 def write(roadmap: int, place: int, kind: str) -> None:
@@ -32,8 +32,9 @@ CONTENDERS = [
     Contender(
         name="django-q2",
         slots=WORKERS,
-        settings=f"ORM broker, {WORKERS} workers as in our content cluster (the documented default is the number of "
-        "CPUs), timeout 90 and retry 120 as in its documented example for this broker, the rest at its defaults; "
+        settings=f"ORM broker, {WORKERS} workers: with its pusher, monitor and sentinel as many connections as our "
+        "whole fleet declares (its documented default is the number of CPUs); timeout 90 and retry 120 as in its "
+        "documented example for this broker, queue_limit as many as workers so that nothing waits longer than `retry`; "
         "Django's default CONN_MAX_AGE 0; a failed task is presented again after `retry`.",
         packages=("django-q2", "django", "psycopg", "openai"),
         start=start,

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,13 +120,15 @@ class Watch:
     _is_over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Watch":
-        self._thread = threading.Thread(target=self._watch_memory, daemon=True)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(1)
+        self._memory_watched = self._pool.submit(self._watch_memory)
         return self
 
     def __exit__(self, *raised: object) -> None:
+        """Raises what the thread has raised."""
         self._is_over.set()
-        self._thread.join()
+        with self._pool:
+            self._memory_watched.result()
 
     def look(self) -> None:
         """Take one sample of the connections, and wait until the next one is due."""

@@ -63,6 +63,7 @@ def predecessor(pool_size: int, max_overflow: int) -> Contender:
         start=partial(start, pool_size=pool_size, max_overflow=max_overflow),
         begin=begin,
         is_over=lambda site: site.all_said("share done"),
+        says_lost="save_failed",
     )
 
 

@@ -5,36 +5,39 @@ import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from roadmap_project.connection_budget import ConnectionBudget
-from roadmap_project.dev_database import DevDatabase, dev_database
 from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, Fleet
-from tests.benchmarks import measuring, pages
-from tests.benchmarks.__main__ import SERVER_CONNECTIONS, fresh_database, stub_model
+from tests.benchmarks import measuring, pages, server
+from tests.benchmarks.__main__ import SIGMA, stub_model
 from tests.benchmarks.contender import CONCEPTS, Site
 from tests.benchmarks.ours import ENVIRONMENT
-from tests.benchmarks.scale_table import table
-from tests.stub_model import PIECES
+from tests.benchmarks.scale_table import missing, table
+from tests.stub_model import ERRORS, PIECES, drawn_latency
 
-RETRY_AFTER = 3.0  # seconds that the provider asks for once
+RETRY_AFTER = 6.0  # seconds that the provider asks for once: more than a call waits by itself
 PACE_SECONDS = 10.0  # before and after that pause
 POLL_SECONDS = 1.5  # as the page's script
 WARM_UP = 0.1  # of the time, before memory is looked at
+BACKLOG_SHARE = 0.75  # of the time, after which the backlog is left as it is: the rest is measured as well
+STOP_SHARE, STOP_SECONDS = 0.1, 60.0  # of the time, at most so many seconds: for everything to end
 
 LEFT = "SELECT count(*) FROM roadmaps_step WHERE state = 'waiting' AND queue = 'content'"
 RUNNING = "SELECT count(*) FROM roadmaps_step WHERE state = 'running' AND queue = 'content'"
@@ -43,16 +46,16 @@ SELECT extract(epoch FROM finished_at)::float FROM roadmaps_step
 WHERE queue = 'content' AND state = 'done' AND finished_at > to_timestamp(%s) ORDER BY 1
 """
 LOST = "SELECT count(*) FROM roadmaps_step WHERE queue = 'content' AND state IN ('failed', 'cancelled')"
-# From the goal to the first tutorial, and the model calls that it took.
+OTHERS_LEFT = """
+SELECT count(*) FROM roadmaps_step step JOIN roadmaps_roadmap roadmap ON roadmap.id = step.roadmap_id
+WHERE step.state = 'waiting' AND step.queue = 'content' AND roadmap.goal NOT LIKE 'NEWCOMER%'
+"""
+# From the goal until anybody can read the first tutorial.
 FIRST_TUTORIAL = """
-SELECT extract(epoch FROM min(step.finished_at) - roadmap.created_at)::float,
-       (SELECT sum(latency) FROM roadmaps_modelcall call LEFT JOIN roadmaps_concept of ON of.id = call.concept_id
-        WHERE call.roadmap_id = roadmap.id
-          AND (call.concept_id IS NULL OR (call.purpose = 'tutorial' AND of.position = 0)))
-FROM roadmaps_roadmap roadmap JOIN roadmaps_step step ON step.roadmap_id = roadmap.id
-JOIN roadmaps_concept concept ON concept.id = step.concept_id
-WHERE roadmap.token = %s AND step.kind = 'tutorial' AND step.state = 'done' AND concept.position = 0
-GROUP BY roadmap.id
+SELECT extract(epoch FROM pg_xact_commit_timestamp(tutorial.xmin) - roadmap.created_at)::float
+FROM content_tutorial tutorial JOIN roadmaps_concept concept ON concept.id = tutorial.concept_id
+JOIN roadmaps_roadmap roadmap ON roadmap.id = concept.roadmap_id
+WHERE roadmap.token = %s AND concept.position = 0
 """
 
 
@@ -60,7 +63,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale", description=__doc__)
     parser.add_argument("--roadmaps", type=int, default=1000, help=f"of {CONCEPTS * len(PIECES)} pieces each")
     parser.add_argument("--latency-mean", type=float, default=0.5, help="seconds that an answer takes on average")
-    parser.add_argument("--minutes", type=float, default=45, help="after so many it says how far it came")
+    parser.add_argument("--minutes", type=float, default=45, help="for the whole run; what did not fit is named")
     parser.add_argument("--page-seconds", type=float, default=10, help="for which each page is read")
     parser.add_argument("--parts", type=int, default=900, help="pieces of which the parts are measured alone")
     parser.add_argument(
@@ -85,8 +88,9 @@ class Run:
     site: Site
     fleet: Fleet
     model: str
-    ends_at: float
+    backlog_ends_at: float
     figures: dict[str, Any]
+    is_stopped: threading.Event = field(default_factory=threading.Event)  # the threads beside the main one end as well
 
     def control(self, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -107,23 +111,55 @@ class Run:
         with psycopg.connect(self.site.environment["SUPERUSER_URL"], autocommit=True) as connection:
             yield connection
 
-    def is_over(self) -> bool:
-        return time.monotonic() > self.ends_at
+    def require_others_wait(self, what: str) -> None:
+        """What is measured beside the backlog means nothing once that is over."""
+        with self.own_connection() as connection:
+            row = connection.execute(OTHERS_LEFT.encode()).fetchone()
+        if not row or not row[0]:
+            raise NotAtThePeakError(f"{what}: the backlog was over before")
+
+    def pause(self, seconds: float) -> None:
+        if self.is_stopped.wait(seconds):
+            raise TimeUpError
 
 
-def measure(options: argparse.Namespace, database: DevDatabase, figures: dict[str, Any]) -> None:
+class TimeUpError(Exception):
+    """The run's minutes are over."""
+
+
+class NotAtThePeakError(Exception):
+    """The run was too small for what the text names."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """TimeUpError is raised in the main thread, whatever that is waiting for then."""
+
+    def ring(number: int, frame: object) -> None:
+        raise TimeUpError
+
+    handler = signal.signal(signal.SIGALRM, ring)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def measure(options: argparse.Namespace, postgresql: server.Server, figures: dict[str, Any], began: float) -> None:
     """Fills the figures in, phase by phase: what was measured is there also when a later phase fails."""
-    ends_at = time.monotonic() + 60 * options.minutes
+    log = postgresql.database.log
     with (
         tempfile.TemporaryDirectory(prefix="roadmaps-scale-") as logs,
-        fresh_database(database) as superuser_url,
+        postgresql.fresh_database() as superuser_url,
         stub_model(options, faults=0) as model,
-        psycopg.connect(superuser_url, autocommit=True) as server,
+        psycopg.connect(superuser_url, autocommit=True) as connection,
     ):
         environment = {
             **os.environ,
             **ENVIRONMENT,
-            "DATABASE_URL": database.url.replace("/roadmaps?", "/contender?"),
+            "DATABASE_URL": postgresql.url,
             "SUPERUSER_URL": superuser_url,
             "OPENAI_BASE_URL": model,
             "OPENAI_API_KEY": "stub",
@@ -131,20 +167,20 @@ def measure(options: argparse.Namespace, database: DevDatabase, figures: dict[st
             "MAX_COST_TOTAL": "1000000",  # never reached, but looked at
             "PYTHONUNBUFFERED": "1",
         }
-        site = Site(server, Path(logs), options.roadmaps, environment)
+        site = Site(connection, Path(logs), options.roadmaps, environment)
         fleet = Fleet(logs=Path(logs), environment=environment)
         site.at_end.append(fleet.stop)
-        run = Run(options, site, fleet, model, ends_at, figures)
+        run = Run(options, site, fleet, model, began + BACKLOG_SHARE * 60 * options.minutes, figures)
+        log_begins = log.stat().st_size
         try:
-            log_begins = database.log.stat().st_size
             _work(run)
-            with database.log.open(errors="replace") as log:
-                log.seek(log_begins)
-                run.figures["opened"], run.figures["refused"] = measuring.opened_and_refused(log)
             fleet.stop()
-            run.figures["parts"] = _parts(run)
+            figures["parts"] = _parts(run)
         finally:
             site.stop()
+            with log.open(errors="replace") as lines:
+                lines.seek(log_begins)
+                figures["opened"], figures["refused"] = measuring.opened_and_refused(lines)
 
 
 def _work(run: Run) -> None:
@@ -183,27 +219,26 @@ def _backlog(run: Run, reader: dict[str, Any]) -> None:
     run.site.server.execute("VACUUM ANALYZE roadmaps_step")
     all_pieces = int(run.site.row(LEFT)[0])
     cpu = measuring.cpu_seconds(content)
-    middle = threading.Thread(target=_middle, args=[run, reader])
-    with measuring.Watch(run.site.server, run.site.roots) as watch:
-        began = time.time()
-        run.person("wake")
-        next_count, left = 0.0, all_pieces
-        while left and not run.is_over():
-            watch.look()
-            if time.monotonic() < next_count:
-                continue
-            next_count = time.monotonic() + 1
-            run.fleet.require_running()
-            left = int(run.site.row(LEFT)[0]) + int(run.site.row(RUNNING)[0])
-            if left < all_pieces * 2 / 3 and middle.ident is None:
-                middle.start()
-        cpu = measuring.cpu_seconds(content) - cpu
-        if middle.ident is not None:
-            middle.join()
-    finished = [at for (at,) in run.site.server.execute(FINISHED, [began])]
+    with ThreadPoolExecutor(1) as pool, measuring.Watch(run.site.server, run.site.roots) as watch:
+        try:
+            began = time.time()
+            run.person("wake")
+            left, middle = _worked_off(run, watch, all_pieces, lambda: pool.submit(_middle, run, reader))
+            cpu, ended = measuring.cpu_seconds(content) - cpu, time.time()
+            if middle:
+                middle.result()
+        except BaseException:
+            run.is_stopped.set()
+            raise
+    finished = [at for (at,) in run.site.server.execute(FINISHED, [began]) if at <= ended]
+    if len(finished) < 2:
+        raise TimeoutError(f"no piece was written\n{run.fleet.tail('content')}")
+    if left:
+        run.figures["cut"].append(f"the backlog: {left} pieces were still to be written after {ended - began:.0f} s")
     run.figures |= {
         "pieces": all_pieces,
         "written": len(finished),
+        "left": left,
         "lost": run.site.row(LOST)[0],
         "seconds": finished[-1] - finished[0],
         "windows": windows(finished, 12),
@@ -214,8 +249,58 @@ def _backlog(run: Run, reader: dict[str, Any]) -> None:
         "peak_calls": run.control("state")["max_in_flight"],
         "memory": memory(watch.memory, finished[0], finished[-1]),
     }
-    if "limited_at" in run.figures:
+    _conclude(run, finished)
+
+
+def _worked_off(
+    run: Run, watch: measuring.Watch, all_pieces: int, begin_middle: Callable[[], Future[None]]
+) -> tuple[int, Future[None] | None]:
+    """Looks until nothing is left or the backlog's share of the time is over; how much is left, and who came."""
+    left, next_count, middle = all_pieces, 0.0, None
+    while left and time.monotonic() < run.backlog_ends_at:
+        watch.look()
+        if time.monotonic() < next_count:
+            continue
+        next_count = time.monotonic() + 1
+        run.fleet.require_running()
+        left = int(run.site.row(LEFT)[0]) + int(run.site.row(RUNNING)[0])
+        if left < all_pieces * 2 / 3 and middle is None:
+            middle = begin_middle()
+        if middle and middle.done():
+            middle.result()  # its failure is the run's
+    return left, middle
+
+
+def _conclude(run: Run, finished: list[float]) -> None:
+    """What can be told only when all of it is over."""
+    if "limited_until" in run.figures:
         run.figures["after_limit"] = after_limit(finished, run.figures["limited_at"], run.figures["limited_until"])
+    followed = run.figures.pop("followed", [])
+    records = run.control("requests") if followed else []
+    run.figures["newcomers"] = [
+        {**each, "calls": len(taken), "seconds": sum(taken), "ratio": each["first_tutorial"] / sum(taken)}
+        for each in followed
+        for taken in [sellers_seconds(records, each["goal"], run.options)]
+    ]
+
+
+def sellers_seconds(records: list[dict[str, Any]], goal: str, options: argparse.Namespace) -> list[float]:
+    """What the stub drew for the calls of this goal's design and for its first tutorial: no wait of ours is in it."""
+    places: Counter[str] = Counter()
+    design, tutorials = [], []
+    for record in sorted(records, key=lambda record: record["number"]):
+        if record["fault"] in ERRORS or record["fault"] == "reset":  # these come at once
+            continue
+        group = "piece" if record["purpose"] in PIECES else "design"
+        places[group] += 1
+        if record["goal"] == goal:
+            delay = options.newcomer_seconds if record["fault"] == "slow" else 0.0
+            drawn = delay + drawn_latency(options.latency_mean, SIGMA, options.seed, group, places[group])
+            if group == "design":
+                design.append(drawn)
+            elif record["purpose"] == "tutorial":
+                tutorials.append(drawn)
+    return [*design, *tutorials[:1]]
 
 
 def windows(finished: list[float], count: int) -> list[float]:
@@ -254,41 +339,63 @@ def after_limit(finished: list[float], began: float, ended: float) -> float:
 
 
 def _middle(run: Run, reader: dict[str, Any]) -> None:
-    run.figures["pages_at_peak"] = _read_pages(run, reader)
+    try:
+        _read_at_the_peak(run, reader)
+        _receive_newcomers(run)
+        _be_limited(run)
+    except NotAtThePeakError as error:
+        run.figures["cut"].append(str(error))
+
+
+def _read_at_the_peak(run: Run, reader: dict[str, Any]) -> None:
+    at_peak = _read_pages(run, reader)
+    run.require_others_wait("pages at the peak")
+    run.figures["pages_at_peak"] = at_peak
+
+
+def _receive_newcomers(run: Run) -> None:
     run.control("faults", [{"fault": "slow", "match": "NEWCOMER", "delay": run.options.newcomer_seconds}])
     with ThreadPoolExecutor() as pool:
         goals = [f"NEWCOMER {number}" for number in range(run.options.newcomers)]
-        followed = [pool.submit(_follow, run, run.person("newcomer", goal)) for goal in goals]
-        run.figures["newcomers"] = [each.result() for each in followed]
-    rule = {"fault": "rate_limited", "retry_after": RETRY_AFTER + 3, "times": 1}
-    with run.own_connection() as server:
-        run.figures["limited_at"] = time.time()
+        following = [pool.submit(_follow, run, goal, run.person("newcomer", goal)) for goal in goals]
+        followed = [each.result() for each in following]
+    run.require_others_wait("newcomers")
+    run.figures["followed"] = followed
+
+
+def _be_limited(run: Run) -> None:
+    rule = {"fault": "rate_limited", "retry_after": RETRY_AFTER, "times": 1}
+    with run.own_connection() as connection:
+        limited_at = time.time()
         run.control("faults", [rule])
         paused = "SELECT extract(epoch FROM until)::float FROM roadmaps_providerpause"
         until = time.monotonic() + 30
-        while not (row := server.execute(paused).fetchone()) and time.monotonic() < until:
-            time.sleep(0.05)
-        run.figures["limited_until"] = row[0] if row else run.figures["limited_at"]
+        while not (row := connection.execute(paused).fetchone()):
+            if time.monotonic() > until:
+                raise TimeoutError("no pause was seen within 30 seconds after a 429")
+            run.pause(0.05)
+    run.pause(max(0.0, row[0] + PACE_SECONDS - time.time()))
+    run.require_others_wait("the pace after a 429's pause")
+    run.figures |= {"limited_at": limited_at, "limited_until": row[0]}
 
 
-def _follow(run: Run, newcomer: dict[str, Any]) -> dict[str, float]:
+def _follow(run: Run, goal: str, newcomer: dict[str, Any]) -> dict[str, Any]:
     """As their page does, until the first tutorial can be read: how long that took, and how late pieces were seen."""
     reader = pages.Reader(run.fleet.url, newcomer["cookie"])
     shown: list[float] = []
-    with run.own_connection() as server:
+    with run.own_connection() as connection:
         row, began, until = None, time.time(), time.monotonic() + 300
-        while time.monotonic() < until:
-            status, text = reader.get(newcomer["progress"], polls=True)
-            done = re.search(r"<strong>(\d+) of \d+ pieces", text) if status == 200 else None
+        while not row or len(shown) < 2:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{goal}: the page showed no two pieces within 300 seconds")
+            answer = reader.get(newcomer["progress"], polls=True)
+            done = re.search(r"<strong>(\d+) of \d+ pieces", answer.text) if answer.status == 200 else None
             shown += [time.time()] * (int(done[1]) - len(shown) if done else 0)
-            if row and len(shown) > 1:
-                break
-            row = server.execute(FIRST_TUTORIAL, [newcomer["token"]]).fetchone()
-            time.sleep(POLL_SECONDS)
-        finished = server.execute(FINISHED_OF, [newcomer["token"]]).fetchall()
+            row = row or connection.execute(FIRST_TUTORIAL, [newcomer["token"]]).fetchone()
+            run.pause(POLL_SECONDS)
+        finished = connection.execute(FINISHED_OF, [newcomer["token"]]).fetchall()
     delays = [at - done for at, (done,) in zip(shown, finished, strict=False) if done > began]
-    seconds, calls = row or (float("nan"), float("nan"))
-    return {"first_tutorial": seconds, "calls": calls, "ratio": seconds / calls, "seen_after": max(delays, default=0.0)}
+    return {"goal": goal, "first_tutorial": row[0], "seen_after": max(delays)}
 
 
 FINISHED_OF = """
@@ -301,6 +408,7 @@ WHERE roadmap.token = %s AND step.queue = 'content' AND step.state = 'done' ORDE
 def _read_pages(run: Run, reader: dict[str, Any]) -> dict[str, dict[str, float]]:
     found = {}
     for name in ("empty", "roadmap", "concept", "progress", "progress of one being written"):
+        run.pause(0)
         cookie = reader["other_cookie" if name.startswith("progress of") else "cookie"]
         seconds = run.options.page_seconds
         load = pages.read(
@@ -311,20 +419,33 @@ def _read_pages(run: Run, reader: dict[str, Any]) -> dict[str, dict[str, float]]
 
 
 def _wide(run: Run) -> dict[str, float]:
-    """One worker with hundreds of calls in flight: what it holds beside what it holds idle."""
+    """One worker with hundreds of calls in flight: what it holds while they wait, and at most until all are stored."""
     run.fleet.stop()
     run.control("reset", {})
     run.control("hold", {})
     run.person("backlog-again", str(run.options.wide))
     run.fleet.environment |= {"CONTENT_WORKERS": "1", "CONTENT_IN_FLIGHT": str(run.options.wide)}
     run.fleet.start("content")
-    _wait(lambda: run.control("state")["in_flight"] >= run.options.wide, run, "all calls are in flight")
+    seen: list[dict[int, float]] = []  # megabytes by process
+
+    def look() -> bool:
+        seen.append({pid: measuring.megabytes([pid]) for pid in measuring.family([run.fleet.processes["content"].pid])})
+        return True
+
+    _wait(lambda: look() and run.control("state")["in_flight"] >= run.options.wide, run, "all calls are in flight")
     time.sleep(2)  # prompts that were sent are let go
-    by_process = {pid: measuring.megabytes([pid]) for pid in measuring.family([run.fleet.processes["content"].pid])}
-    calls = run.control("state")["in_flight"]
+    look()
+    waiting, calls = seen[-1], run.control("state")["in_flight"]
     run.control("release", {})
-    worker = max(by_process.values())
-    return {"calls": calls, "worker": worker, "cluster": sum(by_process.values()), "per_100_mb": 100 * calls / worker}
+    _wait(lambda: look() and not run.site.row(LEFT)[0] + run.site.row(RUNNING)[0], run, "all of them are stored")
+    worker = max(max(each.values()) for each in seen)
+    return {
+        "calls": calls,
+        "waiting": max(waiting.values()),
+        "worker": worker,
+        "cluster": max(sum(each.values()) for each in seen),
+        "per_100_mb": 100 * calls / worker,
+    }
 
 
 def _parts(run: Run) -> dict[str, Any]:
@@ -346,29 +467,31 @@ def _parts(run: Run) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Status 0 where everything was measured, nothing was lost and no connection was refused."""
     options = parsed(arguments)
-    database = dev_database(ROOT, name=options.server)
-    database.start(max_connections=SERVER_CONNECTIONS)
+    began, seconds = time.monotonic(), 60 * options.minutes
     load = os.getloadavg()[0]
     path = options.json or Path(tempfile.mkstemp(prefix="roadmaps-scale-", suffix=".json")[1])
-    figures: dict[str, Any] = {"budget": ConnectionBudget.from_environment(Environment({})).steady}
+    figures: dict[str, Any] = {"budget": ConnectionBudget.from_environment(Environment({})).steady, "cut": []}
     try:
-        measure(options, database, figures)
-    finally:
-        database.stop()
+        limit = seconds - min(STOP_SECONDS, STOP_SHARE * seconds)
+        with time_limit(limit), server.running(options.server) as postgresql:
+            measure(options, postgresql, figures, began)
+    except TimeUpError:
+        figures["cut"].append(f"the time was up after {(time.monotonic() - began) / 60:.1f} minutes")
+    finally:  # also where something failed: what was measured is told, and what is missing is named
         figures["about"] = about = _about(options, load)
         path.write_text(json.dumps(figures, indent=2) + "\n")
-        print(f"written to {path}")
-    print(f"{about}\n\n{table(figures)}")
-    is_whole = figures["written"] >= figures["pieces"]  # else the time was up
-    return 0 if is_whole and not figures["lost"] and not figures["refused"] else 1
+        print(f"{about}\n\n{table(figures)}\n\nwritten to {path}")
+    return 1 if missing(figures) or figures["left"] or figures["lost"] or figures["refused"] else 0
 
 
 def _about(options: argparse.Namespace, load: float) -> str:
     return (
         f"{options.roadmaps} roadmaps × {CONCEPTS * len(PIECES)} pieces, answers take {options.latency_mean:g} s on "
         f"average; {os.cpu_count()} CPUs, Python {platform.python_version()}, load before {load:.1f}, after "
-        f"{os.getloadavg()[0]:.1f}. A command and a reader of the benchmark's own are counted with the connections."
+        f"{os.getloadavg()[0]:.1f}; PostgreSQL over TCP on loopback. A command and a reader of the benchmark's own are "
+        "counted with the connections."
     )
 
 

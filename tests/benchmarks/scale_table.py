@@ -6,13 +6,42 @@ from typing import Any
 Row = tuple[str, str]
 
 
+# What a whole run fills in, and what each is called where it is missing.
+MEASURED = {
+    "pages_at_rest": "pages at rest",
+    "pages_at_peak": "pages at the peak",
+    "newcomers": "newcomers' first tutorials, and pieces seen by their pages",
+    "after_limit": "the pace after a 429's pause",
+    "written": "the backlog: pieces, pace, connections, CPU",
+    "memory": "memory over the time",
+    "wide": "one worker with many calls in flight",
+    "parts": "the parts of a piece's CPU time",
+}
+
+
+def missing(figures: dict[str, Any]) -> list[str]:
+    return [name for name in MEASURED if not figures.get(name)]
+
+
 def table(figures: dict[str, Any]) -> str:
-    rows = [*_pace(figures), *_cost(figures), *_waiting(figures), *_pages(figures)]
+    rows = [*_pace(figures), *_cost(figures), *_waiting(figures), *_pages(figures), *_lacking(figures)]
     width = max(len(title) for title, _ in rows)
     return "\n".join(f"{title.ljust(width)}  {value}" for title, value in rows)
 
 
+def _lacking(figures: dict[str, Any]) -> Iterator[Row]:
+    for reason in figures["cut"]:
+        yield "CUT", reason
+    lacking = missing(figures)
+    for name in lacking:
+        yield "NOT MEASURED", MEASURED[name]
+    if not lacking and not figures["cut"]:
+        yield "measured", "everything"
+
+
 def _pace(figures: dict[str, Any]) -> Iterator[Row]:
+    if not figures.get("written"):
+        return
     yield (
         "pieces that waited; written, newcomers' with them; lost",
         (f"{figures['pieces']}; {figures['written']}; {figures['lost']}"),
@@ -32,31 +61,35 @@ def _pace(figures: dict[str, Any]) -> Iterator[Row]:
 
 
 def _cost(figures: dict[str, Any]) -> Iterator[Row]:
-    parts = {name: 1000 * figures["parts"][name] for name in ("drain", "sdk", "statements")}
-    least = parts["sdk"] + parts["statements"]
-    yield "CPU ms a piece: the content cluster, at full load", f"{figures['cpu']:.2f}"
-    yield (
-        "  one drain alone; its calls alone; its statements alone",
-        (f"{parts['drain']:.2f}; {parts['sdk']:.2f}; {parts['statements']:.2f}"),
-    )
-    yield (
-        "  one drain ÷ the sum of its parts; cluster ÷ that sum",
-        (f"{parts['drain'] / least:.2f}; {figures['cpu'] / least:.2f}"),
-    )
-    yield "  beyond the SDK's own: one drain alone", f"{parts['drain'] - parts['sdk']:.2f}"
-    yield "statements a piece", f"{figures['parts']['statements_per_piece']:.1f}"
-    wide = figures["wide"]
-    yield (
-        "one worker: calls in flight, its MB, calls per 100 MB",
-        (f"{wide['calls']:.0f}, {wide['worker']:.0f}, {wide['per_100_mb']:.0f}"),
-    )
+    cpu = figures.get("cpu")
+    if cpu:
+        yield "CPU ms a piece: the content cluster, at full load", f"{cpu:.2f}"
+    if figures.get("parts"):
+        parts = {name: 1000 * figures["parts"][name] for name in ("drain", "sdk", "statements")}
+        least = parts["sdk"] + parts["statements"]
+        yield (
+            "  one drain alone; its calls alone; its statements alone",
+            (f"{parts['drain']:.2f}; {parts['sdk']:.2f}; {parts['statements']:.2f}"),
+        )
+        yield "  one drain ÷ the sum of its parts", f"{parts['drain'] / least:.2f}"
+        if cpu:
+            yield "  cluster ÷ that sum", f"{cpu / least:.2f}"
+            yield "  beyond the SDK's own: the cluster", f"{cpu - parts['sdk']:.2f}"
+        yield "  beyond the SDK's own: one drain alone", f"{parts['drain'] - parts['sdk']:.2f}"
+        yield "statements a piece", f"{figures['parts']['statements_per_piece']:.1f}"
+    if wide := figures.get("wide"):
+        yield (
+            "one worker: calls in flight, its MB while they wait, at most, calls per 100 MB of that",
+            (f"{wide['calls']:.0f}, {wide['waiting']:.0f}, {wide['worker']:.0f}, {wide['per_100_mb']:.0f}"),
+        )
+        yield "  its whole cluster's MB at most", f"{wide['cluster']:.0f}"
 
 
 def _waiting(figures: dict[str, Any]) -> Iterator[Row]:
     for each in figures.get("newcomers", []):
         yield (
-            "a newcomer's first tutorial ÷ its own four calls",
-            (f"{each['ratio']:.2f} ({each['first_tutorial']:.1f} s of {each['calls']:.1f} s)"),
+            "a newcomer's first tutorial ÷ the model's own time for its design and that tutorial",
+            (f"{each['ratio']:.2f} ({each['first_tutorial']:.1f} s of {each['seconds']:.1f} s, {each['calls']} calls)"),
         )
     if figures.get("newcomers"):
         yield (
@@ -68,7 +101,7 @@ def _waiting(figures: dict[str, Any]) -> Iterator[Row]:
 
 
 def _pages(figures: dict[str, Any]) -> Iterator[Row]:
-    rest, peak = figures["pages_at_rest"], figures.get("pages_at_peak")
+    rest, peak = figures.get("pages_at_rest") or {}, figures.get("pages_at_peak")
     read = [*rest.values(), *(peak or {}).values()]
     yield "answers that were neither the page nor 304", f"{sum(page['failed'] for page in read):.0f}"
     for name, at_rest in rest.items():

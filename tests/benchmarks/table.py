@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 OURS = "ours"
@@ -9,12 +10,13 @@ OURS = "ours"
 
 @dataclass
 class Result:
-    """One contender's row; without `failure` everything but `facts` and `memory` is there."""
+    """One contender's run with one seed; without `failure` everything but `facts` and `memory` is there."""
 
     name: str
     settings: str
     versions: dict[str, str]
     failure: str = ""  # why it could not be installed or started
+    seed: int = 1
     slots: int = 0
     ideal: float = 0.0  # seconds
     seconds: float = 0.0
@@ -27,6 +29,7 @@ class Result:
     opened: int = 0  # connections
     refused: int = 0
     lost: int = 0
+    causes: dict[str, int] = field(default_factory=dict)  # of the loss, as it logged them
     twice: int = 0  # pieces that were saved more than once
     answers: int = 0  # complete ones that the model sent
     cpu: float = 0.0  # seconds per 1,000 pieces, as is the next
@@ -51,28 +54,43 @@ class Result:
 
 @dataclass(frozen=True)
 class Measure:
+    """One line of the table; of several seeds it shows the median where nothing else is said."""
+
     title: str
     value: Callable[[Result], float | None]
     form: str = "{:.0f}"
     better: int = 0  # -1 where less is better, 1 where more is
+    of_seeds: Callable[[list[float]], float] = median
+
+    def of(self, runs: Sequence[Result]) -> float | None:
+        """Of one contender's runs; None where one of them has no such value."""
+        values = [self.value(run) for run in runs if not run.failure]
+        known = [value for value in values if value is not None]
+        return self.of_seeds(known) if known and len(known) == len(values) else None
+
+    def cell(self, runs: Sequence[Result]) -> str:
+        value = self.of(runs)
+        return "–" if value is None else self.form.format(value)
 
 
 MEASURES = [
+    Measure("seeds", lambda row: 1, of_seeds=sum),
     Measure("calls in flight it is configured for", lambda row: row.slots),
     Measure("all pieces written, seconds", lambda row: None if row.lost else row.seconds, "{:.1f}", -1),
     Measure("ideal on its slots, seconds", lambda row: row.ideal, "{:.1f}"),
     Measure("time ÷ ideal", lambda row: None if row.lost else row.ratio, "{:.2f}", -1),
+    Measure("time ÷ ideal, of the worst seed", lambda row: None if row.lost else row.ratio, "{:.2f}", -1, max),
     Measure("first call begun, seconds", lambda row: row.first_call, "{:.2f}", -1),
     Measure("first tutorial finished, seconds", lambda row: row.first_tutorial, "{:.1f}", -1),
-    Measure("connections, peak", lambda row: row.peak_connections, better=-1),
+    Measure("connections, peak of all seeds", lambda row: row.peak_connections, better=-1, of_seeds=max),
     Measure("connections, mean", lambda row: row.mean_connections, "{:.1f}", -1),
     Measure("connections opened", lambda row: row.opened, better=-1),
-    Measure("calls in flight, peak", lambda row: row.peak_calls),
+    Measure("calls in flight, peak of all seeds", lambda row: row.peak_calls, of_seeds=max),
     Measure("calls in flight, mean", lambda row: row.mean_calls, "{:.1f}"),
     Measure("calls in flight per connection (means)", lambda row: row.calls_per_connection, "{:.1f}", 1),
-    Measure("refused connections", lambda row: row.refused, better=-1),
-    Measure("lost pieces", lambda row: row.lost, better=-1),
-    Measure("pieces written twice", lambda row: row.twice, better=-1),
+    Measure("refused connections, of all seeds", lambda row: row.refused, better=-1, of_seeds=sum),
+    Measure("lost pieces, of all seeds", lambda row: row.lost, better=-1, of_seeds=sum),
+    Measure("pieces written twice, of all seeds", lambda row: row.twice, better=-1, of_seeds=sum),
     Measure("answers bought", lambda row: row.answers, better=-1),
     Measure("CPU seconds per 1,000 pieces", lambda row: row.cpu, "{:.1f}", -1),
     Measure("PostgreSQL's CPU s per 1,000 pieces", lambda row: row.server_cpu, "{:.1f}", -1),
@@ -80,10 +98,19 @@ MEASURES = [
 ]
 
 
+def by_contender(rows: Sequence[Result]) -> dict[str, list[Result]]:
+    """Its runs, one for each seed."""
+    found: dict[str, list[Result]] = {}
+    for row in rows:
+        found.setdefault(row.name, []).append(row)
+    return found
+
+
 def table(rows: Sequence[Result]) -> str:
     """A line per measure, a column per contender."""
-    lines = [["", *(row.name for row in rows)]]
-    lines += [[measure.title, *(_cell(measure, row) for row in rows)] for measure in MEASURES]
+    columns = by_contender(rows)
+    lines = [["", *columns]]
+    lines += [[measure.title, *(measure.cell(runs) for runs in columns.values())] for measure in MEASURES]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
@@ -91,43 +118,56 @@ def table(rows: Sequence[Result]) -> str:
     )
 
 
-def _cell(measure: Measure, row: Result) -> str:
-    value = None if row.failure else measure.value(row)
-    return "–" if value is None else measure.form.format(value)
-
-
 def notes(rows: Sequence[Result]) -> list[str]:
     """Settings and versions of each, who could not take part and why, and where somebody is better than ours."""
-    listed = []
-    for row in rows:
-        versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
-        if row.settings:
-            listed.append(f"{row.name}: {row.settings} ({versions})")
-        if row.failure:
-            listed.append(f"{row.name} TOOK NO PART: {row.failure}")
-        elif row.lost:
-            listed.append(
-                f"{row.name} lost {row.lost} pieces: it never finished; the last that it wrote came after "
-                f"{row.seconds:.1f} s."
-            )
-    ours = next((row for row in rows if row.name == OURS and not row.failure), None)
-    if ours:
-        listed += [line for measure in MEASURES if (line := _better_than(ours, measure, rows))]
-        listed += _ours_alone(ours)
+    listed, columns = [], by_contender(rows)
+    for name, (first, *others) in columns.items():
+        versions = ", ".join(f"{package} {version}" for package, version in first.versions.items())
+        if first.settings:
+            listed.append(f"{name}: {first.settings} ({versions})")
+        listed += [line for run in (first, *others) if (line := _what_it_lacks(run))]
+        listed += _seed_by_seed([run for run in (first, *others) if not run.failure])
+    if ours := [run for run in columns.get(OURS, []) if not run.failure]:
+        listed += [line for measure in MEASURES if (line := _better_than(ours, measure, columns))]
+        listed += [line for run in ours for line in _ours_alone(run)]
     return listed
 
 
-def _better_than(ours: Result, measure: Measure, rows: Sequence[Result]) -> str:
-    """Compares only whoever wrote all pieces."""
-    own = measure.value(ours)
-    if not measure.better or own is None:
+def _what_it_lacks(run: Result) -> str:
+    if run.failure:
+        return f"{run.name} TOOK NO PART (seed {run.seed}): {run.failure}"
+    if not run.lost:
         return ""
+    causes = [f"{count} × {cause}" for cause, count in sorted(run.causes.items())]
+    said = f" What it logged: {', '.join(causes)}." if causes else ""
+    return (
+        f"{run.name} lost {run.lost} pieces (seed {run.seed}): it never finished; the last that it wrote came after "
+        f"{run.seconds:.1f} s.{said}"
+    )
+
+
+def _seed_by_seed(runs: Sequence[Result]) -> list[str]:
+    if len(runs) < 2:
+        return []
+    each = ", ".join(
+        f"{run.seed}: {'pieces lost' if run.lost else f'{run.ratio:.2f} ({run.seconds:.1f} of {run.ideal:.1f} s)'}"
+        for run in runs
+    )
+    return [f"{runs[0].name}, time ÷ ideal by seed: {each}."]
+
+
+def _better_than(ours: Sequence[Result], measure: Measure, columns: dict[str, list[Result]]) -> str:
+    """Compares only whoever wrote all pieces; of the seeds those that both have."""
     found = []
-    for row in rows:
-        value = None if row.failure or row.lost else measure.value(row)
-        if value is not None and (value - own) * measure.better > 0 and _cell(measure, row) != _cell(measure, ours):
-            found.append(f"{row.name} {_cell(measure, row)}")
-    return f"Better than ours ({_cell(measure, ours)}) in “{measure.title}”: {', '.join(found)}." if found else ""
+    for name, runs in columns.items():
+        whole = [run for run in runs if not run.failure]
+        same = [run for run in ours if run.seed in {peer.seed for peer in whole}]
+        value, own = measure.of(whole), measure.of(same)
+        if not measure.better or value is None or own is None or any(run.lost for run in whole):
+            continue
+        if (value - own) * measure.better > 0 and measure.cell(whole) != measure.cell(same):
+            found.append(f"{name} {measure.cell(whole)} (ours {measure.cell(same)})")
+    return f"Better than ours in “{measure.title}”: {', '.join(found)}." if found else ""
 
 
 def _ours_alone(ours: Result) -> list[str]:
@@ -136,10 +176,10 @@ def _ours_alone(ours: Result) -> list[str]:
         whole = ours.facts["design_seconds"] + ours.seconds
         ideal = ours.facts["design_ideal"] + ours.ideal
         lines.append(
-            f"ours with the design of the roadmaps: {whole:.1f} s, {whole / ideal:.2f} × its ideal of {ideal:.1f} s "
-            f"(design {ours.facts['design_seconds']:.1f} s of {ours.facts['design_ideal']:.1f} s)."
+            f"ours with the design of the roadmaps (seed {ours.seed}): {whole:.1f} s, {whole / ideal:.2f} × its ideal "
+            f"of {ideal:.1f} s (design {ours.facts['design_seconds']:.1f} s of {ours.facts['design_ideal']:.1f} s)."
         )
     if ours.memory:
         parts = ", ".join(f"{name} {megabytes:.0f}" for name, megabytes in ours.memory.items())
-        lines.append(f"ours, memory by service in MB: {parts}.")
+        lines.append(f"ours, memory by service in MB (seed {ours.seed}): {parts}.")
     return lines

@@ -1,14 +1,23 @@
 """The benchmark's own arithmetic; none of the peers is needed."""
 
+import argparse
+import gzip
+import os
+import signal
 import subprocess
 import sys
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import accumulate
+from pathlib import Path
+from threading import Thread
 
+import psycopg
 import pytest
 
 from tests.benchmarks import __main__ as runner
-from tests.benchmarks import ideal, measuring, pages, scale
+from tests.benchmarks import ideal, measuring, pages, scale, scale_table, server
+from tests.benchmarks.contender import Site
 from tests.benchmarks.measuring import Levels
 from tests.benchmarks.table import MEASURES, Result, notes, table
 
@@ -114,6 +123,16 @@ def test_memory_is_that_of_the_moment_when_all_together_held_most(monkeypatch):
     assert watch.most_memory == {"web": 1.0, "content": 30.0}
 
 
+def test_a_watch_that_cannot_look_fails_whoever_relies_on_it(monkeypatch):
+    monkeypatch.setattr(measuring, "MEMORY_SECONDS", 0.001)
+    monkeypatch.setattr(measuring, "family", lambda roots: {"no number of a process"}.pop().unheard_of)
+
+    with pytest.raises(AttributeError), measuring.Watch(None, {"web": 1}) as watch:
+        until = time.monotonic() + 5
+        while not watch._memory_watched.done() and time.monotonic() < until:
+            time.sleep(0.001)
+
+
 def test_the_table_has_a_line_per_measure_and_a_column_per_contender():
     text = table([row(seconds=11.5, peak_connections=31), row("celery", seconds=25.0, peak_connections=5)])
 
@@ -128,7 +147,88 @@ def test_whoever_took_no_part_is_named_with_the_reason():
     rows = [row("celery", failure="not installed: No module named 'celery'"), row(seconds=11.0)]
 
     assert line_of(table(rows), "lost pieces").split()[-2:] == ["–", "0"]
-    assert any(note == "celery TOOK NO PART: not installed: No module named 'celery'" for note in notes(rows))
+    assert "celery TOOK NO PART (seed 1): not installed: No module named 'celery'" in notes(rows)
+
+
+def test_of_several_seeds_the_median_is_shown_the_worst_the_peak_and_the_sum_of_what_was_lost():
+    ours = [
+        row(seed=seed, seconds=seconds, peak_connections=peak, lost=0, refused=refused)
+        for seed, seconds, peak, refused in [(1, 10.5, 20, 0), (2, 13.0, 31, 2), (3, 11.0, 25, 1)]
+    ]
+
+    text = table([*ours, row("celery", seconds=12.0)])
+
+    assert text.splitlines()[0].split() == ["ours", "celery"]
+    assert line_of(text, "time ÷ ideal  ").split()[-2:] == ["1.10", "1.20"]
+    assert line_of(text, "time ÷ ideal, of the worst seed").split()[-2:] == ["1.30", "1.20"]
+    assert line_of(text, "connections, peak of all seeds").split()[-2:] == ["31", "0"]
+    assert line_of(text, "refused connections, of all seeds").split()[-2:] == ["3", "0"]
+    assert "ours, time ÷ ideal by seed: 1: 1.05 (10.5 of 10.0 s), 2: 1.30 (13.0 of 10.0 s), 3: 1.10" in notes(ours)[1]
+
+
+def test_whoever_loses_pieces_with_one_seed_has_no_time():
+    runs = [row(seconds=10.5), row(seed=2, seconds=9.0, lost=4, causes={"connection refused by PostgreSQL": 4})]
+
+    assert line_of(table(runs), "time ÷ ideal  ").split()[-1] == "–"
+    assert line_of(table(runs), "lost pieces").split()[-1] == "4"
+    assert any(note.endswith("What it logged: 4 × connection refused by PostgreSQL.") for note in notes(runs))
+
+
+def test_a_peer_with_one_seed_is_compared_with_ours_of_that_seed():
+    rows = [row(seconds=20.0), row(seed=2, seconds=10.0), row(seed=3, seconds=10.0), row("celery", seconds=15.0)]
+
+    assert "Better than ours in “time ÷ ideal”: celery 1.50 (ours 2.00)." in notes(rows)
+
+
+def test_the_seeds_after_the_first_are_run_by_those_whom_they_tell_something():
+    plan = list(runner.planned(runner.parsed(["--seeds", "4,5", "--contenders", "django,our"])))
+
+    assert [(result.name, result.seed) for *_, result in plan] == [("django-q2", 4), ("ours", 4), ("ours", 5)]
+    assert [options.seed for _, options, _ in plan] == [4, 4, 5]
+
+
+def test_what_was_not_reached_is_named_and_fails_the_run(monkeypatch, tmp_path, capsys):
+    def fall_over(*arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(runner, "measure", fall_over)
+    monkeypatch.setattr(runner.server, "running", lambda name: os.scandir(tmp_path))  # a context and no server
+
+    with pytest.raises(ZeroDivisionError):
+        runner.main(["--contenders", "our", "--seeds", "1,2", "--json", str(tmp_path / "told.json")])
+
+    assert capsys.readouterr().out.count("ours TOOK NO PART") == 2
+
+
+def test_each_piece_that_a_peer_says_it_lost_has_its_cause(tmp_path):
+    lines = [
+        "save_failed piece=1:1:quiz error=TimeoutError('QueuePool limit of size 5 overflow 3 reached')",
+        "save_failed piece=1:2:quiz error=OperationalError('FATAL:  sorry, too many clients already')",
+        "save_failed piece=1:3:quiz error=OperationalError('FATAL:  remaining connection slots are reserved')",
+        "save_failed piece=1:4:quiz error=KeyError('x')",
+        "a connection of the pool was refused: too many clients",
+    ]
+    (tmp_path / "process.log").write_text("\n".join(lines))
+
+    causes = Site(None, tmp_path, 1, {}, roots={"process": 1}).causes_of_loss("save_failed")
+
+    pool, refused = "no place in its pool in time", "connection refused by PostgreSQL"
+    assert causes == {pool: 1, refused: 2, "KeyError('x')": 1}
+
+
+def test_the_server_is_reached_over_tcp_by_the_ordinary_role_alone():
+    name = f"test-bench-{os.getpid()}"
+    try:
+        with server.running(name) as postgresql, postgresql.fresh_database() as superuser_url:
+            with psycopg.connect(postgresql.url) as connection:
+                (committed,) = connection.execute("SELECT current_setting('track_commit_timestamp')").fetchone()
+                assert (connection.info.hostaddr, committed) == (postgresql.address, "on")
+            with psycopg.connect(superuser_url) as connection:
+                assert connection.info.host.startswith("/")
+            with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
+                psycopg.connect(postgresql.url.replace("//roadmaps@", "//postgres@"))
+    finally:
+        postgresql.database.remove()
 
 
 def test_a_peer_that_cannot_be_imported_is_a_row_and_the_others_are_listed(monkeypatch):
@@ -152,7 +252,7 @@ def test_where_somebody_is_better_the_notes_say_so():
 
     said = "\n".join(notes(rows))
 
-    assert "Better than ours (500) in “memory of all its processes, MB (PSS)”: celery 200." in said
+    assert "Better than ours in “memory of all its processes, MB (PSS)”: celery 200 (ours 500)." in said
     assert "time ÷ ideal" not in said
     assert "CPU" not in said  # printed, they are equal
 
@@ -163,7 +263,7 @@ def test_whoever_lost_pieces_is_better_in_nothing():
     said = "\n".join(notes(rows))
 
     assert "Better than ours" not in said
-    assert "predecessor lost 3 pieces: it never finished; the last that it wrote came after 9.0 s." in said
+    assert "predecessor lost 3 pieces (seed 1): it never finished; the last that it wrote came after 9.0 s." in said
     assert line_of(table(rows), "time ÷ ideal").split()[-2:] == ["1.10", "–"]
 
 
@@ -229,6 +329,82 @@ def test_speed_that_returns_after_a_pause_is_told_from_one_that_does_not():
 
     assert scale.after_limit(returned, 10.0, 15.0) == pytest.approx(1.0)
     assert scale.after_limit(halved, 10.0, 15.0) == pytest.approx(0.5)
+
+
+def test_a_newcomer_is_measured_by_what_the_model_took_and_by_nothing_of_ours():
+    options = argparse.Namespace(latency_mean=0.5, seed=1, newcomer_seconds=9.5)
+    asked = [  # purpose, goal, fault
+        ("tutorial", "another", None),
+        ("goal_analysis", "NEWCOMER 0", "rate_limited"),
+        ("goal_analysis", "NEWCOMER 0", "slow"),
+        ("goal_analysis", "NEWCOMER 1", "slow"),
+        ("outline", "NEWCOMER 0", "slow"),
+        ("quiz", "NEWCOMER 0", "slow"),
+        ("tutorial", "NEWCOMER 0", "slow"),
+        ("tutorial", "NEWCOMER 0", "slow"),
+    ]
+    records = [
+        {"number": number, "purpose": purpose, "goal": goal, "fault": fault}
+        for number, (purpose, goal, fault) in enumerate(asked)
+    ]
+
+    taken = scale.sellers_seconds(list(reversed(records)), "NEWCOMER 0", options)
+
+    drawn = [("design", 1), ("design", 3), ("piece", 3)]
+    assert taken == [9.5 + scale.drawn_latency(0.5, scale.SIGMA, 1, *each) for each in drawn]
+
+
+def test_the_whole_run_ends_when_its_time_is_over_and_says_what_is_missing(monkeypatch, tmp_path, capsys):
+    def measure(options, postgresql, figures, began):
+        figures |= {"pages_at_rest": {"empty": pages.Load(1.0, [0.01]).as_json()}, "refused": 0}
+        signal.pause()  # for ever
+
+    handler = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(scale, "measure", measure)
+    monkeypatch.setattr(scale.server, "running", lambda name: os.scandir(tmp_path))  # a context and no server
+
+    status = scale.main(["--minutes", "0.005", "--json", str(tmp_path / "told.json")])
+
+    said = capsys.readouterr().out
+    lacking = [line.removeprefix("NOT MEASURED").strip() for line in said.splitlines() if "NOT MEASURED" in line]
+    assert status == 1
+    assert "the time was up after 0.0 minutes" in line_of(said, "CUT")
+    assert lacking == [title for name, title in scale_table.MEASURED.items() if name != "pages_at_rest"]
+    assert signal.getsignal(signal.SIGALRM) == handler
+
+
+def test_what_fails_in_the_middle_of_a_run_at_scale_fails_the_run():
+    run = scale.Run(None, Site(None, Path(), 1, {}), None, "", time.monotonic() + 5, {})
+    run.site.row = lambda query: (1,)
+    run.fleet = argparse.Namespace(require_running=lambda: None)
+    watch = argparse.Namespace(look=lambda: None)
+
+    with scale.ThreadPoolExecutor(1) as pool, pytest.raises(ZeroDivisionError):
+        scale._worked_off(run, watch, 90, lambda: pool.submit(lambda: 1 / 0))
+
+
+def test_readers_take_compressed_text_as_browsers_do_and_a_reader_that_fails_fails_the_reading(monkeypatch):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = gzip.compress(b"3 of 90 pieces") if "gzip" in self.headers["Accept-Encoding"] else b"plain"
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as site:
+        Thread(target=site.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{site.server_port}"
+        assert pages.Reader(url, "").get("/").text == "3 of 90 pieces"
+        site.shutdown()
+
+    monkeypatch.setattr(pages.Reader, "get", lambda *arguments, **options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pages.read(url, "/", cookie="", seconds=0)
 
 
 def test_a_pages_load_says_how_often_how_late_and_how_often_nothing_was_new():
