@@ -16,7 +16,7 @@ BROKEN = gettext_noop("Something broke here. It is recorded under this request's
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 and "try again" while the database cannot be used, else the plain 500 page; neither uses the database.
+    """503 and "try again" while the database cannot be used, else the 500 page; neither uses the database.
 
     Both say the request's id, under which the log and Sentry have what happened.
     """
@@ -24,16 +24,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     is_unreachable = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     if request.path.startswith(api_errors.PREFIX):
         return _for_programs(request, is_unreachable=is_unreachable)
-    if is_unreachable:
-        number = _("Request %(request_id)s") % {"request_id": request_id}
-        return HttpResponse(
-            f"{_(UNREACHABLE)}\n{number}\n",
-            status=503,
-            content_type="text/plain; charset=utf-8",
-            headers={"Retry-After": "10"},
-        )
     # Without the request: its context processors would ask who is signed in.
-    return HttpResponse(render_to_string("500.html", {"request_id": request_id}), status=500)
+    page = render_to_string("503.html" if is_unreachable else "500.html", {"request_id": request_id})
+    if is_unreachable:
+        return HttpResponse(page, status=503, headers={"Retry-After": "10"})
+    return HttpResponse(page, status=500)
 
 
 def _for_programs(request: HttpRequest, *, is_unreachable: bool) -> HttpResponse:

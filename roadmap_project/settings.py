@@ -191,6 +191,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "roadmaps.middleware.remember_language",
     "roadmaps.middleware.flush_log_lines",
 ]
 ROOT_URLCONF = "roadmap_project.urls"

@@ -18,7 +18,7 @@ from django_q.tasks import async_task
 
 from roadmap_project import languages
 from roadmap_project.forms import SignInForm
-from roadmaps import accounts, sending
+from roadmaps import accounts, middleware, sending
 from roadmaps.account_forms import AddressForm, DeleteForm, ForgottenPasswordForm, NewPasswordForm, ProfileForm
 from roadmaps.models import Profile
 from roadmaps.views import SignedInRequest
@@ -63,7 +63,10 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def form_valid(self, form: Any) -> HttpResponse:
-        return _spoken(super().form_valid(form), Profile.of(form.get_user()).interface_language)
+        profile = Profile.of(form.get_user())
+        response = super().form_valid(form)
+        self.request.session[middleware.LANGUAGE] = profile.last_language or settings.LANGUAGE_CODE
+        return _spoken(response, profile.interface_language)
 
 
 @FORM

@@ -26,8 +26,16 @@ def speak(user: User, language: str) -> None:
 
     In which language they want to learn stays open where they have not said it.
     """
-    chosen = {"interface_language": language}
-    Profile.objects.update_or_create(user=user, defaults=chosen, create_defaults=chosen | {"language": ""})
+    _note(user.pk, interface_language=language)
+
+
+def spoke(user_pk: int, language: str) -> None:
+    """What the pages spoke to them as their browser asked for it: for mail, where they chose nothing."""
+    _note(user_pk, last_language=language)
+
+
+def _note(user_pk: int, **found: str) -> None:
+    Profile.objects.update_or_create(user_id=user_pk, defaults=found, create_defaults=found | {"language": ""})
 
 
 def send_new_password(address: str) -> int:

@@ -17,7 +17,10 @@ from roadmaps.sketching import Node, Sketch
 
 
 class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A goal and wishes. The domain judges the goal's length, after joining its lines."""
+    """A goal and wishes; which button was pressed says whether the outline is reviewed.
+
+    The domain judges the goal's length, after joining its lines.
+    """
 
     goal = forms.CharField(
         label=gettext_lazy("What do you want to learn?"),
@@ -36,6 +39,7 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
         initial=Roadmap.Level.BEGINNER,
         widget=forms.RadioSelect,
     )
+    skips_review = forms.BooleanField(required=False, widget=forms.HiddenInput)
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
     class Meta:
@@ -46,21 +50,13 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
             "hours_per_week",
             "deadline",
             "background",
-            "motivation",
-            "preference",
             "language",
-            "second_language",
-            "skips_review",
-        ]
+        ]  # as many as one looks through
         labels = {
             "hours_per_week": gettext_lazy("Hours a week"),
             "deadline": gettext_lazy("Done by"),
             "background": gettext_lazy("What you know already"),
-            "motivation": gettext_lazy("What it is for"),
-            "preference": gettext_lazy("How you like to learn"),
             "language": gettext_lazy("Language"),
-            "second_language": gettext_lazy("Second language for resources"),
-            "skips_review": gettext_lazy("Start writing without my review"),
         }
         help_texts = {
             "hours_per_week": gettext_lazy(
@@ -71,43 +67,33 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
                 "Like: I use spreadsheets daily, and have never programmed. Leave empty if nothing."
             ),
             "language": gettext_lazy("In which it is written. Like en, de, or French."),
-            "skips_review": gettext_lazy("Otherwise you see the outline first and may have it changed."),
         }
         widgets = {
             "deadline": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             "background": forms.Textarea(attrs={"rows": 2, "maxlength": 2000}),
-            "motivation": forms.Textarea(attrs={"rows": 2, "maxlength": 1000}),
             "hours_per_week": forms.NumberInput(attrs={"min": 1, "max": 168}),
         }
-
-    FIRST = (
-        "goal",
-        "level",
-        "hours_per_week",
-        "deadline",
-        "background",
-        "language",
-    )  # six, as many as one looks through
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.fields["request_key"].initial = uuid.uuid4
-
-    def first_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.FIRST]
-
-    def more_fields(self) -> list[forms.BoundField]:
-        return [field for field in self.visible_fields() if field.name not in self.FIRST]
-
-    def more_is_wrong(self) -> bool:
-        """Whether the folded part holds an error and must be shown unfolded."""
-        return any(field.errors for field in self.more_fields())
 
     def clean_deadline(self) -> date | None:
         deadline: date | None = self.cleaned_data["deadline"]
         if deadline and deadline <= timezone.localdate():
             raise forms.ValidationError(_("Choose a day in the future."))
         return deadline
+
+
+class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
+    """When somebody wants to learn. The domain judges the day."""
+
+    class Meta:
+        model = Roadmap
+        fields = ["hours_per_week", "deadline"]
+        labels = {name: GoalForm.Meta.labels[name] for name in ("hours_per_week", "deadline")}
+        help_texts = {"deadline": GoalForm.Meta.help_texts["deadline"]}
+        widgets = {name: GoalForm.Meta.widgets[name] for name in ("hours_per_week", "deadline")}
 
 
 class FeedbackForm(forms.Form):

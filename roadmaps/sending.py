@@ -131,7 +131,7 @@ def compose(mail: Mail) -> EmailMessage | None:
         context["link"] = reverse("roadmaps:new_password", args=[key, default_token_generator.make_token(user)])
     else:
         context["link"] = reverse("roadmaps:confirm_address", args=[address_token(user, address)])
-    with translation.override(profile.interface_language or settings.LANGUAGE_CODE):
+    with translation.override(profile.language_of_mail):
         subject, _, body = render_to_string(f"roadmaps/mail/{mail.kind}.txt", context).partition("\n")
     headers = {"Message-ID": f"<{mail.key}@roadmaps>", "Auto-Submitted": "auto-generated"}
     return EmailMessage(subject, body.strip() + "\n", to=[address], headers=headers)

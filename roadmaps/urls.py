@@ -27,6 +27,7 @@ urlpatterns = [
     path("roadmaps/<slug:slug>/approve/", views.approve, name="approve"),
     path("roadmaps/<slug:slug>/request-changes/", views.request_changes, name="request_changes"),
     path("roadmaps/<slug:slug>/request-review/", views.request_review, name="request_review"),
+    path("roadmaps/<slug:slug>/plan/", views.change_plan, name="change_plan"),
     path("roadmaps/<slug:slug>/edit/", outline_views.edit, name="edit"),
     path("roadmaps/<slug:slug>/edit/change/", outline_views.change_part, name="change_part"),
     path("roadmaps/<slug:slug>/edit/add/", outline_views.add_part, name="add_part"),

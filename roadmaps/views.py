@@ -28,7 +28,7 @@ from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
 from roadmaps import accounts, added_subjects, deciding, estimating, reading, starting
 from roadmaps.deciding import RefusedError
-from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm
+from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm, PlanForm
 from roadmaps.models import Roadmap
 from roadmaps.reviewing import SCORE_NAMES
 
@@ -130,10 +130,11 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
 @never_cache  # or Back would show a form whose request key is used up
 @login_required
 def new(request: SignedInRequest) -> HttpResponse:
-    form = GoalForm(request.POST or None, initial=accounts.defaults(request.user))
+    defaults = accounts.defaults(request.user)
+    form = GoalForm(request.POST or None, initial=defaults)
     if form.is_valid():
         try:
-            return redirect(starting.start(owner=request.user, **form.cleaned_data))
+            return redirect(starting.start(owner=request.user, **{**defaults, **form.cleaned_data}))
         except RefusedError as error:
             form.add_error("goal", str(error))
     expected = estimating.estimate(service=settings.CONNECTION_BUDGET.service("content"))
@@ -146,15 +147,18 @@ def roadmap(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
     if slug != found.slug:
         return redirect(found)
-    return _page(request, found, FeedbackForm())
+    return _page(request, found)
 
 
 def _owned(request: SignedInRequest, slug: str) -> Roadmap:
     return get_object_or_404(reading.owned(request.user, slug))
 
 
-def _page(request: SignedInRequest, found: Roadmap, form: FeedbackForm) -> HttpResponse:
-    return render(request, "roadmaps/roadmap.html", _context(found, form))
+def _page(
+    request: SignedInRequest, found: Roadmap, *, form: FeedbackForm | None = None, plan: PlanForm | None = None
+) -> HttpResponse:
+    forms = {"plan": plan or PlanForm(instance=found), "plan_is_open": plan is not None or "plan" in request.GET}
+    return render(request, "roadmaps/roadmap.html", {**_context(found, form or FeedbackForm()), **forms})
 
 
 def _context(found: Roadmap, form: FeedbackForm) -> dict[str, Any]:
@@ -223,7 +227,22 @@ def request_changes(request: SignedInRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, _("Your request is being worked into the outline."))
             return redirect(found)
-    return _page(request, found, form)
+    return _page(request, found, form=form)
+
+
+@decision
+def change_plan(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = _owned(request, slug)
+    form = PlanForm(request.POST)
+    if form.is_valid():
+        try:
+            deciding.change_plan(found.pk, **form.cleaned_data)
+        except RefusedError as error:
+            form.add_error("deadline", str(error))
+        else:
+            messages.success(request, _("Changed. The weeks and the day when you are done follow."))
+            return redirect(found)
+    return _page(request, found, plan=form)
 
 
 @decision

@@ -33,10 +33,18 @@ class Profile(models.Model):
     language = models.CharField(max_length=40, default="en")  # "": none chosen yet, as these pages speak
     second_language = models.CharField(max_length=40, blank=True)
     interface_language = models.CharField(max_length=10, blank=True, choices=InterfaceLanguage)
+    last_language = models.CharField(
+        max_length=10, blank=True, default="", db_default="", help_text="What the pages spoke at the last visit."
+    )
     gets_mail = models.BooleanField(default=True)
 
     def __str__(self) -> str:
         return str(self.user)
+
+    @property
+    def language_of_mail(self) -> str:
+        """What was chosen, else what the pages spoke last, as the browser asked for it."""
+        return self.interface_language or self.last_language or settings.LANGUAGE_CODE
 
     @classmethod
     def of(cls, user: User) -> "Profile":

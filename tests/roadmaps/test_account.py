@@ -64,8 +64,9 @@ def test_what_is_saved_is_what_a_new_roadmap_begins_with_and_is_made_of(visitor,
     assert "Saved." in text_of(visitor.post(ACCOUNT, WISHES, follow=True))
 
     form = visitor.get(reverse("roadmaps:new")).context["form"]
-    shown = {name: str(form[name].value()) for name in WISHES}
-    assert shown == WISHES
+    shown = {name: str(form[name].value()) for name in WISHES if name in form.fields}
+    assert shown == {name: WISHES[name] for name in shown}
+    assert len(shown) == 4  # the rest is not asked again
     visitor.post(reverse("roadmaps:new"), {"goal": "Learn to sail", **shown})
     made = Roadmap.objects.get(owner=person)
     assert {name: str(getattr(made, name)) for name in WISHES} == WISHES
@@ -110,6 +111,42 @@ def test_who_signs_up_in_chinese_gets_mail_in_chinese(client):
 
 def test_who_signs_up_in_the_pages_own_language_leaves_it_to_the_browser(client):
     assert signed_up(client, "en") is None
+
+
+def test_mail_speaks_as_the_pages_did_last_to_who_chose_nothing(client, person):
+    def spoken_by_mail() -> str:
+        mail = Mail.objects.create(user=person, kind=Mail.Kind.PASSWORD, address="ada@example.org")
+        return "zh-hans" if "密码" in sending.compose(mail).subject else "en"
+
+    def visit(language):
+        client.get(ACCOUNT, headers={"Accept-Language": language})
+
+    client.force_login(person)
+    visit("en")
+    assert not Profile.objects.exists()
+    visit("zh-CN,zh;q=0.9")
+    assert spoken_by_mail() == "zh-hans"
+    assert Profile.objects.get().language == ""  # in which to learn stays open
+    visit("en")
+    assert spoken_by_mail() == "en"
+
+    visit("zh-CN")
+    client.logout()
+    form = {"username": "ada", "password": PASSWORD}
+    client.post(reverse("roadmaps:login"), form, headers={"Accept-Language": "en"})
+    assert spoken_by_mail() == "en"
+
+    accounts.speak(person, "zh-hans")
+    visit("en")
+    assert spoken_by_mail() == "zh-hans"  # what was chosen counts
+
+
+def test_an_unchanged_language_costs_no_query(client, person, django_assert_num_queries):
+    client.force_login(person)
+    client.get(ACCOUNT, headers={"Accept-Language": "zh-CN"})
+
+    with django_assert_num_queries(3):  # session, user, profile
+        client.get(ACCOUNT, headers={"Accept-Language": "zh-CN"})
 
 
 def test_the_switch_is_remembered_for_who_is_signed_in_and_decides_nothing_about_what_is_learned(visitor, person):

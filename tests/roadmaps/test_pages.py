@@ -16,7 +16,7 @@ from django.utils.html import escape
 
 from content import urls as content_urls
 from roadmaps import urls as roadmaps_urls
-from roadmaps.models import ConceptProgress, Feedback, OutlineRevision, QueueHeartbeat, Roadmap, Step
+from roadmaps.models import ConceptProgress, Feedback, OutlineRevision, Profile, QueueHeartbeat, Roadmap, Step
 from tests.factories import (
     make_feedback,
     make_heartbeat,
@@ -113,7 +113,7 @@ def test_G1_nobody_sees_anything_without_signing_in(client, app, pattern):
     assert all("/sign-in/" in response.url for response in responses if response.status_code == 302)
 
 
-@pytest.mark.parametrize("name", ["approve", "cancel", "retry", "delete", "request_changes"])
+@pytest.mark.parametrize("name", ["approve", "cancel", "retry", "delete", "request_changes", "change_plan"])
 def test_nothing_changes_by_following_a_link(visitor, person, name):
     roadmap = make_roadmap_in_review(owner=person)
 
@@ -244,16 +244,29 @@ def test_a_wrong_wish_is_told_and_starts_nothing(visitor, wrong, reason):
     assert not Roadmap.objects.exists()
 
 
-def test_an_error_among_the_further_wishes_unfolds_them(visitor):
-    assert '<details class="more" open>' in visitor.post("/new/", {**GOAL, "preference": "junk"}).content.decode()
+def test_six_fields_are_to_be_filled_in_and_the_rest_is_the_accounts(visitor, person):
+    Profile.objects.create(user=person, preference="hands_on", second_language="de")
+    page = visitor.get("/new/")
+    visitor.post("/new/", {**GOAL, "preference": "junk", "level": "advanced"})
+
+    assert len(re.findall(r"<(?:label for|legend)", page.content.decode())) == 6
+    made = Roadmap.objects.get()
+    assert (made.preference, made.second_language, made.level, made.skips_review) == (
+        "hands_on",
+        "de",
+        "advanced",
+        False,
+    )
 
 
-def test_at_most_six_fields_are_to_be_seen_before_the_rest_is_unfolded(visitor):
-    form = visitor.get("/new/").context["form"]
+def test_one_button_has_it_written_without_a_review(visitor):
+    assert (
+        '<button class="plain" type="submit" name="skips_review" value="on">' in visitor.get("/new/").content.decode()
+    )
 
-    assert len(form.first_fields()) == 6
-    assert {field.name for field in form.first_fields()} & {field.name for field in form.more_fields()} == set()
-    assert len(form.first_fields()) + len(form.more_fields()) == len(form.visible_fields())
+    visitor.post("/new/", {**GOAL, "skips_review": "on"})
+
+    assert Roadmap.objects.get().skips_review
 
 
 def test_what_to_expect_is_said_before_anything_is_started(visitor, settings):
@@ -658,6 +671,45 @@ def test_what_comes_next_is_said_with_its_reasons_the_hours_left_and_the_day(vis
     assert "4.5 h, 1 of 3 learned" in shown
 
 
+def test_hours_and_date_are_changed_on_the_roadmaps_page_and_the_finishing_date_follows(visitor, person):
+    roadmap = make_written_roadmap(owner=person, concepts=3)
+    day = timezone.localdate() + timedelta(days=5)
+    assert '<details id="plan">' in visitor.get(roadmap.get_absolute_url()).content.decode()
+    assert '<details id="plan" open>' in visitor.get(roadmap.get_absolute_url() + "?plan").content.decode()
+
+    shown = visitor.post(address("change_plan", roadmap), {"hours_per_week": "1", "deadline": day}, follow=True)
+
+    roadmap.refresh_from_db()
+    assert (roadmap.hours_per_week, roadmap.deadline, roadmap.weeks) == (1, day, 5)
+    assert "Changed. The weeks and the day" in text_of(shown)
+    assert "7 hours a week would do" in text_of(shown)
+    visitor.post(address("change_plan", roadmap), {"hours_per_week": "9", "deadline": ""})
+    roadmap.refresh_from_db()
+    assert (roadmap.hours_per_week, roadmap.deadline) == (9, None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"hours_per_week": "0"}, "greater than or equal to 1"),
+        ({"hours_per_week": ""}, "This field is required"),
+        ({"deadline": "2001-01-01"}, "Choose a day in the future."),
+        ({"deadline": "junk"}, "Enter a valid date."),
+    ],
+)
+def test_a_wrong_plan_is_told_beside_its_field_and_changes_nothing(visitor, person, wrong, reason):
+    roadmap = make_written_roadmap(owner=person)
+
+    page = visitor.post(
+        address("change_plan", roadmap), {"hours_per_week": "8", "deadline": "", **wrong}
+    ).content.decode()
+
+    assert '<details id="plan" open>' in page
+    assert reason in page
+    roadmap.refresh_from_db()
+    assert (roadmap.hours_per_week, roadmap.deadline) == (6, None)
+
+
 def test_who_has_learned_everything_is_told(visitor, person):
     roadmap = make_written_roadmap(owner=person, concepts=2)
     for concept in roadmap.concepts.all():
@@ -672,7 +724,14 @@ def test_the_picture_is_there_as_a_list_with_links_and_what_can_be_begun(visitor
 
     page = visitor.get(roadmap.get_absolute_url())
 
-    assert re.search(r'<svg [^>]*role="img" aria-label="The concepts by stage', page.content.decode())
+    html = page.content.decode()
+    assert re.search(r'<svg [^>]*role="group" aria-label="The concepts by stage', html)
+    boxes = re.findall(r'<a class="box box-(\w+)" href="([^"]+)" lang="en" aria-describedby="look-(\w+)">', html)
+    assert boxes == [
+        (look, f"{roadmap.get_absolute_url()}c-1-1-{place}/", look)
+        for place, look in enumerate(("learned", "next", "later"), start=1)
+    ]
+    assert all(f'<li id="look-{look}"' in html for look, _, _ in boxes)
     assert "Concept 1 (learned) Concept 2 (next) builds on Concept 1 Concept 3 builds on Concept 2" in text_of(page)
     assert f'{roadmap.get_absolute_url()}c-1-1-3/" lang="en">Concept 3</a>' in page.content.decode()
 

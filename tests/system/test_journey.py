@@ -116,7 +116,6 @@ def test_from_a_goal_to_an_answered_quiz_in_chinese(fleet, model, page):
     page.get_by_role("button", name="注册").click()
 
     page.get_by_label("你想学什么？").fill("学会测试软件")
-    page.get_by_text("更多个人情况和要求").click()
     expect(page.get_by_role("textbox", name="语言", exact=True)).to_have_value("zh")
     assert fits(page)
     page.get_by_role("button", name="设计我的学习路线图").click()

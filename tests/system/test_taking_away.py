@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from datetime import datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -135,8 +136,12 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     field.press_sequentially(".")
     expect(state).to_contain_text("Saved at")
 
+    reading.clock.install()
+    reading.clock.pause_at(datetime.now() + timedelta(hours=1))  # no delay ever ends: only leaving sends it
+    context.add_cookies([{"name": "csrftoken", "value": "b" * 32, "url": fleet.url}])  # as signing in elsewhere does
     field.fill("typed on the way out")
-    reading.goto(fleet.url)  # within the delay
+    reading.goto(fleet.url)
+    reading.clock.resume()
     wait_until(lambda: Note.objects.get().text == "typed on the way out", seconds=30, fleet=fleet)
     reading.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
     expect(field).to_have_value("typed on the way out")

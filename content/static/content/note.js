@@ -55,10 +55,12 @@
     const text = field.value;
     if (!isOpen() || leaving === text) return;
     leaving = text;
+    const body = new FormData(form);
+    body.set("csrfmiddlewaretoken", tokenNow(body.get("csrfmiddlewaretoken"))); // of trouble.js, on every page
     try {
       const answer = await fetch(form.action, {
         method: "POST",
-        body: new FormData(form),
+        body,
         headers: { "HX-Request": "true" },
         keepalive: true,
       });

@@ -1,6 +1,12 @@
 // A request of htmx that fails is said on one line, until one gets through. What was typed stays where it is.
 "use strict";
 
+// Signing in in another tab renews the token that forms are sent with: the cookie has the one that counts.
+// Every script that sends a form by itself asks here.
+function tokenNow(formsOwn) {
+  return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? formsOwn;
+}
+
 (() => {
   const lines = () => document.querySelectorAll("#trouble [data-when]");
 
@@ -16,9 +22,8 @@
   document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && say(null));
   document.addEventListener("htmx:beforeSend", (event) => event.detail.requestConfig.verb === "post" && say(null));
 
-  // Signing in in another tab renews the token that forms are sent with: the cookie has the one that counts.
   document.addEventListener("htmx:configRequest", ({ detail }) => {
-    const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
-    if (token && detail.parameters.csrfmiddlewaretoken) detail.parameters.csrfmiddlewaretoken = token[1];
+    const { parameters } = detail;
+    if (parameters.csrfmiddlewaretoken) parameters.csrfmiddlewaretoken = tokenNow(parameters.csrfmiddlewaretoken);
   });
 })();
