@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("roadmaps", "0012_profiles_and_mail"),
+        ("roadmaps", "0013_subject_versions"),
     ]
 
     operations = [
