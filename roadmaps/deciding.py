@@ -267,7 +267,25 @@ def delete(roadmap_id: int) -> None:
         roadmap.steps.all().cancel()
         if not roadmap.is_final:
             roadmap.move(Roadmap.State.CANCELLED)
-        Roadmap.objects.filter(pk=roadmap.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
+        is_first = Roadmap.objects.filter(pk=roadmap.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
+    if is_first:
+        log_lines.line(roadmap.pk, "roadmap_deleted")
+
+
+def take_back(roadmap_id: int) -> Roadmap:
+    """A deleted roadmap as it was, but for what was being made: that is taken up again by `retry`.
+
+    Raises RefusedError where the purge came first. A second click changes nothing.
+    """
+    with transaction.atomic():
+        roadmap = Roadmap.objects.select_for_update(no_key=True).filter(pk=roadmap_id).first()
+        if roadmap is None:
+            raise RefusedError(_("This roadmap is gone for good."))
+        is_first = Roadmap.objects.deleted().filter(pk=roadmap.pk).update(deleted_at=None)
+    if is_first:
+        log_lines.line(roadmap.pk, "roadmap_taken_back")
+    roadmap.deleted_at = None
+    return roadmap
 
 
 def retry_concept(concept: Concept) -> list[Step]:

@@ -5,9 +5,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -45,6 +46,7 @@ REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
 QUIZ_RESULTS = "content.practising.results"
 
 PLACE = re.compile(r"\b[csm](-[0-9]+)+\b")  # how a part is meant in a tree
+MOST_DELETED = 50  # that are offered to be taken back at once
 NO_REASON = kept(gettext_noop("No reason was recorded."))
 
 
@@ -64,6 +66,23 @@ def listed(user: User) -> QuerySet[Any]:
         concepts_all=count_of(concepts),
         concepts_learned=count_of(learned),
     )
+
+
+def deleted_of(user: User) -> RoadmapQuerySet:
+    return Roadmap.objects.deleted().filter(owner=user)
+
+
+@dataclass(frozen=True)
+class Deleted:
+    roadmap: Roadmap
+    gone_on: datetime
+
+
+def deleted(user: User) -> list[Deleted]:
+    """What the user can take back, the latest first, each with the moment from which the purge takes it."""
+    kept = timedelta(days=settings.DELETED_ROADMAP_RETENTION_DAYS)
+    latest = deleted_of(user).only("slug", "title", "goal", "deleted_at").order_by("-deleted_at")[:MOST_DELETED]
+    return [Deleted(each, each.deleted_at + kept) for each in latest if each.deleted_at]
 
 
 def count_of(rows: QuerySet[Any]) -> Coalesce:

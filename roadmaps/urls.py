@@ -38,5 +38,6 @@ urlpatterns = [
     path("roadmaps/<slug:slug>/cancel/", views.cancel, name="cancel"),
     path("roadmaps/<slug:slug>/retry/", views.retry, name="retry"),
     path("roadmaps/<slug:slug>/delete/", views.delete, name="delete"),
+    path("roadmaps/<slug:slug>/take-back/", views.take_back, name="take_back"),
     path("roadmaps/<slug:slug>/log/", views.log, name="log"),
 ]

@@ -31,6 +31,7 @@ from roadmaps.deciding import RefusedError
 from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm, PlanForm
 from roadmaps.models import Roadmap
 from roadmaps.reviewing import SCORE_NAMES
+from roadmaps.slugs import token_of
 
 ROADMAPS_PER_PAGE = 20
 LOG_LINES_PER_PAGE = 100
@@ -103,7 +104,7 @@ def list_roadmaps(request: SignedInRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "roadmaps/welcome.html", _provider())
     roadmaps = Paginator(reading.listed(request.user), ROADMAPS_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "roadmaps/list.html", {"roadmaps": roadmaps})
+    return render(request, "roadmaps/list.html", {"roadmaps": roadmaps, "deleted": reading.deleted(request.user)})
 
 
 def _provider() -> dict[str, Any]:
@@ -165,7 +166,8 @@ def _context(found: Roadmap, form: FeedbackForm) -> dict[str, Any]:
     page = reading.page(found)
     scores = page.review.scores if page.review else {}
     named = [(label, scores[name]) for name, label in SCORE_NAMES.items() if name in scores]
-    return {"roadmap": found, "page": page, "scores": named, "form": form}
+    days = settings.DELETED_ROADMAP_RETENTION_DAYS
+    return {"roadmap": found, "page": page, "scores": named, "form": form, "days_to_take_back": days}
 
 
 @require_safe
@@ -249,8 +251,20 @@ def change_plan(request: SignedInRequest, slug: str) -> HttpResponse:
 def delete(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
     deciding.delete(found.pk)
-    messages.success(request, _("“%(name)s” is deleted.") % {"name": found})
+    messages.success(request, _("“%(name)s” is deleted. Below you can take it back for a while.") % {"name": found})
     return redirect("roadmaps:list")
+
+
+@decision
+def take_back(request: SignedInRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(reading.deleted_of(request.user), token=token_of(slug))
+    try:
+        deciding.take_back(found.pk)
+    except RefusedError as error:
+        messages.error(request, str(error))
+        return redirect("roadmaps:list")
+    messages.success(request, _("“%(name)s” is back.") % {"name": found})
+    return redirect(found)
 
 
 @require_safe

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.models import Success
 
 from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
-from roadmaps import accounts, erasing, tasks
+from roadmaps import accounts, deciding, erasing, tasks
 from roadmaps.models import (
     Concept,
     ConceptProgress,
@@ -229,11 +229,24 @@ def test_a_roadmaps_page_offers_what_its_state_allows(client, editor, state, off
     assert {verb["name"] for verb in client.get(address(roadmap)).context["verbs"]} == offered
 
 
+def test_what_its_owner_deleted_is_given_back_and_nothing_else_is_offered(client, editor, do):
+    roadmap = make_written_roadmap(state=Roadmap.State.READY)
+    deciding.delete(roadmap.pk)
+    assert {verb["name"] for verb in client.get(address(roadmap)).context["verbs"]} == {"take_back"}
+
+    for _ in range(2):
+        do(client, "take_back", roadmap)
+
+    roadmap.refresh_from_db()
+    assert roadmap.deleted_at is None
+    assert Roadmap.objects.for_owner(roadmap.owner).get() == roadmap
+
+
 # Permissions
 
 
 ACTIONS = {
-    Roadmap: ("approve", "cancel", "retry", "check_links", "delete_selected"),
+    Roadmap: ("approve", "cancel", "retry", "take_back", "check_links", "delete_selected"),
     Concept: ("retry_failed", "regenerate_tutorial", "regenerate_resources", "regenerate_quiz", "check_links"),
     Tutorial: ("restore",),
     ResourceList: ("restore",),

@@ -63,10 +63,11 @@ class DeletedFilter(admin.SimpleListFilter):
 
 # When a verb is offered on a roadmap's own page; a list offers all, and says what is refused.
 FITS: dict[str, Callable[[Roadmap], bool]] = {
-    "approve": lambda roadmap: roadmap.state == Roadmap.State.IN_REVIEW,
-    "cancel": lambda roadmap: not roadmap.is_final,
-    "retry": lambda roadmap: roadmap.is_final and roadmap.state != Roadmap.State.READY,
-    "check_links": lambda roadmap: True,
+    "approve": lambda roadmap: roadmap.state == Roadmap.State.IN_REVIEW and not roadmap.deleted_at,
+    "cancel": lambda roadmap: not roadmap.is_final and not roadmap.deleted_at,
+    "retry": lambda roadmap: roadmap.is_final and roadmap.state != Roadmap.State.READY and not roadmap.deleted_at,
+    "check_links": lambda roadmap: not roadmap.deleted_at,
+    "take_back": lambda roadmap: roadmap.deleted_at is not None,
 }
 
 
@@ -86,7 +87,7 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
     search_fields = ("slug",)
     change_list_template = "admin/roadmaps/searched_list.html"
     search_hint = "A slug, a concept’s id (…:c-2-2-1), words of the title or goal, an owner, or an error’s text."
-    actions = page_verbs = ("approve", "cancel", "retry", "check_links")
+    actions = page_verbs = ("approve", "cancel", "retry", "take_back", "check_links")
 
     class Media:
         css = {"all": ["content/curating.css"]}
@@ -127,6 +128,10 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
     @admin.action(description="Retry what failed or was cancelled", permissions=["change"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:
         self.decide(request, queryset, lambda roadmap: deciding.retry(roadmap.pk), "taken up again")
+
+    @admin.action(description="Take back what its owner deleted", permissions=["change"])
+    def take_back(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:
+        self.decide(request, queryset, lambda roadmap: deciding.take_back(roadmap.pk), "is its owner’s again")
 
     @admin.action(description="Check links now", permissions=["change"])
     def check_links(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:

@@ -19,6 +19,10 @@ class RoadmapQuerySet(models.QuerySet["Roadmap"]):
     def for_owner(self, user: User) -> "RoadmapQuerySet":
         return self.kept().filter(owner=user)
 
+    def deleted(self) -> "RoadmapQuerySet":
+        """Out of sight and not purged yet: their owners can take them back."""
+        return self.filter(deleted_at__isnull=False)
+
     def being_made(self) -> "RoadmapQuerySet":
         return self.kept().filter(state__in=(Roadmap.State.DESIGNING, Roadmap.State.WRITING))
 

@@ -12,9 +12,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import escape
 
 from content import urls as content_urls
+from roadmaps import deciding, erasing
 from roadmaps import urls as roadmaps_urls
 from roadmaps.models import ConceptProgress, Feedback, OutlineRevision, Profile, QueueHeartbeat, Roadmap, Step
 from tests.factories import (
@@ -93,7 +95,8 @@ def test_G1_what_belongs_to_somebody_else_or_is_deleted_is_not_found(visitor, pe
 
     expected = 405 if status_for(mine) == 405 else 404  # what does not take the method tells nobody anything
     assert status_for(foreign) == expected
-    assert status_for(deleted) == expected
+    if pattern.name != "take_back":  # which is there for the owner's deleted ones
+        assert status_for(deleted) == expected
 
 
 def test_there_are_addresses_to_walk():
@@ -532,13 +535,47 @@ def test_cancelling_what_is_ready_already_confirms_nothing(visitor, person):
     assert "Stopped" not in text_of(visitor.post(address("cancel", roadmap), follow=True))
 
 
-def test_a_deleted_roadmap_is_gone_from_the_list(visitor, person):
+def test_a_deleted_roadmap_is_gone_from_the_list_and_can_be_taken_back(visitor, person, settings):
+    settings.DELETED_ROADMAP_RETENTION_DAYS = 30
     roadmap = make_written_roadmap(owner=person)
+    assert "For 30 days you can take it back" in text_of(visitor.get(roadmap.get_absolute_url()))
 
     response = visitor.post(address("delete", roadmap), follow=True)
 
     assert "is deleted" in text_of(response)
     assert "No roadmap yet" in text_of(response)
+    gone = timezone.localdate() + timedelta(days=30)
+    assert f"gone for good after {date_format(gone)}" in text_of(response)
+
+    for _ in range(2):
+        visitor.post(address("take_back", roadmap), follow=True)
+
+    response = visitor.get(reverse("roadmaps:list"))
+    assert roadmap.get_absolute_url() in response.content.decode()
+    assert "Recently deleted" not in text_of(response)
+    assert visitor.get(roadmap.get_absolute_url()).status_code == 200
+    assert roadmap.steps.exists()
+
+
+def test_what_was_being_made_when_it_was_deleted_can_go_on_when_it_is_back(visitor, person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
+    visitor.post(address("delete", roadmap))
+
+    response = visitor.post(address("take_back", roadmap), follow=True)
+
+    assert "is back" in text_of(response)
+    assert "Go on writing" in text_of(response)
+
+
+def test_what_was_purged_or_never_deleted_is_not_taken_back(visitor, person):
+    roadmap = make_written_roadmap(owner=person)
+
+    assert visitor.post(address("take_back", roadmap)).status_code == 404
+    deciding.delete(roadmap.pk)
+    erasing.erase(roadmap.pk)
+    assert visitor.post(address("take_back", roadmap)).status_code == 404
+    with pytest.raises(deciding.RefusedError, match="gone for good"):
+        deciding.take_back(roadmap.pk)
 
 
 @pytest.mark.parametrize(
@@ -793,7 +830,7 @@ def test_the_lists_queries_do_not_grow_with_the_roadmaps(visitor, person):
     for _ in range(19):
         make_written_roadmap(owner=person, concepts=1)
 
-    assert queries_of(visitor, "/") == few <= 4
+    assert queries_of(visitor, "/") == few <= 5
 
 
 # Addresses
