@@ -345,6 +345,7 @@ class Endpoint:
         self.rules: list[Rule] = []
         self._released = asyncio.Event()
         self._released.set()
+        self._kept_back = 0
         self.refusals: asyncio.Queue[float] = asyncio.Queue()  # seconds for which nobody shall listen
         self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
 
@@ -369,11 +370,11 @@ class Endpoint:
 
     async def _answer(self, call: Call, record: Record, connection: "Connection") -> None:
         nth = self.ledger.asked[call.purpose, record.prompt_sha256]
-        await self._released.wait()
+        await self._until_released()
         rule = self._rule(call, nth)
         record.fault = rule.fault or None
         await asyncio.sleep(self._seconds(call, rule, nth))
-        await self._released.wait()
+        await self._until_released()
         if rule.fault == "reset":
             connection.reset()
             return
@@ -383,6 +384,13 @@ class Endpoint:
             await connection.stall(reply, rule.seconds())
         else:
             record.is_sent = await connection.send(reply)
+
+    async def _until_released(self) -> None:
+        self._kept_back += 1
+        try:
+            await self._released.wait()
+        finally:
+            self._kept_back -= 1
 
     def _rule(self, call: Call, nth: int) -> Rule:
         self._arrived[call.group] += 1
@@ -441,7 +449,7 @@ class Endpoint:
         self.ledger.forget()
 
     def state(self) -> Json:
-        return {**self.ledger.state(), "is_held": not self._released.is_set()}
+        return {**self.ledger.state(), "is_held": not self._released.is_set(), "kept_back": self._kept_back}
 
     def records(self) -> list[Record]:
         return [replace(record) for record in self.ledger.records]

@@ -350,8 +350,7 @@ def test_an_answer_that_is_not_taken_is_not_sent(stub: StubModel) -> None:
 
     with connected(stub) as client:
         send_question(client)
-        stub.wait_for(1)
-        time.sleep(0.2)
+        client.recv(1, socket.MSG_PEEK)  # it has begun to leave
         in_flight = stub.in_flight
 
     stub.wait_for(0)
@@ -620,7 +619,8 @@ def test_hold_keeps_back_also_what_came_before(stub: StubModel) -> None:
         call = asyncio.create_task(create(client, "quiz", "x"))
         await asyncio.to_thread(stub.wait_for, 1)
         stub.hold()
-        await asyncio.sleep(0.3)
+        while not (stub.state()["kept_back"] or call.done()):
+            await asyncio.sleep(0.01)
         was_done = call.done()
         stub.release()
         await call
@@ -657,6 +657,7 @@ def test_it_counts_by_purpose_and_fault(stub: StubModel) -> None:
         "by_purpose": {"quiz": 2, "tutorial": 1},
         "by_fault": {"empty": 2},
         "is_held": False,
+        "kept_back": 0,
     }
     stub.reset()
     assert stub.requests() == []

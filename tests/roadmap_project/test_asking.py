@@ -271,11 +271,13 @@ def test_F6_the_deadline_ends_the_pause_between_two_tries(asked, settings):
 
 def test_a_cancelled_call_stays_cancelled(monkeypatch):
     """A worker that stops cancels its calls; that is no failure of the provider."""
-    monkeypatch.setattr(asking, "provider", lambda: ScriptedModel([60.0]))
+    model = ScriptedModel([60.0])
+    monkeypatch.setattr(asking, "provider", lambda: model)
 
     async def cancel_soon():
         task = asyncio.create_task(ask(REQUEST))
-        await asyncio.sleep(0.05)
+        while not model.repairs:  # until it is asked
+            await asyncio.sleep(0)
         task.cancel()
         await task
 

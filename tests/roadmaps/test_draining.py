@@ -548,13 +548,14 @@ def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, s
     assert not writing.steps.filter(lease_token__isnull=False).exists()
 
 
-def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, stop_event):
+def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, stop_event, caplog):
+    caplog.set_level("INFO")
     stub.hold()
 
     def stop_then_answer():
         stub.wait_for(settings_in_flight("content"))
         stop_event.set(grace=10)
-        time.sleep(0.8)  # longer than the worker takes to notice
+        wait_until(lambda: "drain_stopping" in caplog.text)
         stub.release()
 
     threading.Thread(target=stop_then_answer).start()

@@ -27,7 +27,6 @@ from psycopg import sql
 from content.models import Tutorial
 from roadmap_project.connection_budget import CLUSTER_PROCESSES_BESIDE_WORKERS, ConnectionBudget
 from roadmap_project.counting import Peak
-from roadmap_project.dev_database import dev_database
 from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, Fleet, free_port
 from roadmap_project.postgresql import base, roles
@@ -35,7 +34,7 @@ from roadmap_project.postgresql.server import ROLE_PREFIX
 from roadmaps import deciding, starting
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
-from tests.system.conftest import alive, database_url, descendants, fill_in_the_form, observed, wait_until
+from tests.system.conftest import alive, database_url, descendants, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
 
@@ -501,44 +500,6 @@ def test_A14_pages_outlive_the_loss_of_their_connections(fleet):
         assert cursor.fetchone()[0] >= 4
 
     assert set(answers()) == {200}
-
-
-def test_A14_the_server_restarts_in_mid_work_and_nothing_is_lost_or_bought_twice(tmp_path, model):
-    database = dev_database(ROOT, name="restart")
-    url = database.start()
-    fleet = Fleet(
-        logs=tmp_path,
-        environment={
-            "DEBUG": "1", "DATABASE_URL": url, "LLM_PROVIDER": "openai", "OPENAI_API_KEY": "stub",
-            "OPENAI_BASE_URL": model.url, "LINK_CHECKS": "off",
-        },
-    )  # fmt: skip
-    try:
-        fleet.release()
-        with fleet, psycopg.connect(url) as client:
-            client.close()
-            fill_in_the_form(fleet, "Learn patience")
-            wait_until(lambda: model.control("state")["by_purpose"].get("tutorial", 0) > 5, seconds=60, fleet=fleet)
-            log, missed = fleet.logs / "content.log", "database_unreachable"
-            before = log.read_text().count(missed)
-            database.stop()
-            wait_until(lambda: log.read_text().count(missed) > before + 2, seconds=60, fleet=fleet)
-            database.start()
-            wait_until(lambda: state_in(url) == "ready", seconds=120, fleet=fleet)
-    finally:
-        fleet.stop()
-        database.remove()
-
-    bought = [each for each in model.bought() if each[0] in ("tutorial", "resources", "quiz")]
-    assert len(bought) == len(set(bought))
-
-
-def state_in(url):
-    try:
-        with psycopg.connect(url) as client:
-            return client.execute("SELECT state FROM roadmaps_roadmap").fetchone()[0]
-    except psycopg.OperationalError:
-        return "away"
 
 
 def test_A15_answers_in_hand_outlive_a_server_that_is_full(reviewed, stub, settings):

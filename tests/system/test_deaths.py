@@ -5,6 +5,7 @@ import re
 import signal
 import tempfile
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -145,38 +146,62 @@ def sockets(pid):
 # D1, D3: killed
 
 
-@pytest.mark.parametrize("kind", ["parent", "sentinel", "monitor", "pusher", "idle worker", "busy worker"])
-def test_D3_after_the_death_of_any_process_the_queue_is_served_again(cluster, model, kind):
-    if kind == "busy worker":
-        hold_calls(cluster, model)
-    before, parent, peak = family(cluster), parent_of(cluster), Peak()
-    sentinel = pids(cluster, "sentinel")[0]
-    assert os.getpgid(sentinel) == sentinel != os.getpgid(parent)  # a group-wide SIGTERM reaches the parent alone
+def test_D3_after_the_death_of_any_process_the_queue_is_served_again(cluster, model):
+    """One after the other, each in the cluster that the one before left behind."""
+    for kind in ("sentinel", "monitor", "pusher", "idle worker"):
+        with served_again_after_the_death_of(kind, cluster, model):
+            pass
 
-    os.kill(victim_of(cluster, kind), signal.SIGKILL)
-    write_roadmap()
-    if kind == "parent":
+
+def test_D3_after_the_parents_death_its_children_are_gone_and_the_next_one_serves(cluster, model):
+    with served_again_after_the_death_of("parent", cluster, model) as before:
         cluster.processes["content"].wait()
         wait_until(lambda: not alive(before), seconds=2, fleet=cluster)
         cluster.start("content")  # the supervisor's part
-    if kind == "busy worker":
-        wait_until(lambda: not alive(before), seconds=20, fleet=cluster)
+
+
+def test_D3_after_the_death_of_a_busy_worker_the_survivors_have_their_grace_and_the_queue_is_served_again(fleet, model):
+    """With the grace of production, in which the other worker's calls do not answer."""
+    fleet.environment |= {**VARIABLES, "STOP_GRACE": "10"}
+    start(fleet)
+    hold_calls(fleet, model, least=8)
+
+    with served_again_after_the_death_of("busy worker", fleet, model) as before:
+        wait_until(lambda: not alive(before), seconds=SERVED_AGAIN, fleet=fleet)
         model.control("release", {})
         let_leases_pass()
-    wait_until(all_done, seconds=SERVED_AGAIN, fleet=cluster, watch=lambda: peak.sample(BUDGET))
 
-    assert not alive(before)
-    assert (parent_of(cluster) == parent) == (kind != "parent")
-    assert len(family(cluster)) == PROCESSES
+    assert "grace=" in log_of(fleet)
+
+
+@contextmanager
+def served_again_after_the_death_of(kind, fleet, model):
+    """Kill it and let new work come; within 30 seconds of that, all of it is done by what is there then."""
+    before, parent, peak = family(fleet), parent_of(fleet), Peak()
+    sentinel = pids(fleet, "sentinel")[0]
+    assert os.getpgid(sentinel) == sentinel != os.getpgid(parent)  # a group-wide SIGTERM reaches the parent alone
+    victim = victim_of(fleet, kind)
+
+    killed_at = time.monotonic()
+    os.kill(victim, signal.SIGKILL)
+    write_roadmap()
+    yield before
+    wait_until(all_done, seconds=SERVED_AGAIN, fleet=fleet, watch=lambda: peak.sample(BUDGET))
+    took = time.monotonic() - killed_at
+
+    assert took <= SERVED_AGAIN, kind
+    assert not alive(before), kind
+    assert (parent_of(fleet) == parent) == (kind != "parent")
+    assert len(family(fleet)) == PROCESSES, kind
     assert peak.is_within(BUDGET), peak.by_service
-    assert "cluster_stop_overdue" not in log_of(cluster)
+    assert "cluster_stop_overdue" not in log_of(fleet)
     assert_nothing_was_bought_twice(model)
     assert set(Step.objects.values_list("losses", flat=True)) <= {0, 1}
     left_by_the_dead = set(OrmQ.objects.values_list("pk", flat=True))
     write_roadmap()
-    wait_until(all_done, seconds=10, fleet=cluster)
+    wait_until(all_done, seconds=10, fleet=fleet)
     wait_until(
-        lambda: set(OrmQ.objects.values_list("pk", flat=True)) <= left_by_the_dead, seconds=10, fleet=cluster
+        lambda: set(OrmQ.objects.values_list("pk", flat=True)) <= left_by_the_dead, seconds=10, fleet=fleet
     )  # results are acknowledged again
 
 
