@@ -229,6 +229,7 @@ def test_a_roadmaps_page_offers_what_its_state_allows(client, editor, state, off
     assert {verb["name"] for verb in client.get(address(roadmap)).context["verbs"]} == offered
 
 
+@each_door
 def test_what_its_owner_deleted_is_given_back_and_nothing_else_is_offered(client, editor, do):
     roadmap = make_written_roadmap(state=Roadmap.State.READY)
     deciding.delete(roadmap.pk)
