@@ -65,9 +65,9 @@ CONTENDERS = [
         name="ours",
         slots=_CONTENT.processes * _CONTENT.in_flight,
         settings=f"the Procfile's web, workflow, content and logs with the default budget of {_BUDGET.steady} "
-        f"connections; the content cluster has {_CONTENT.processes} workers × {_CONTENT.in_flight} calls. CPU, memory "
-        "and connections are those of the whole fleet. A piece is more work than the peers': prompt from rows, answer "
-        "validated, text rendered, every call and log line recorded.",
+        f"connections; the content cluster has {_CONTENT.processes} workers × {_CONTENT.in_flight} calls; links are "
+        "not checked. CPU, memory and connections are those of the whole fleet. A piece is more work than the "
+        "peers': prompt from rows, answer validated, text rendered, every call and log line recorded.",
         packages=("django", "django-q2", "psycopg", "openai"),
         start=start,
         begin=begin,

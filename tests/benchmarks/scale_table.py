@@ -107,13 +107,15 @@ def _pages(figures: dict[str, Any]) -> Iterator[Row]:
     for name, at_rest in rest.items():
         empty = rest["empty"]
         yield f"{name}: requests/s and p95 ÷ the empty view's, at rest", _ratios(at_rest, empty)
+        if name.startswith("progress"):
+            yield f"{name}: share of 304, at rest", f"{at_rest['share_unchanged']:.3f}"
         if peak:
             yield (
                 f"{name}: ÷ the empty view's at the peak; ÷ itself at rest",
                 (f"{_ratios(peak[name], peak['empty'])}; {_ratios(peak[name], at_rest)}"),
             )
             if name.startswith("progress"):
-                yield f"{name}: share of 304", f"{peak[name]['share_unchanged']:.3f}"
+                yield f"{name}: share of 304, at the peak", f"{peak[name]['share_unchanged']:.3f}"
 
 
 def _ratios(one: dict[str, float], other: dict[str, float]) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import accumulate
 from pathlib import Path
@@ -399,12 +400,26 @@ def test_readers_take_compressed_text_as_browsers_do_and_a_reader_that_fails_fai
     with HTTPServer(("127.0.0.1", 0), Page) as site:
         Thread(target=site.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{site.server_port}"
-        assert pages.Reader(url, "").get("/").text == "3 of 90 pieces"
+        with closing(pages.Reader(url, "")) as reader:
+            assert [reader.get("/").text for _ in range(2)] == 2 * ["3 of 90 pieces"]
         site.shutdown()
 
     monkeypatch.setattr(pages.Reader, "get", lambda *arguments, **options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         pages.read(url, "/", cookie="", seconds=0)
+
+
+def test_a_page_that_is_slower_than_the_time_is_counted_over_the_time_that_it_took(monkeypatch):
+    def get(*arguments, **options):
+        time.sleep(0.05)
+        return pages.Answer(200)
+
+    monkeypatch.setattr(pages.Reader, "get", get)
+
+    load = pages.read("http://127.0.0.1:1", "/", cookie="", seconds=0.01, readers=2)
+
+    assert len(load.latencies) == 4
+    assert load.per_second <= 4 / 0.1
 
 
 def test_a_pages_load_says_how_often_how_late_and_how_often_nothing_was_new():
