@@ -1,30 +1,62 @@
-"""How does a cluster read its queue while the database is away? It waits."""
+"""How does a cluster read its queue? It is told of new tasks, and waits for a database that is away."""
 
 import time
+from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 from django_q.brokers.orm import ORM
 
+from roadmap_project import process
 from roadmap_project.connections import LOST_CONNECTION
 
 log = structlog.get_logger(__name__)
 
 WAIT_SECONDS = 1.0
+LOOK_SECONDS = 5.0  # between looks without having been told: at tasks that were handed out and never acknowledged
+LISTEN_SECONDS = 0.2  # between looks whether the cluster stops
 
 
 class Broker(ORM):  # type: ignore[misc]
-    """Django-Q's for tables, but no process of a cluster ends because the database does not answer."""
+    """Django-Q's for tables, but it is told of new tasks by PostgreSQL, and does not end when the database is away."""
+
+    listening: Any = None  # the connection that is told
+
+    def enqueue(self, task: str) -> int:
+        """Whoever listens is told when the caller's transaction is committed."""
+        key: int = super().enqueue(task)
+        if _can_listen():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_notify(%s, '')", [self.channel])
+        return key
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """The next tasks; None where there are none, or no database."""
+        """The next tasks; None where none came for LOOK_SECONDS, or there is no database."""
         try:
             tasks: list[tuple[int, str]] | None = super().dequeue()
+            if not tasks and _can_listen():
+                self._listen()
         except LOST_CONNECTION as error:
             _wait(error)
             return None
         return tasks
+
+    @property
+    def channel(self) -> str:
+        return f"tasks_{self.list_key}"
+
+    def _listen(self) -> None:
+        with connection.wrap_database_errors:
+            client = connection.connection
+            if client is not self.listening:
+                client.execute(f'LISTEN "{self.channel}"')
+                self.listening = client
+                return  # to look once more: what was committed before is not told
+            until = time.monotonic() + LOOK_SECONDS
+            while time.monotonic() < until and not process.is_stopping():
+                for _ in client.notifies(timeout=LISTEN_SECONDS, stop_after=1):
+                    return
 
     def acknowledge(self, task_id: int) -> None:
         """Tried for STORE_RETRY_SECONDS; a task that is not acknowledged then is run again, which it bears."""
@@ -38,6 +70,11 @@ class Broker(ORM):  # type: ignore[misc]
                 _wait(error)
             else:
                 return
+
+
+def _can_listen() -> bool:
+    """A pooler that lends connections by the transaction passes nothing on."""
+    return settings.DB_POOLER == "none"
 
 
 def _wait(error: Exception) -> None:

@@ -5,12 +5,17 @@ module state that the child inherits and sets.
 """
 
 import ctypes
+import hashlib
 import mmap
+import multiprocessing.queues
 import os
 import signal
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -55,6 +60,7 @@ class Process:
     kind: str  # worker, monitor, pusher, sentinel, parent, fork; else the management command's name
     child_kind: str = ""  # what the next forked child is; whoever forks says it before
     stop_event: SharedEvent | None = None  # a cluster's; set as soon as it is asked to stop
+    tasks: "multiprocessing.queues.Queue[Any] | None" = None  # a cluster's, from which its workers take
 
 
 def _from_command_line() -> Process:
@@ -86,6 +92,12 @@ def is_stopping() -> bool:
     return current.stop_event is not None and current.stop_event.is_set()
 
 
+def is_woken() -> bool:
+    """Whether a task waits that no worker of this cluster is free to take; asks no database. True outside clusters."""
+    # Past Django-Q's counter, whose lock a killed process keeps.
+    return current.tasks is None or not multiprocessing.queues.Queue.empty(current.tasks)
+
+
 def stops_at() -> float | None:
     """By when, in time.monotonic(), work in hand must be finished or handed back; None while nobody asked to stop."""
     return current.stop_event.due if current.stop_event is not None and current.stop_event.is_set() else None
@@ -100,6 +112,28 @@ def die_with_parent(parent: int) -> None:
         return
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@cache
+def ids_are_of() -> str:
+    """Among whom a process id means one process: this boot's and this container's; empty where that is not known."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot} {namespace}".encode()).hexdigest()[:8]
+
+
+def is_alive(pid: int) -> bool:
+    """Also for another's process, and for one that is dead and not yet waited for."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def adopt_orphans() -> None:

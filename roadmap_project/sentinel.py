@@ -47,6 +47,7 @@ class Sentinel(django_q.cluster.Sentinel):  # type: ignore[misc]
     def __init__(self, stop_event: SharedEvent, start_event: SharedEvent, *others: Any) -> None:
         super().__init__(stop_event, start_event, *others, start=False)
         self.event_out = SharedEvent()
+        process.current.tasks = self.task_queue
         self.is_woken = False
 
     def spawn_process(self, target: Any, *args: Any) -> Process:

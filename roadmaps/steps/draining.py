@@ -1,5 +1,6 @@
 """How does a worker work a queue off: many calls in flight, one thread that uses the database?"""
 
+import math
 import time
 from uuid import UUID
 
@@ -16,7 +17,9 @@ from roadmaps.steps.storing import patiently, pause_when_spent, store
 
 log = structlog.get_logger(__name__)
 
-CLAIM_SECONDS = 2.0  # between claims while slots are free, and between looks whether calls may go on
+CLAIM_SECONDS = (
+    2.0  # between claims while slots are free and something waits, and between looks whether calls may go on
+)
 RELEASE_SECONDS = 0.25  # a quiet time after which the connection is given up; sooner, reopening would cost the bound
 LISTEN_SECONDS = 0.4  # between looks at the stop event
 BEAT_SECONDS = 20.0
@@ -41,6 +44,7 @@ class _Drain:
         self.stored = 0
         self.claims_until = time.monotonic() + settings.DRAIN_SECONDS
         self.next_claim = 0.0
+        self.next_due = 0.0  # when there is something to claim without being woken for it
         self.next_beat = 0.0
         self.next_look = 0.0
         self.next_cost = 0.0
@@ -72,7 +76,7 @@ class _Drain:
         results = self._wait_for_results()
         if results:
             self._store(results)
-            self.next_claim = 0.0
+            self.next_claim = self.next_due = 0.0
         return True
 
     def _store(self, results: list[Finished]) -> None:
@@ -106,6 +110,7 @@ class _Drain:
             self.next_beat = time.monotonic() + BEAT_SECONDS
             patiently(lambda: heartbeats.picked_up(self.queue))
             patiently(lambda: sweeping.sweep_when_due(self.queue))
+            self.next_due = 0.0
 
     def _let_go_on(self) -> None:
         """Before a call asks its provider once more (a repair, another try) it asks whether the step is still ours."""
@@ -116,7 +121,8 @@ class _Drain:
     def _may_claim(self) -> bool:
         now = time.monotonic()
         has_time = self.stops_at is None and now < self.claims_until
-        return has_time and now >= self.next_claim and len(self.calls) < self.slots
+        is_time = now >= self.next_claim and (now >= self.next_due or process.is_woken())
+        return has_time and is_time and len(self.calls) < self.slots
 
     def _claim(self) -> None:
         free = self.slots - len(self.calls)
@@ -124,6 +130,9 @@ class _Drain:
         self.next_claim = time.monotonic() + CLAIM_SECONDS
         if len(steps) == free:
             patiently(lambda: waking.wake_another(self.queue))
+        else:
+            due_in = patiently(lambda: claiming.seconds_until_due(self.queue))
+            self.next_due = math.inf if due_in is None else time.monotonic() + due_in
         self.leaves_it_to_others = not steps
         self.unbegun |= {step.lease_token for step in steps}
         for step in steps:
@@ -170,7 +179,7 @@ class _Drain:
             return False
         # An empty claim of due rows (the cap is reached) set the next one already: not sooner.
         wanted = max(self.next_claim, time.monotonic() + min(max(due_in, RELEASE_SECONDS), CLAIM_SECONDS))
-        self.next_claim = min(wanted, self.claims_until)
+        self.next_claim = self.next_due = min(wanted, self.claims_until)
         with connection_released():
             while not self._is_called_away() and time.monotonic() < self.next_claim:
                 time.sleep(min(LISTEN_SECONDS, max(0.01, self.next_claim - time.monotonic())))

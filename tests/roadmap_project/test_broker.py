@@ -1,11 +1,16 @@
 """A queue that cannot be read for a while."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection, connections
+from django.test.utils import CaptureQueriesContext
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
 
-from roadmap_project import broker
+from roadmap_project import broker, process
+from tests.engine import in_thread, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -54,3 +59,75 @@ def test_an_acknowledgement_is_not_repeated_for_ever(away, settings):
 
     with pytest.raises(OperationalError):
         queue.acknowledge(1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_waiting_cluster_is_told_of_a_task_and_asks_nothing_meanwhile(monkeypatch):
+    monkeypatch.setattr(broker, "LOOK_SECONDS", 60)
+    queue = get_broker("content")
+    assert queue.dequeue() is None  # listens from now on
+    asked = []
+
+    def note(execute, sql, parameters, many, context):
+        asked.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(note):
+        waiting = pool.submit(enqueue_later, "content", lambda: len(asked) > 0)
+        assert queue.dequeue() is None
+        waiting.result(10)
+
+    assert len(asked) == 1
+    [(_, payload)] = queue.dequeue()
+    assert payload == "task"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_committed_before_it_listened_is_found_at_once(monkeypatch):
+    monkeypatch.setattr(broker, "LOOK_SECONDS", 60)
+    queue = get_broker("content")
+    assert queue.dequeue() is None
+    connection.close()  # whoever is told nothing any more
+
+    assert queue.dequeue() is None  # listens anew
+    in_thread(enqueue, "content").result(10)
+    assert queue.dequeue() is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_waiting_cluster_notices_its_stop(monkeypatch):
+    monkeypatch.setattr(broker, "LOOK_SECONDS", 60)
+    monkeypatch.setattr(process.current, "stop_event", process.SharedEvent())
+    queue = get_broker("content")
+    assert queue.dequeue() is None
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(process.current.stop_event.set)
+        began = time.monotonic()
+        assert queue.dequeue() is None
+
+    assert time.monotonic() - began < 30
+
+
+def test_behind_a_pooler_nobody_listens(settings):
+    settings.DB_POOLER = "transaction"
+    queue = get_broker("content")
+
+    with CaptureQueriesContext(connection) as captured:
+        queue.enqueue("task")
+        queue.dequeue()
+        queue.dequeue()
+
+    assert not [query for query in captured if "LISTEN" in query["sql"] or "notify" in query["sql"]]
+
+
+def enqueue(key):
+    get_broker(key).enqueue("task")
+
+
+def enqueue_later(key, condition):
+    wait_until(condition)
+    try:
+        enqueue(key)
+    finally:
+        connections.close_all()

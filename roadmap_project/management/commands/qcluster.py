@@ -1,5 +1,6 @@
 """manage.py qcluster: Django-Q's command, with our cluster."""
 
+import gc
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -55,6 +56,8 @@ class Command(BaseCommand):
         if name != "logs":
             asking.provider()
         connections.close_all()  # the checks' connection must not be shared with the children
+        gc.collect()
+        gc.freeze()  # a child's collector would write to every page that it shares with the others
         is_asked = self._serve(name, is_once=options["run_once"])
         log.info("cluster_ended", queue=name, asked=is_asked)
         if not is_asked:
