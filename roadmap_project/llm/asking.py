@@ -16,8 +16,6 @@ from pydantic import BaseModel, ValidationError
 
 from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Provider, Turn, reasons
 
-# Waiting longer than this is the queue's job, not a call's: a waiting call keeps a slot.
-LONGEST_WAIT_IN_CALL = 5.0
 TRIES_IN_CALL = 2
 LARGEST_ANSWER = 400_000  # characters
 # Of the words about what is wrong with an answer: some quote it, and they are sent to the model, stored and shown.
@@ -84,8 +82,9 @@ def provider() -> Provider:
 async def ask(request: ModelRequest) -> Answer:
     """Ask the installation's provider; raises AskingFailedError.
 
-    A transient error is tried once more after at most five seconds; an invalid answer gets one repair turn that quotes
-    the problem. Uses no database. All of it ends within CALL_DEADLINE.
+    A transient error is tried once more a second later, unless the provider says when: that is for every call to heed,
+    and so the queue's affair. An invalid answer gets one repair turn that quotes the problem. Uses no database. All of
+    it ends within CALL_DEADLINE.
     """
     calls: list[CallRecord] = []
     try:
@@ -128,12 +127,11 @@ async def _complete(model: Provider, request: ModelRequest, repair: Turn | None,
             completion = await model.complete(request, repair, timeout=settings.LLM_TIMEOUT)
         except LanguageModelError as error:
             calls.append(_record(model, request, started, outcome=error.outcome, error=str(error)))
-            wait = error.retry_after or 0.0
-            if error.permanent or attempt == TRIES_IN_CALL or wait > LONGEST_WAIT_IN_CALL:
+            if error.permanent or attempt == TRIES_IN_CALL or error.retry_after is not None:
                 raise AskingFailedError(
                     str(error), permanent=error.permanent, calls=calls, retry_after=error.retry_after
                 ) from error
-            await asyncio.sleep(wait + random.uniform(0.5, 1.5))  # apart: whatever struck one of them struck all
+            await asyncio.sleep(random.uniform(0.5, 1.5))  # apart: whatever struck one of them struck all
             await _go_on(calls)
         except asyncio.CancelledError:
             calls.append(_record(model, request, started, outcome="timeout", error="cut off at the deadline"))

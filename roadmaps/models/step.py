@@ -187,6 +187,9 @@ class ProviderPause(models.Model):
     provider = models.CharField(max_length=40, primary_key=True)
     until = models.DateTimeField()
     reason = models.TextField(blank=True)
+    in_flight = models.PositiveIntegerField(
+        null=True, help_text="Calls when it began; afterwards as many are reached little by little."
+    )
 
     def __str__(self) -> str:
         return f"{self.provider} until {self.until:%H:%M:%S}"

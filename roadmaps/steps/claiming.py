@@ -2,16 +2,18 @@
 
 import os
 import socket
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Min
+from django.db.models import Count, F, Min, QuerySet
 from django.db.models.functions import Now
 from django.db.models.query import prefetch_related_objects
 
+from roadmap_project import process
 from roadmaps.models import ProviderPause, Step
 
 MODEL_QUEUES = ("content", "workflow")
@@ -21,7 +23,12 @@ MOST_MADE_READY = 500  # at one claim; the next one takes the rest
 IN_FLIGHT_LOCK = 7_364_001
 LAST_WORKER_LOCK = 7_364_002
 
-# Before a claim, which then finds all that is due in one order, and reads none of what is not due yet.
+# After a provider's pause, until as many calls as before may be in flight; twice as many after twice as long.
+RAMP_SECONDS = 20
+RAMP_ENDS = 60
+
+# Before a claim, which then finds all that is due in one order, and reads none of what is not due yet. Gives what the
+# provider asked for.
 MAKE_READY = """
 WITH due AS MATERIALIZED (
     SELECT id FROM roadmaps_step
@@ -29,8 +36,11 @@ WITH due AS MATERIALIZED (
     ORDER BY not_before
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
+), made_ready AS (
+    UPDATE roadmaps_step step SET not_before = NULL FROM due WHERE step.id = due.id
 )
-UPDATE roadmaps_step step SET not_before = NULL FROM due WHERE step.id = due.id
+SELECT until, in_flight, extract(epoch FROM now() - until)::float
+FROM roadmaps_providerpause WHERE provider = %(provider)s
 """
 
 # The CTE is materialised: a plain `IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)` may be run again and claim more.
@@ -38,7 +48,6 @@ CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT id FROM roadmaps_step
     WHERE state = 'waiting' AND queue = %(queue)s AND not_before IS NULL
-      AND NOT EXISTS (SELECT 1 FROM roadmaps_providerpause WHERE provider = %(provider)s AND until > now())
     ORDER BY rank, id
     LIMIT %(slots)s
     FOR UPDATE SKIP LOCKED
@@ -54,23 +63,23 @@ RETURNING step.*
 def claim(queue: str, slots: int) -> list[Step]:
     """Take up to `slots` due steps, best rank first, each with a fresh lease; in a transaction of its own.
 
-    Two workers never get the same step. Gives nothing while the queue's provider asked us to wait, and no more than
-    LLM_MAX_IN_FLIGHT leaves over all workers. On the logs queue one worker stays free for log lines and sweeps.
+    Two workers never get the same step. Gives nothing while the queue's provider asked us to wait, few at first when
+    that is over, and no more than LLM_MAX_IN_FLIGHT leaves over all workers. On the logs queue one worker stays free
+    for log lines and sweeps.
     """
-    uses_model = queue in MODEL_QUEUES
     with transaction.atomic():
-        if uses_model and settings.LLM_MAX_IN_FLIGHT:
-            slots = min(slots, _free_in_installation(queue))
-        if slots <= 0 or (queue == "logs" and _is_last_free_worker(queue)):
+        if queue == "logs" and _is_last_free_worker(queue):
             return []
-        with connection.cursor() as cursor:
-            cursor.execute(MAKE_READY, {"queue": queue, "most": MOST_MADE_READY})
+        pause = _make_ready(queue)
+        if queue in MODEL_QUEUES:
+            slots = min([slots, *_places(queue, pause)])
+        if slots <= 0:
+            return []
         steps = list(
             Step.objects.raw(
                 CLAIM,
                 {
                     "queue": queue,
-                    "provider": settings.LLM_PROVIDER if uses_model else "",
                     "slots": slots,
                     "worker": _worker(),
                     "lease": timedelta(seconds=settings.LEASE_SECONDS),
@@ -88,21 +97,74 @@ def held(steps: Collection[Step]) -> set[UUID | None]:
 
 
 def _worker() -> str:
-    return f"{socket.gethostname()[:80]}:{os.getpid()}"
+    return f"{_host()}{os.getpid()}"
+
+
+def _host() -> str:
+    """Whose process ids these are; several containers may have one name."""
+    return f"{socket.gethostname()[:70]}/{process.ids_are_of()}:"
+
+
+def is_gone(worker: str) -> bool:
+    """Whether it was a process among those that this one can see, and is one no more."""
+    is_near = process.ids_are_of() and worker.startswith(_host())
+    return bool(is_near) and not process.is_alive(int(worker.removeprefix(_host())))
+
+
+@dataclass(frozen=True)
+class _Pause:
+    until: datetime
+    in_flight: int | None
+    seconds_over: float  # negative while it lasts
+
+    @property
+    def most_begun_since(self) -> int | None:
+        """Calls that may be in flight of those begun since its end; None: any number."""
+        if self.seconds_over < 0:
+            return 0
+        if self.in_flight is None or self.seconds_over >= RAMP_ENDS:
+            return None
+        return 1 + int(self.in_flight * self.seconds_over / RAMP_SECONDS)
+
+
+def _make_ready(queue: str) -> _Pause | None:
+    with connection.cursor() as cursor:
+        cursor.execute(MAKE_READY, {"queue": queue, "most": MOST_MADE_READY, "provider": settings.LLM_PROVIDER})
+        row = cursor.fetchone()
+    return _Pause(*row) if row else None
+
+
+def _in_flight() -> QuerySet[Step]:
+    return Step.objects.filter(state=Step.State.RUNNING, queue__in=MODEL_QUEUES).order_by()
+
+
+def in_flight() -> int:
+    """Calls of all workers that ask a model."""
+    return _in_flight().count()
+
+
+def _places(queue: str, pause: _Pause | None) -> Iterator[int]:
+    """How many calls may begin, by each of the rules that there are."""
+    most_begun = pause.most_begun_since if pause else None
+    if settings.LLM_MAX_IN_FLIGHT or most_begun:
+        _one_at_a_time(IN_FLIGHT_LOCK)
+    if settings.LLM_MAX_IN_FLIGHT:
+        yield _free_in_installation(queue)
+    if pause and most_begun is not None:
+        yield most_begun and most_begun - _in_flight().filter(started_at__gt=pause.until).count()
 
 
 def _free_in_installation(queue: str) -> int:
     """Places that the installation's cap leaves this queue.
 
     While another queue waits, a quarter of them is not for this one: a long backlog of pieces would let no new
-    roadmap be designed, since whoever stores a result claims its place again at once.
+    roadmap be designed, since whoever stores a result claims its place again at once. A single place is for designs.
     """
-    _one_at_a_time(IN_FLIGHT_LOCK)
     most = int(settings.LLM_MAX_IN_FLIGHT)
-    counted = Step.objects.filter(state=Step.State.RUNNING, queue__in=MODEL_QUEUES).order_by().values_list("queue")
-    running = dict.fromkeys(MODEL_QUEUES, 0) | dict(counted.annotate(Count("pk")))
+    running = dict.fromkeys(MODEL_QUEUES, 0) | dict(_in_flight().values_list("queue").annotate(Count("pk")))
     free = most - sum(running.values())
-    own_share = most - max(1, most // 4) if most > 1 else most
+    for_others = max(1, most // 4) if most > 1 or queue == "content" else 0
+    own_share = most - for_others
     if free > 0 and own_share - running[queue] < free and any(_is_due(each) for each in running if each != queue):
         return own_share - running[queue]
     return free

@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.db import connection, connections, transaction
-from django.db.models import Case, F, TextField, Value, When
+from django.db.models import Case, F, PositiveIntegerField, TextField, Value, When
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -21,7 +21,7 @@ from roadmap_project.llm.asking import AskingFailedError, CallRecord, storable
 from roadmap_project.told import kept
 from roadmaps import finishing, limits
 from roadmaps.models import LogEntry, ModelCall, ProviderPause, Roadmap, Step
-from roadmaps.steps import kinds, recording
+from roadmaps.steps import claiming, kinds, recording
 from roadmaps.steps.calling import Finished
 from roadmaps.steps.recording import StepLog
 
@@ -205,12 +205,12 @@ def _store_limit(step: Step, retry_after: float | None, reason: str, lines: Step
     Each time it waits longer, so that a day of limiting is a few hundred calls and not thousands.
     """
     shortest, longest = LIMIT_SECONDS
-    _pause(shortest if retry_after is None else retry_after, reason)
+    asked = shortest if retry_after is None else retry_after
+    _pause(asked, reason, in_flight=claiming.in_flight())
     if step.limited_for >= Step.MOST_LIMITED:
         fail(step, f"limited for {step.limited_for.total_seconds() / 3600:.0f} hours: {reason}", lines)
     else:
-        own = min(max(shortest, step.limited_for.total_seconds() / 2), longest)
-        wait = _apart(max(retry_after or 0.0, own))
+        wait = _apart(max(asked, min(step.limited_for.total_seconds() / 2, longest)))
         step.limited_for += timedelta(seconds=wait)
         put_back(step, reason, wait, lines)
 
@@ -220,15 +220,20 @@ def _apart(seconds: float) -> float:
     return seconds * random.uniform(1, 1.25)
 
 
-def _pause(seconds: float, reason: str) -> None:
+def _pause(seconds: float, reason: str, *, in_flight: int | None = None) -> None:
+    """Never shorter than what was asked before; `in_flight` calls are what it began with, however many are refused."""
     until = Now() + timedelta(seconds=seconds)
     pause, is_new = ProviderPause.objects.get_or_create(
-        provider=settings.LLM_PROVIDER, defaults={"until": until, "reason": reason[:500]}
+        provider=settings.LLM_PROVIDER, defaults={"until": until, "reason": reason[:500], "in_flight": in_flight}
     )
     if not is_new:
-        longer = When(until__lt=until, then=Value(reason[:500], output_field=TextField()))
-        why = Case(longer, default=F("reason"))
-        ProviderPause.objects.filter(pk=pause.pk).update(until=Greatest("until", until), reason=why)
+        is_longer = When(until__lt=until, then=Value(reason[:500], TextField()))
+        is_new_one = When(until__lt=Now(), then=Value(in_flight, PositiveIntegerField()))
+        ProviderPause.objects.filter(pk=pause.pk).update(
+            until=Greatest("until", until),
+            reason=Case(is_longer, default=F("reason")),
+            in_flight=Case(is_new_one, default=F("in_flight")),
+        )
 
 
 def pause_when_spent() -> None:

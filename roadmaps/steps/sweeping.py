@@ -32,6 +32,7 @@ def sweep(queue: str) -> None:
     to store it.
     """
     if _begin(queue):
+        _end_leases_of_the_dead(queue)
         _release_expired(queue)
     if queue == "content":
         _settle()
@@ -60,6 +61,15 @@ def sweep_when_due(queue: str) -> None:
     """Sweep where nobody did for a minute: with every worker draining, the scheduled sweep waits for one."""
     if not QueueHeartbeat.objects.filter(queue=queue, swept_at__gt=Now() - INTERVAL).exists():
         sweep(queue)
+
+
+def _end_leases_of_the_dead(queue: str) -> None:
+    """A worker that this process can see to be gone holds no answer: nobody need wait for its leases' end."""
+    running = Step.objects.filter(state=Step.State.RUNNING, queue=queue).order_by()
+    workers = running.values_list("worker", flat=True).distinct()
+    if gone := [worker for worker in workers if claiming.is_gone(worker)]:
+        ended = running.filter(worker__in=gone).update(lease_expires_at=Now())
+        log.warning("leases_of_dead_workers_ended", queue=queue, workers=gone, steps=ended)
 
 
 def _release_expired(queue: str) -> None:

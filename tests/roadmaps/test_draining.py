@@ -1,6 +1,9 @@
 """The engine: claims, calls without a connection, stores, failures, leases."""
 
 import dataclasses
+import multiprocessing
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from django_q.models import OrmQ
 
 from content import answering
 from content.models import Quiz, QuizAttempt, ResourceList, Tutorial
+from roadmap_project import process
 from roadmap_project.connections import ConnectionHeldError
 from roadmap_project.llm.asking import AskingFailedError
 from roadmaps import deciding
@@ -148,6 +152,33 @@ def test_A4_no_connection_is_held_while_all_calls_wait(writing, stub):
         stub.release()
         drained.join(30)
     assert done == [3 * writing.concepts.count()]
+
+
+def test_a_worker_with_free_slots_claims_when_it_is_woken_and_not_again_and_again(writing, stub, monkeypatch):
+    for name in ("CLAIM_SECONDS", "LISTEN_SECONDS"):
+        monkeypatch.setattr(draining, name, 0.02)
+    tasks = multiprocessing.get_context("fork").Queue()
+    monkeypatch.setattr(process.current, "tasks", tasks)
+    claims, looks = [], []
+    claim, is_called_away = claiming.claim, draining._Drain._is_called_away
+    monkeypatch.setattr(claiming, "claim", lambda *wanted: claims.append(wanted) or claim(*wanted))
+    monkeypatch.setattr(draining._Drain, "_is_called_away", lambda self: looks.append(1) or is_called_away(self))
+    first, later = Step.objects.waiting().filter(kind="quiz")[:2]
+    Step.objects.exclude(pk__in=[first.pk, later.pk]).delete()
+    Step.objects.filter(pk=later.pk).update(state="done")
+    stub.hold()
+    drained = in_thread(draining.drain, "content")
+    try:
+        stub.wait_for(1)
+        Step.objects.filter(pk=later.pk).update(state="waiting")
+        wait_until(lambda: len(looks) > 30)
+        assert len(claims) == 1
+
+        tasks.put("a wake-up that every worker is too busy to take")
+        stub.wait_for(2)
+    finally:
+        stub.release()
+    assert drained.result(30) == 2
 
 
 def _drain_and_close(queue):
@@ -364,6 +395,34 @@ def _sweep_as_usual(queue):
 
 def _expire_leases():
     Step.objects.filter(state="running").update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_D3_what_a_killed_worker_of_this_machine_held_waits_for_no_lease(writing):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    steps = claiming.claim("content", 4)
+    here, elsewhere = steps[0].worker.rsplit(":", 1)[0], "another-container/0badc0de"
+    for step, worker in zip(
+        steps, (f"{here}:{gone.pid}", f"{here}:{os.getpid()}", f"{elsewhere}:{gone.pid}", f"{here}:1"), strict=True
+    ):
+        Step.objects.filter(pk=step.pk).update(worker=worker)
+
+    _sweep_as_usual("content")
+
+    states = [Step.objects.get(pk=step.pk) for step in steps]
+    assert [(step.state, step.losses) for step in states] == [("waiting", 1)] + [("running", 0)] * 3
+
+
+def test_no_worker_is_taken_for_dead_where_the_system_does_not_tell_whose_ids_these_are(writing, monkeypatch):
+    monkeypatch.setattr(process, "ids_are_of", lambda: "")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (step,) = claiming.claim("content", 1)
+    Step.objects.update(worker=f"{step.worker.rsplit(':', 1)[0]}:{gone.pid}")
+
+    _sweep_as_usual("content")
+
+    assert Step.objects.get(pk=step.pk).state == "running"
 
 
 def test_a_step_that_loses_its_worker_five_times_has_failed(writing):

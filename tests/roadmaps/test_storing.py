@@ -226,6 +226,27 @@ def test_C3_a_roadmap_whose_row_somebody_holds_keeps_nobody_elses_answers_waitin
     assert ModelCall.objects.count() == before + 2
 
 
+def test_C4_a_store_locks_roadmaps_in_the_order_of_their_keys_so_that_two_never_wait_for_each_other(two_written):
+    results = sorted(two_written, key=lambda each: -each.step.roadmap_id)
+    second, first = (each.step.roadmap_id for each in results)
+    Roadmap.objects.filter(pk=first).update(title="now the last row of the table")
+
+    with transaction.atomic():
+        Roadmap.objects.locked(first)
+        stored = in_thread(storing.store, results)
+        wait_until(somebody_waits_for_a_lock)
+        assert Roadmap.objects.select_for_update(nowait=True, no_key=True).get(pk=second)
+    stored.result(10)
+
+    assert {Step.objects.get(pk=each.step.pk).state for each in results} == {"done"}
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
+
+
 def test_C3_a_roadmap_that_cannot_be_settled_buys_nothing_for_ever(two_written, monkeypatch):
     held, free = two_written
 
