@@ -3,11 +3,12 @@
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+from django.views import defaults
 
 from roadmap_project import api_errors, request_ids
 
@@ -43,6 +44,19 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return api_errors.answer(request, 400, _("This request cannot be understood"))
     page = render_to_string("400.html", {"request_id": request_ids.of(request)})
     return HttpResponse(page, status=400)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The usual page, and for programs their shape, also under a version of the API that there is not."""
+    if request.path.startswith(api_errors.PREFIX):
+        return api_errors.answer(request, 404, _("There is no such address."))
+    return defaults.page_not_found(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if request.path.startswith(api_errors.PREFIX):
+        return api_errors.answer(request, 403, _("This is not yours to do."))
+    return defaults.permission_denied(request, exception)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -6,6 +6,8 @@ from django.urls import include, path, re_path
 from roadmap_project import health, metrics, token_pages
 
 handler400 = "roadmap_project.errors.bad_request"
+handler403 = "roadmap_project.errors.permission_denied"
+handler404 = "roadmap_project.errors.not_found"
 handler500 = "roadmap_project.errors.server_error"
 
 urlpatterns = [

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from ninja.security import HttpBearer
 
@@ -36,7 +37,7 @@ class Token(HttpBearer):
     """A person's own token. A session's cookie opens nothing here, so that no other site can send requests with it."""
 
     def __call__(self, request: HttpRequest) -> ApiToken | None:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
         return self.authenticate(request, secret.strip()) if scheme.lower() == "bearer" else None
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
@@ -94,15 +95,24 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     if request.method in SAFE or not (size.isascii() and size.isdigit()) or int(size) == 0:
         return None
     if int(size) > MOST_SENT:
-        return answer(request, 413, f"{int(size):,} bytes were sent; {MOST_SENT:,} are taken at most.")
+        return answer(
+            request,
+            413,
+            _("%(size)s bytes were sent; %(most)s are taken at most.")
+            % {"size": f"{int(size):,}", "most": f"{MOST_SENT:,}"},
+        )
     if request.content_type != JSON:
-        return answer(request, 415, f"Send JSON, and say so: “Content-Type: {JSON}”.")
+        return answer(request, 415, _("Send JSON, and say so: “%(header)s”.") % {"header": f"Content-Type: {JSON}"})
     return None
 
 
 def _wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
-    return answer(request, 405, f"This address takes {allowed}.", headers={"Allow": allowed})
+    return answer(request, 405, _("This address takes %(methods)s.") % {"methods": allowed}, headers={"Allow": allowed})
 
 
 def nothing_here(request: HttpRequest) -> HttpResponse:
-    return answer(request, 404, "There is no such address. See /api/v1/openapi.json.")
+    return answer(
+        request,
+        404,
+        _("There is no such address. What there is stands in %(place)s.") % {"place": "/api/v1/openapi.json"},
+    )

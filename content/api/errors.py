@@ -6,9 +6,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from content.api import wrong_values
 from roadmap_project.api_errors import answer
 from roadmaps.deciding import PastDeadlineError, RefusedError
 
@@ -55,32 +57,33 @@ def add_to(api: NinjaAPI) -> None:
 
 def too_often(request: HttpRequest, seconds: float) -> HttpResponse:
     wait = str(max(1, round(seconds + 0.5)))
-    return answer(request, 429, f"Too many requests. Ask again in {wait} seconds.", headers={"Retry-After": wait})
+    said = _("Too many requests. Ask again in %(seconds)s s.") % {"seconds": wait}
+    return answer(request, 429, said, headers={"Retry-After": wait})
 
 
 def _unauthorized(request: HttpRequest, error: Any) -> HttpResponse:
     return answer(
         request,
         401,
-        "Send a valid token, as “Authorization: Bearer …”. You make one at /account/tokens/.",
+        _("Send a valid token, as “%(header)s”. You make one at %(place)s.")
+        % {"header": "Authorization: Bearer …", "place": "/account/tokens/"},
         headers={"WWW-Authenticate": 'Bearer realm="api"'},
     )
 
 
 def _not_found(request: HttpRequest, error: Any) -> HttpResponse:
-    return answer(request, 404, "There is no such thing, or it is not yours.")
+    return answer(request, 404, _("There is no such thing, or it is not yours."))
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """A body that is no JSON is the one that ninja itself raises."""
     is_body = error.status_code == 400
-    return answer(request, error.status_code, "What was sent is not JSON." if is_body else str(error))
+    return answer(request, error.status_code, _("What was sent is not JSON.") if is_body else str(error))
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     problems = [
-        {"field": _place(each["loc"]), "message": each["msg"].removeprefix("Value error, ")}
-        for each in error.errors[:MOST_PROBLEMS]
+        {"field": _place(each["loc"]), "message": wrong_values.told(each)} for each in error.errors[:MOST_PROBLEMS]
     ]
     return answer(request, 422, problems[0]["message"], problems=problems)
 
@@ -114,7 +117,7 @@ def _too_many_requests(request: HttpRequest, error: TooManyRequestsError) -> Htt
 
 
 def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return answer(request, 413, "More was sent than is taken here.")
+    return answer(request, 413, _("More was sent than is taken here."))
 
 
 def _unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
 from ninja import Router, Status
 from pydantic import Field
 
@@ -115,7 +116,7 @@ def _add(roadmap_id: int, body: PartToAdd, *, by: User) -> Edit:
             words = {"name": stage.name, "description": stage.description}
             return reshaping.add_stage(roadmap_id, first=first.new(), **words, **seen)
     raise InvalidError(
-        [{"field": "concept", "message": "Send a concept, or a module or a stage with its first concept."}]
+        [{"field": "concept", "message": _("Send a concept, or a module or a stage with its first concept.")}]
     )
 
 
@@ -133,11 +134,11 @@ def _change(roadmap_id: int, part: str, body: PartToChange, *, by: User) -> Edit
     if part.startswith("c"):
         return reshaping.change_concept(roadmap_id, key=part, module=body.into, **wishes, **common)
     if foreign := [name for name in OF_CONCEPTS_ALONE if name in wishes]:
-        raise InvalidError([{"field": name, "message": "Only a concept has this."} for name in foreign])
+        raise InvalidError([{"field": name, "message": _("Only a concept has this.")} for name in foreign])
     if part.startswith("m"):
         return reshaping.change_module(roadmap_id, module=part, stage=body.into, **wishes, **common)
     if body.into is not None:
-        raise InvalidError([{"field": "into", "message": "A stage lies in nothing; move it up or down."}])
+        raise InvalidError([{"field": "into", "message": _("A stage lies in nothing; move it up or down.")}])
     return reshaping.change_stage(roadmap_id, stage=part, **wishes, **common)
 
 

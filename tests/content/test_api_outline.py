@@ -98,7 +98,7 @@ def test_modules_and_stages_are_added_with_their_first_concept_and_named_by_thei
         ("c-1-1-1", {"prerequisites": ["c-1-1-1"]}, "prerequisites", "cannot build on itself"),
         ("c-1-1-1", {"hours": 6}, "hours", "this says 6"),
         ("c-1-1-1", {"name": " "}, "name", "fill this in"),
-        ("c-1-1-1", {"colour": "red"}, "colour", "not permitted"),
+        ("c-1-1-1", {"colour": "red"}, "colour", "no such field"),
         ("m-1-1", {"hours": 1}, "hours", "Only a concept"),
         ("s-1", {"into": "s-1"}, "into", "lies in nothing"),
     ],

@@ -1,0 +1,154 @@
+"""Whatever goes wrong is told in one shape, with the request's id, in the language that is asked for."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse
+
+from content.api import door
+from content.api.shapes import ErrorAnswer
+from roadmap_project import api_tokens
+from roadmap_project.api_errors import CODES
+from roadmap_project.request_ids import HEADER
+from tests.factories import make_roadmap_in_review, make_written_roadmap
+from tests.programs import Program
+
+pytestmark = pytest.mark.django_db
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+WORD_OF_OURS = "a-programs-own-id"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted():
+    yield
+    door.rates.forget()
+
+
+@pytest.fixture
+def program(person, library) -> Program:
+    return Program(person, raise_request_exception=False)
+
+
+def told(response: HttpResponse, status: int) -> ErrorAnswer:
+    assert response.status_code == status, response.content
+    assert response.headers["Content-Type"] == "application/json"
+    answer = response.json()
+    assert set(answer) == {"error"}
+    assert set(answer["error"]) <= {"code", "message", "field", "problems", "request_id"}
+    found = ErrorAnswer.model_validate(answer)
+    assert found.error.request_id == response.headers[HEADER]
+    return found
+
+
+def failing(error: Exception) -> Callable[[Program, pytest.MonkeyPatch, object], None]:
+    def prepare(program: Program, monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
+        def find(secret: str) -> None:
+            raise error
+
+        monkeypatch.setattr(api_tokens, "find", find)
+
+    return prepare
+
+
+def nothing(program: Program, monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
+    pass
+
+
+def signed_out(program: Program, monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
+    program.client = Program(raise_request_exception=False).client
+
+
+def asked_often(program: Program, monkeypatch: pytest.MonkeyPatch, settings) -> None:
+    settings.API_REQUESTS_PER_TOKEN = 1
+    program("get", "about")
+
+
+def no_hosts(program: Program, monkeypatch: pytest.MonkeyPatch, settings) -> None:
+    settings.ALLOWED_HOSTS = []
+    settings.DEBUG = False
+
+
+LARGE = {"Content_Length": "99999999"}
+FORM = {"Content_Type": "application/x-www-form-urlencoded"}
+CASES = [
+    ("not JSON", 400, nothing, ("post", "roadmaps", b"{"), {}),
+    ("a foreign host", 400, no_hosts, ("get", "about"), {"Host": "elsewhere.example"}),
+    ("no token", 401, signed_out, ("get", "about"), {}),
+    ("refused by Django", 403, failing(PermissionDenied()), ("get", "about"), {}),
+    ("no such address", 404, nothing, ("get", "nowhere"), {}),
+    ("no such address after a slash", 404, nothing, ("post", "roadmaps/", {}), {}),
+    ("no such roadmap", 404, nothing, ("get", "roadmaps/nothing-aaaaaaaa"), {}),
+    ("wrong method", 405, nothing, ("put", "about", {}), {}),
+    ("nothing to approve", 409, nothing, ("post", "roadmaps/{slug}/review"), {}),
+    ("too large", 413, nothing, ("post", "roadmaps", b"x"), LARGE),
+    ("no JSON meant", 415, nothing, ("post", "roadmaps", b"x=1"), FORM),
+    ("wrong fields", 422, nothing, ("post", "roadmaps", {}), {}),
+    ("wrong query", 422, nothing, ("get", "roadmaps?page=x"), {}),
+    ("asked too often", 429, asked_often, ("get", "about"), {}),
+    ("broken", 500, failing(ValueError("nobody's business")), ("get", "about"), {}),
+    ("no database", 503, failing(OperationalError("too many clients")), ("get", "about"), {}),
+    ("a closed connection", 503, failing(InterfaceError("connection already closed")), ("post", "roadmaps", {}), {}),
+]
+NAMES = [each[0] for each in CASES]
+
+
+@pytest.mark.parametrize(("name", "status", "prepare", "request_of", "headers"), CASES, ids=NAMES)
+def test_every_failure_has_the_one_shape(
+    program, person, monkeypatch, settings, name, status, prepare, request_of, headers
+):
+    method, path, *body = request_of
+    path = path.format(slug=make_written_roadmap(owner=person).slug)
+    prepare(program, monkeypatch, settings)
+    headers = {HEADER: WORD_OF_OURS, **headers}
+
+    english = told(program(method, path, *body, **headers), status)
+    chinese = told(program(method, path, *body, Accept_Language="zh-CN", **headers), status)
+
+    assert english.error.code == chinese.error.code == CODES[status]
+    assert english.error.request_id == WORD_OF_OURS
+    assert "nobody" not in english.error.message
+    assert not CHINESE.search(english.error.message)
+    assert CHINESE.search(chinese.error.message), chinese.error.message
+    for each in chinese.error.problems:
+        assert CHINESE.search(each.message), each.message
+
+
+def test_every_status_of_the_shape_is_tried():
+    assert {each[1] for each in CASES} == set(CODES)
+
+
+@pytest.mark.parametrize("address", ["/api/v2/roadmaps", "/api/", "/api/v10/about"])
+def test_under_another_version_of_the_api_there_is_nothing_in_the_same_shape(program, client, address):
+    told(client.get(address), 404)
+    told(program.client.post(address, {}), 404)
+    assert client.get("/nowhere/").headers["Content-Type"].startswith("text/html")
+
+
+def test_wrong_fields_are_told_in_chinese(program, person):
+    """The frequent ones; what only pydantic has words for stays English."""
+    wrong = {"goal": "", "level": "guru", "hours_per_week": 0, "deadline": "soon", "language": "x" * 41, "more": 1}
+    wrong |= {"background": 3, "skips_review": "perhaps"}
+    reviewed = make_roadmap_in_review(owner=person)
+
+    found = told(program("post", "roadmaps", wrong, Accept_Language="zh"), 422)
+    stage, hours = f"roadmaps/{reviewed.slug}/outline/parts/s-1", {"seen_version": 1, "hours": 2}
+    part = told(program("patch", stage, hours, Accept_Language="zh"), 422)
+
+    assert len(found.error.problems) == 8
+    for each in [*found.error.problems, *part.error.problems]:
+        assert CHINESE.search(each.message), each
+    english = {each.field: each.message for each in told(program("post", "roadmaps", wrong), 422).error.problems}
+    assert english["hours_per_week"] == "This must be at least 1."
+    assert english["level"] == "This must be one of: 'beginner', 'intermediate', 'advanced'."
+    assert english["more"] == "There is no such field."
+
+
+def test_who_must_wait_is_told_how_long(program, settings):
+    settings.API_REQUESTS_PER_TOKEN = 1
+    program("get", "about")
+
+    assert 1 <= int(program("get", "about").headers["Retry-After"]) <= 60
