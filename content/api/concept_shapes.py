@@ -1,6 +1,7 @@
 """What is said about a concept: what was written for it, and what its reader did there?"""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,7 +10,10 @@ from pydantic import Field
 from content.answering import MarkedQuestion, marked
 from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
 from content.models import Note, QuizAttempt
+from content.models import Question as QuestionRow
 from content.reading import PieceView
+from roadmaps.learning import QuizResult as Counts
+from roadmaps.models import Concept as Row
 from roadmaps.models import Step
 
 Choices = list[int]
@@ -205,6 +209,47 @@ class Answer(Sent):
 class Answers(Sent):
     version: int | None = Field(None, ge=1, le=1_000_000, description="Of the quiz that was asked; else the current.")
     answers: list[Answer] = Field(min_length=1, max_length=MOST_ANSWERS)
+
+
+class QuizResult(ConceptName):
+    """How you answered the questions of a concept's quiz, each the last time."""
+
+    right: int = Field(examples=[4])
+    wrong: int = Field(examples=[1])
+    questions: int = Field(examples=[6], description="Answered or not.")
+
+
+class MissedQuestion(Question):
+    """Answer it again at its concept's quiz."""
+
+    concept: str = Field(examples=["c-1-1-1"])
+    version: int = Field(examples=[1], description="Of the quiz.")
+
+
+class QuizResults(Shape):
+    """Of the quizzes as they are now; a concept whose quiz you have not begun is not among them."""
+
+    right: int = Field(examples=[4])
+    wrong: int = Field(examples=[1])
+    concepts: list[QuizResult]
+    missed: list[MissedQuestion] = Field(description="What you answered wrong the last time, in the roadmap's order.")
+
+    @classmethod
+    def of(cls, answered: list[tuple[Row, Counts]], missed: list[QuestionRow]) -> "QuizResults":
+        own = Question.model_fields
+        return cls(
+            right=sum(result.right for _, result in answered),
+            wrong=sum(result.wrong for _, result in answered),
+            concepts=[QuizResult(key=row.key, name=row.name, **asdict(result)) for row, result in answered],
+            missed=[
+                MissedQuestion(
+                    **{name: getattr(each, name) for name in own},
+                    concept=each.quiz.concept.key,
+                    version=each.quiz.version,
+                )
+                for each in missed
+            ],
+        )
 
 
 class MarkedOption(Shape):

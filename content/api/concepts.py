@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
-from content import answering, links, noting, reading, writing
+from content import answering, links, noting, practising, reading, writing
 from content.api.concept_shapes import (
     Answers,
     AnyVersion,
@@ -18,6 +18,7 @@ from content.api.concept_shapes import (
     NewNote,
     NoteText,
     PieceWork,
+    QuizResults,
     QuizToAnswer,
     Resource,
     VersionSummary,
@@ -29,7 +30,7 @@ from content.api.errors import InvalidError
 from content.api.once import once
 from content.api.shapes import Kind, Page, Paging, change, paged, read
 from content.models import MODELS, Note, Quiz
-from content.views.lookup import own_concept
+from content.views.lookup import own_concept, own_roadmap
 from roadmaps import deciding, learning
 from roadmaps.models import ConceptProgress, Step
 
@@ -83,6 +84,15 @@ def report_resource(request: TokenRequest, slug: str, key: str, resource: int) -
 
 
 # Quizzes
+
+
+@quiz_router.get("{slug:slug}/quizzes", response=read(QuizResults), summary="Read your quiz results")
+def read_results(request: TokenRequest, slug: str) -> Any:
+    """All over a roadmap: how you answered, and what you answered wrong the last time, to be practised."""
+    found = own_roadmap(request, slug)
+    results = practising.results(found)
+    answered = found.concepts.filter(pk__in=results).order_by("position").only("key", "name", "position")
+    return QuizResults.of([(each, results[each.pk]) for each in answered], practising.missed(found))
 
 
 @quiz_router.get(f"{PREFIX}/quiz", response=read(QuizToAnswer), summary="Read the quiz")

@@ -1,9 +1,10 @@
 """What is said about a roadmap, its outline and its way so far?"""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from django.conf import settings
 from pydantic import Field, StringConstraints
 
 from content.api.concept_shapes import ConceptName
@@ -92,6 +93,20 @@ class NextConcept(ConceptName):
     builds_on: list[ConceptName] = Field(description="All of it is learned.")
     opens: list[ConceptName] = Field(description="What builds on it directly.")
     is_needed: bool = Field(description="It lies on the shortest way to the goal; else it can wait.")
+
+
+class DeletedRoadmap(Shape):
+    slug: str = Field(examples=[SLUG])
+    title: str = Field(examples=["Querying a database"])
+    goal: str = Field(examples=["Query our sales database myself"])
+    deleted_at: datetime
+    gone_at: datetime = Field(description="From then on it may be gone for good.")
+
+    @classmethod
+    def of(cls, row: Roadmap) -> "DeletedRoadmap":
+        kept_for = timedelta(days=settings.DELETED_ROADMAP_RETENTION_DAYS)
+        own = {name: getattr(row, name) for name in cls.model_fields if name != "gone_at"}
+        return cls(**own, gone_at=own["deleted_at"] + kept_for)
 
 
 class Progress(Shape):

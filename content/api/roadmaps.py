@@ -15,6 +15,7 @@ from content.api.door import TokenRequest
 from content.api.errors import InvalidError, require
 from content.api.once import RequestKey, answer_once, once
 from content.api.roadmap_shapes import (
+    DeletedRoadmap,
     LogFilter,
     LogLine,
     NewRoadmap,
@@ -34,6 +35,7 @@ from roadmaps import accounts, deciding, reading, reshaping, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import GoalForm
 from roadmaps.models import LogEntry, Roadmap
+from roadmaps.slugs import token_of
 
 DOCUMENT = {"$ref": "#/components/schemas/RoadmapDocument"}
 
@@ -98,6 +100,20 @@ def _parsed(sent: bytes) -> RoadmapDocument:
             {"field": place, "message": text} if text else {"field": "", "message": place} for place, _, text in lines
         ]
         raise InvalidError(problems) from error
+
+
+@router.get("deleted", response=read(Page[DeletedRoadmap]), summary="List your deleted roadmaps")
+def list_deleted(request: TokenRequest, paging: Query[Paging]) -> Any:
+    """Those that can still be taken back, the last deleted first."""
+    return paged(reading.deleted_of(request.user).order_by("-deleted_at", "-pk"), paging, DeletedRoadmap.of)
+
+
+@router.post("{slug:slug}/take-back", response=change(RoadmapSummary), summary="Take a deleted roadmap back")
+@once
+def take_back_roadmap(request: TokenRequest, slug: str) -> Any:
+    """As it was, but for what was being made: that is taken up again when you ask for it. One that is there stays."""
+    owned = Roadmap.objects.filter(owner=request.user, token=token_of(slug))
+    return summary(request, deciding.take_back(get_object_or_404(owned).pk))
 
 
 @router.get("{slug:slug}", response=read(RoadmapDetail), summary="Read a roadmap")

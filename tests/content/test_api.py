@@ -204,6 +204,22 @@ def test_hours_and_deadline_of_a_roadmap_are_changed(program, written):
     assert error(program("patch", address, {"hours_per_week": 0}), 422)["field"] == "hours_per_week"
 
 
+def test_a_deleted_roadmap_is_taken_back(program, written, person):
+    address = at(written, path="roadmaps/{slug}")
+    Roadmap.objects.filter(pk=make_roadmap().pk).update(deleted_at=timezone.now())  # somebody else's
+    program("delete", address)
+
+    listed = program("get", "roadmaps/deleted").json()
+    taken_back = program("post", f"{address}/take-back")
+
+    assert [each["slug"] for each in listed["items"]] == [written.slug]
+    assert listed["items"][0]["gone_at"] > listed["items"][0]["deleted_at"]
+    assert (taken_back.status_code, taken_back.json()["slug"]) == (200, written.slug)
+    assert program("post", f"{address}/take-back").json()["slug"] == written.slug
+    assert program("get", "roadmaps/deleted").json()["items"] == []
+    assert program("get", address).json()["state"] == "ready"
+
+
 def test_work_is_stopped_and_taken_up_again(program, person):
     roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING)
 
@@ -442,6 +458,33 @@ def test_a_quiz_is_answered_and_the_attempt_is_kept(program, written, person):
     assert program("get", at(written, "/attempts")).json()["items"][0]["id"] == marked["id"]
     assert program("get", at(written, "/quiz")).json()["missed"] == [1]
     assert QuizAttempt.objects.get().user == person
+
+
+def test_results_and_weak_questions_are_read_all_over_a_roadmap(program, written, person):
+    last = written.concepts.last()
+    make_quiz(concept=last)
+    make_quiz(concept=written.concepts.all()[1])
+    address = at(written, "/quizzes", path="roadmaps/{slug}")
+    assert program("get", address).json() == {"right": 0, "wrong": 0, "concepts": [], "missed": []}
+    both = {"answers": [{"question": 0, "chosen": [1]}, {"question": 1, "chosen": [0]}]}
+    program("post", at(written, "/attempts"), both)
+    of_the_last = at(written, f"/concepts/{last.key}/attempts", path="roadmaps/{slug}")
+    program("post", of_the_last, {"answers": [{"question": 2, "chosen": [0]}]})
+
+    found = program("get", address).json()
+
+    assert (found["right"], found["wrong"]) == (1, 2)
+    assert [(each["key"], each["right"], each["wrong"], each["questions"]) for each in found["concepts"]] == [
+        ("c-1-1-1", 1, 1, 3),
+        ("c-1-1-3", 0, 1, 3),
+    ]
+    assert [(each["concept"], each["position"], each["version"]) for each in found["missed"]] == [
+        ("c-1-1-1", 1, 1),
+        ("c-1-1-3", 2, 1),
+    ]
+    assert "explained" not in json.dumps(found)
+    program("post", at(written, "/attempts"), {"answers": [{"question": 1, "chosen": [0, 2]}]})
+    assert [each["concept"] for each in program("get", address).json()["missed"]] == ["c-1-1-3"]
 
 
 def test_an_earlier_version_of_a_quiz_can_be_answered_and_an_unknown_one_not(program, written):
@@ -687,7 +730,9 @@ def test_changes_are_counted_for_the_person_and_reading_goes_on(person, library,
     ("path", "queries"),
     [
         ("roadmaps", 3),
-        ("roadmaps/{slug}", 11),
+        ("roadmaps/deleted", 2),
+        ("roadmaps/{slug}", 13),
+        ("roadmaps/{slug}/quizzes", 8),
         ("roadmaps/{slug}/outlines", 4),
         ("roadmaps/{slug}/outlines/1", 3),
         ("roadmaps/{slug}/outlines/1/difference", 4),
