@@ -95,6 +95,7 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
             for name in counting.names(budget)
         ],
         "work": import_string(WORK)(seen.queues or {}),
+        "clusters": seen.clusters,
         "own": own,
         "plot": plot,
         "table": _table(series, budget, hours),

@@ -1,12 +1,15 @@
-"""How does a cluster read its queue? It is told of new tasks, and waits for a database that is away."""
+"""How does a cluster read its queue? It is told of tasks, waits where there is no database, and looks at itself."""
 
 import time
+import uuid
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import connection, connections
+from django.utils import timezone
 from django_q.brokers.orm import ORM
+from django_q.signing import SignedPackage
 
 from roadmap_project import process
 from roadmap_project.connections import LOST_CONNECTION
@@ -16,12 +19,16 @@ log = structlog.get_logger(__name__)
 WAIT_SECONDS = 1.0
 LOOK_SECONDS = 5.0  # between looks without having been told: at tasks that were handed out and never acknowledged
 LISTEN_SECONDS = 0.2  # between looks whether the cluster stops
+BEAT_SECONDS = 45.0  # between looks at oneself: two of them within the time after which a cluster counts as gone
+# By name: the task belongs to an app that builds on this package.
+BEAT = "roadmaps.tasks.beat"
 
 
 class Broker(ORM):  # type: ignore[misc]
     """Django-Q's for tables, but it is told of new tasks by PostgreSQL, and does not end when the database is away."""
 
     listening: Any = None  # the connection that is told
+    next_beat = 0.0
 
     def enqueue(self, task: str) -> int:
         """Whoever listens is told when the caller's transaction is committed."""
@@ -31,10 +38,17 @@ class Broker(ORM):  # type: ignore[misc]
                 cursor.execute("SELECT pg_notify(%s, '')", [self.channel])
         return key
 
-    def dequeue(self) -> list[tuple[int, str]] | None:
-        """The next tasks; None where none came for LOOK_SECONDS, or there is no database."""
+    def dequeue(self) -> list[tuple[int | None, str]] | None:
+        """The next tasks; None where none came for LOOK_SECONDS, or there is no database.
+
+        What stands in the table may be taken by any cluster of this queue. So that each of them is known to have a
+        worker that works, its pusher hands it a task now and then that no other one sees, and nobody acknowledges.
+        """
+        if process.current.cluster and time.monotonic() >= self.next_beat:
+            self.next_beat = time.monotonic() + BEAT_SECONDS
+            return [(None, SignedPackage.dumps(_beat(self.list_key)))]
         try:
-            tasks: list[tuple[int, str]] | None = super().dequeue()
+            tasks: list[tuple[int | None, str]] | None = super().dequeue()
             if not tasks and _can_listen():
                 self._listen()
         except LOST_CONNECTION as error:
@@ -75,6 +89,17 @@ class Broker(ORM):  # type: ignore[misc]
 def _can_listen() -> bool:
     """A pooler that lends connections by the transaction passes nothing on."""
     return settings.DB_POOLER == "none"
+
+
+def _beat(queue: str) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4().hex,
+        "name": f"beat {queue}",
+        "func": BEAT,
+        "args": (queue,),
+        "kwargs": {},
+        "started": timezone.now(),
+    }
 
 
 def _wait(error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 import uuid
 from typing import Any
@@ -53,6 +54,8 @@ class Cluster:
         """Fork the sentinel, which forks the rest; returns once it guards them, or has died."""
         process.adopt_orphans()
         process.become(self.name, "parent")
+        # A restart in place keeps it: it is an exec under the same process id.
+        process.current.cluster = f"{socket.gethostname()[:80]}:{os.getpid()}"
         process.current.stop_event = self.stop_event
         self.sentinel = get_mp_context().Process(
             target=_run_sentinel,

@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from django.conf import settings
@@ -19,6 +19,7 @@ from psycopg.errors import QueryCanceled
 
 from roadmap_project import counting, pool_status, sampling, troubles
 from roadmap_project.checks import as_json, budget_findings
+from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmap_project.connections import ConnectionBudgetExceededError, patient_for
 from roadmap_project.live_checks import of_count, of_lasting, of_server
 from roadmap_project.postgresql import server
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 # By name: the queues belong to an app that builds on this package.
 QUEUES = "roadmaps.steps.heartbeats.ages"
 UNSERVED = "roadmaps.steps.heartbeats.unserved"
+CLUSTERS = "roadmaps.steps.heartbeats.clusters"
 
 CACHE_SECONDS = 3
 STALE_SECONDS = 15  # while one thread looks, others show what was seen before, if it is not older than this
@@ -39,6 +41,19 @@ CUT_OFF_AFTER = 3  # seconds; for a server that has stopped answering and ends n
 READY, BUSY, NO_DATABASE = "ready", "busy", "no database"
 
 
+class ClusterBeat(Protocol):
+    """When one of the clusters of a queue last did something."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def seconds_since_pick_up(self) -> float: ...
+    @property
+    def is_serving(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Look:
     """What the database said at one moment; without counts where it did not answer."""
@@ -47,6 +62,7 @@ class Look:
     taken_at: float  # time.monotonic
     count: counting.Count | None = None
     queues: dict[str, dict[str, float | None]] | None = None
+    clusters: tuple[ClusterBeat, ...] = ()
     met: tuple[troubles.Trouble, ...] = ()  # of all processes that could say it
     findings: tuple[CheckMessage, ...] = ()  # what it gives an operator to do
 
@@ -62,6 +78,25 @@ def _unserved(queues: dict[str, dict[str, float | None]]) -> Iterator[CheckMessa
             f"Nothing was picked up from the {queue} queue {since}; its cluster looks for work every minute.",
             hint=f"Start it: Q_CLUSTER_NAME={queue} manage.py qcluster.",
             id="roadmap_project.W012",
+        )
+
+
+def _too_few(clusters: Iterable[ClusterBeat]) -> Iterator[CheckMessage]:
+    """A queue that some clusters serve, but fewer than are declared; where none does, `_unserved` says it."""
+    for name in CLUSTER_NAMES:
+        of_queue = [each for each in clusters if each.queue == name]
+        serving, declared = sum(each.is_serving for each in of_queue), settings.CONNECTION_BUDGET.service(name).replicas
+        if not 0 < serving < declared:
+            continue
+        gone = ", ".join(
+            f"{each.name} ({each.seconds_since_pick_up:.0f} s ago)" for each in of_queue if not each.is_serving
+        )
+        yield CheckWarning(
+            f"{serving} of {declared} {name} clusters pick work up."
+            + (f" Seen before: {gone}." if gone else " No other one was seen in the last hour."),
+            hint="Start the missing one, or look why its workers do nothing; or declare "
+            f"{name.upper()}_REPLICAS={serving}.",
+            id="roadmap_project.W049",
         )
 
 
@@ -113,6 +148,7 @@ def _look() -> Look:
                     cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
                 count = counting.count(declared)
                 queues = import_string(QUEUES)()
+                clusters = tuple(import_string(CLUSTERS)())
                 met = troubles.known()
                 lasting = sampling.lasting()
         except (DatabaseError, InterfaceError) as error:
@@ -128,8 +164,17 @@ def _look() -> Look:
         *of_lasting(declared, lasting),
         *troubles.findings(declared, met),
         *_unserved(queues),
+        *_too_few(clusters),
     )
-    return Look(status=READY, taken_at=time.monotonic(), count=count, queues=queues, met=met, findings=findings)
+    return Look(
+        status=READY,
+        taken_at=time.monotonic(),
+        count=count,
+        queues=queues,
+        clusters=clusters,
+        met=met,
+        findings=findings,
+    )
 
 
 def _is_busy(error: Exception) -> bool:
@@ -159,7 +204,20 @@ def ready(request: HttpRequest) -> JsonResponse:
         answer["connections"] = _connections(seen.count, seen.met)
         answer["findings"] = [as_json(finding) for finding in seen.findings]
         answer["queues"] = seen.queues
+        answer["clusters"] = _clusters(seen)
     return JsonResponse(answer, status=503 if seen.status == NO_DATABASE else 200)
+
+
+def _clusters(seen: Look) -> dict[str, Any]:
+    """How many are declared and how many serve, with the seconds since each did; their names are for operators."""
+    return {
+        name: {
+            "declared": settings.CONNECTION_BUDGET.service(name).replicas,
+            "serving": sum(each.is_serving for each in seen.clusters if each.queue == name),
+            "seconds_since_pick_up": [each.seconds_since_pick_up for each in seen.clusters if each.queue == name],
+        }
+        for name in CLUSTER_NAMES
+    }
 
 
 def _connections(count: counting.Count, met: tuple[troubles.Trouble, ...]) -> dict[str, Any]:

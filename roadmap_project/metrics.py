@@ -18,7 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from roadmap_project import counting, health, pool_status, troubles
-from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.connection_budget import CLUSTER_NAMES, ConnectionBudget
 from roadmap_project.postgresql import base
 
 OWN = ("db_client_connection_pool_name", "process_pid")
@@ -37,6 +37,7 @@ class Connections(Collector):
         if seen.count:
             yield from _observed(seen.count)
             yield from _met(seen.met)
+            yield from _clusters(seen.clusters)
 
 
 def _own(status: pool_status.PoolStatus) -> Iterator[Metric]:
@@ -110,6 +111,23 @@ def _met(rows: Iterable[troubles.Trouble]) -> Iterator[Metric]:
         waits.add_metric([row.service, row.refused_by], row.waits)
         refusals.add_metric([row.service, row.refused_by], row.refusals)
     yield from (waits, refusals)
+
+
+def _clusters(clusters: Iterable[health.ClusterBeat]) -> Iterator[Metric]:
+    """Of all that served in the last hour: one that is gone beside one that serves is seen."""
+    age = GaugeMetricFamily(
+        "roadmaps_cluster_pick_up_age_seconds",
+        "Seconds since a worker of this cluster last picked something up.",
+        labels=["service", "cluster"],
+    )
+    for each in clusters:
+        age.add_metric([each.queue, each.name], each.seconds_since_pick_up)
+    serving = GaugeMetricFamily("roadmaps_clusters_serving", "Clusters that pick work up.", labels=["service"])
+    declared = GaugeMetricFamily("roadmaps_clusters_declared", "Clusters that are declared.", labels=["service"])
+    for name in CLUSTER_NAMES:
+        serving.add_metric([name], sum(each.is_serving for each in clusters if each.queue == name))
+        declared.add_metric([name], settings.CONNECTION_BUDGET.service(name).replicas)
+    yield from (age, serving, declared)
 
 
 # Its own, without the client library's figures of this process.

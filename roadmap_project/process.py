@@ -58,6 +58,7 @@ class SharedEvent:
 class Process:
     service: str  # web, logs, content, workflow, release, or other
     kind: str  # worker, monitor, pusher, sentinel, parent, fork; else the management command's name
+    cluster: str = ""  # of several that serve one queue: which; empty outside clusters
     child_kind: str = ""  # what the next forked child is; whoever forks says it before
     stop_event: SharedEvent | None = None  # a cluster's; set as soon as it is asked to stop
     tasks: "multiprocessing.queues.Queue[Any] | None" = None  # a cluster's, from which its workers take

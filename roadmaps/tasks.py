@@ -7,11 +7,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from roadmaps import accounts, erasing, log_lines, sending
-from roadmaps.steps import draining, sweeping
+from roadmaps.steps import draining, heartbeats, sweeping
 
 
 def drain(queue: str) -> int:
     return draining.drain(queue)
+
+
+def beat(queue: str) -> None:
+    heartbeats.picked_up(queue)
 
 
 def sweep(queue: str) -> None:

@@ -1,8 +1,9 @@
-"""What does an operator look at? Six queries, each bounded, however many steps and model calls there are."""
+"""What does an operator look at? Eight queries, each bounded, however many steps and model calls there are."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -13,6 +14,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q
 from django.db.models.functions import Left, Now
 from django.utils import timezone
+from django_q.models import Failure, Schedule
 
 from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmaps.models import ProviderPause, Step
@@ -28,6 +30,9 @@ REASON_LENGTH = 200
 MOST_CALLS = 10_000  # of the last hour, the latest
 MOST_SUMMED = 200_000  # model calls, the latest
 DAYS = 7
+MOST_SCHEDULES = 50
+MOST_SCHEDULED_FAILURES = 200
+OVERDUE = timedelta(minutes=5)
 ANSWERED = ("ok", "invalid", "cut")  # their latency is the provider's; a refusal comes at once
 LIMITED = "rate_limited"
 
@@ -167,7 +172,26 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Scheduled:
+    """Something that a cluster does again and again, and how it went lately."""
+
+    name: str
+    cluster: str
+    next_run: datetime | None
+    is_overdue: bool
+    failures: int  # of the last day
+    last_failure: Failure | None
+
+    @property
+    def reason(self) -> str:
+        """The error without its traceback."""
+        lines = str(self.last_failure.result if self.last_failure else "").strip().splitlines()
+        return lines[0].partition(" : Traceback")[0][:REASON_LENGTH] if lines else ""
+
+
+@dataclass(frozen=True)
 class Report:
+    schedules: list[Scheduled]
     queues: list[Queue]
     running: list[Step]
     reasons: list[Reason]
@@ -193,6 +217,7 @@ def report(beats: dict[str, dict[str, float | None]]) -> Report | None:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
             return Report(
+                schedules=_schedules(),
                 queues=list(_queues(beats)),
                 running=_running(),
                 reasons=(reasons := _reasons())[:MOST_REASONS],
@@ -212,6 +237,28 @@ def _queues(beats: dict[str, dict[str, float | None]]) -> Iterator[Queue]:
         cursor.execute(QUEUES, {"queues": list(CLUSTER_NAMES), "most": MOST_COUNTED + 1})
         for name, *numbers in cursor.fetchall():
             yield Queue(name, *numbers, **beats.get(name, nothing))
+
+
+def _schedules() -> list[Scheduled]:
+    """Those that failed come first."""
+    now, failed = timezone.now(), defaultdict(list)
+    schedules = list(Schedule.objects.order_by("name")[:MOST_SCHEDULES])
+    names = [each.name for each in schedules]
+    lately = Failure.objects.filter(group__in=names, stopped__gt=now - timedelta(days=1)).order_by("-stopped")
+    for failure in lately[:MOST_SCHEDULED_FAILURES]:
+        failed[failure.group].append(failure)
+    found = [
+        Scheduled(
+            name=each.name,
+            cluster=each.cluster or "",
+            next_run=each.next_run,
+            is_overdue=each.repeats != 0 and each.next_run is not None and each.next_run < now - OVERDUE,
+            failures=len(failed[each.name]),
+            last_failure=failed[each.name][0] if failed[each.name] else None,
+        )
+        for each in schedules
+    ]
+    return sorted(found, key=lambda each: (not each.failures, not each.is_overdue, each.name))
 
 
 def _running() -> list[Step]:

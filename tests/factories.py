@@ -12,6 +12,7 @@ from django.utils import timezone
 from content import rendering
 from content.models import Question, Quiz, Resource, ResourceList, Tutorial
 from roadmaps.models import (
+    ClusterHeartbeat,
     Concept,
     Feedback,
     LogEntry,
@@ -240,6 +241,11 @@ def make_call(*, ago: timedelta = timedelta(), **fields: Any) -> ModelCall:
     call = ModelCall.objects.create(**fields)
     ModelCall.objects.filter(pk=call.pk).update(created_at=timezone.now() - ago)
     return call
+
+
+def make_cluster(*, queue: str = "content", name: str = "host:1", seconds_ago: float = 5) -> ClusterHeartbeat:
+    picked_up_at = timezone.now() - timedelta(seconds=seconds_ago)
+    return ClusterHeartbeat.objects.create(queue=queue, cluster=name, picked_up_at=picked_up_at)
 
 
 def make_heartbeat(*, queue: str = "content", seconds_ago: float = 5) -> QueueHeartbeat:

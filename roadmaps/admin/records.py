@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, ReadOnly
 from roadmaps.models import (
+    ClusterHeartbeat,
     ConceptProgress,
     Feedback,
     LogEntry,
@@ -196,6 +197,11 @@ class ProviderPauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Deleting a row ends the pause."""
 
     list_display = ("provider", "until", "reason")
+
+
+@admin.register(ClusterHeartbeat)
+class ClusterHeartbeatAdmin(ReadOnly, LargeListAdmin):
+    list_display = ("queue", "cluster", "picked_up_at")
 
 
 @admin.register(QueueHeartbeat)

@@ -5,11 +5,12 @@ from roadmaps.models.progress import ConceptProgress
 from roadmaps.models.record import LogEntry, ModelCall
 from roadmaps.models.review import Feedback, OutlineReview, OutlineRevision
 from roadmaps.models.roadmap import Roadmap
-from roadmaps.models.step import ProviderPause, QueueHeartbeat, Step
+from roadmaps.models.step import ClusterHeartbeat, ProviderPause, QueueHeartbeat, Step
 from roadmaps.models.subject import LibrarySubject, SubjectVersion
 from roadmaps.models.tree import Concept, Module, Stage
 
 __all__ = [
+    "ClusterHeartbeat",
     "Concept",
     "ConceptProgress",
     "Feedback",

@@ -195,6 +195,20 @@ class ProviderPause(models.Model):
         return f"{self.provider} until {self.until:%H:%M:%S}"
 
 
+class ClusterHeartbeat(models.Model):
+    """When a worker of one cluster last picked something up; of several that serve a queue each has a row."""
+
+    queue = models.CharField(max_length=12)
+    cluster = models.CharField(max_length=100, help_text="Its host, and its parent’s process id.")
+    picked_up_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_heartbeat_per_cluster", fields=["queue", "cluster"])]
+
+    def __str__(self) -> str:
+        return f"{self.queue} at {self.cluster}"
+
+
 class QueueHeartbeat(models.Model):
     """When a worker last picked something up, and last swept; written by workers alone."""
 

@@ -1,23 +1,59 @@
 """Who says that a queue is served? Its workers, and nobody else: a sentinel lives on when nothing is done."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import F
 from django.db.models.functions import Now
 
+from roadmap_project import process
 from roadmap_project.connection_budget import CLUSTER_NAMES
-from roadmaps.models import QueueHeartbeat
+from roadmaps.models import ClusterHeartbeat, QueueHeartbeat
 
 # Each cluster sweeps every minute, which counts as a pick-up, and is back half a minute after a death.
 UNSERVED_AFTER = timedelta(seconds=120)
+FORGOTTEN_AFTER = timedelta(hours=1)  # a cluster that a deploy or a smaller fleet took away
 
 
 def picked_up(queue: str) -> None:
     QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"picked_up_at": Now()})
+    _of_this_cluster(queue)
 
 
 def swept(queue: str) -> None:
+    """Forgets clusters that are long gone, too."""
     QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"picked_up_at": Now(), "swept_at": Now()})
+    _of_this_cluster(queue)
+    ClusterHeartbeat.objects.filter(queue=queue, picked_up_at__lt=Now() - FORGOTTEN_AFTER).delete()
+
+
+def _of_this_cluster(queue: str) -> None:
+    if process.current.cluster:
+        ClusterHeartbeat.objects.bulk_create(
+            [ClusterHeartbeat(queue=queue, cluster=process.current.cluster, picked_up_at=Now())],
+            update_conflicts=True,
+            unique_fields=["queue", "cluster"],
+            update_fields=["picked_up_at"],
+        )
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One of those that serve a queue, or did until lately."""
+
+    queue: str
+    name: str
+    seconds_since_pick_up: float
+
+    @property
+    def is_serving(self) -> bool:
+        return self.seconds_since_pick_up <= UNSERVED_AFTER.total_seconds()
+
+
+def clusters() -> list[Cluster]:
+    """One query; by queue, and those that served last first."""
+    rows = ClusterHeartbeat.objects.annotate(age=Now() - F("picked_up_at")).order_by("queue", "-picked_up_at")
+    return [Cluster(row.queue, row.cluster, _seconds(row.age) or 0.0) for row in rows]
 
 
 def ages() -> dict[str, dict[str, float | None]]:

@@ -1,4 +1,4 @@
-"""A queue that cannot be read for a while."""
+"""A queue that cannot be read for a while, and one whose clusters each look at themselves."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils.module_loading import import_string
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
+from django_q.signing import SignedPackage
 
 from roadmap_project import broker, process
 from tests.engine import in_thread, wait_until
@@ -131,3 +133,24 @@ def enqueue_later(key, condition):
         enqueue(key)
     finally:
         connections.close_all()
+
+
+def test_D10_a_clusters_pusher_hands_its_workers_a_look_at_themselves_now_and_then(monkeypatch):
+    """Which no other cluster of the queue can take, as what stands in the table."""
+    monkeypatch.setattr(process.current, "cluster", "host:1")
+    queue = get_broker("content")
+    queue.enqueue("task")
+
+    [(ack_id, payload)] = queue.dequeue()
+    task = SignedPackage.loads(payload)
+    assert (ack_id, task["func"], task["args"]) == (None, "roadmaps.tasks.beat", ("content",))
+    assert callable(import_string(task["func"]))
+    assert OrmQ.objects.count() == 1
+
+    assert queue.dequeue()[0][1] == "task"
+    monkeypatch.setattr(queue, "next_beat", 0.0)
+    assert queue.dequeue()[0][0] is None
+
+
+def test_who_is_no_cluster_is_handed_what_stands_in_the_table_alone():
+    assert get_broker("content").dequeue() is None

@@ -8,13 +8,14 @@ from itertools import pairwise
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
+from django_q.models import Schedule, Task
 
 from roadmap_project import admin, counting, health, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.models import ConnectionSample
 from roadmaps.steps import heartbeats
-from tests.factories import make_heartbeat, make_user
+from tests.factories import make_cluster, make_heartbeat, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -157,8 +158,8 @@ def test_it_needs_a_constant_number_of_queries(operator, django_assert_num_queri
     heartbeats.picked_up("logs")
 
     # Session, person, two for permissions; samples; the look: server, roles; in a transaction the bound, count,
-    # queues, who was refused, what lasts; the work: bound and six in a transaction.
-    with django_assert_num_queries(4 + 1 + 2 + 7 + 9):
+    # queues, clusters, who was refused, what lasts; the work: bound and eight in a transaction.
+    with django_assert_num_queries(4 + 1 + 2 + 8 + 11):
         assert operator.get(ADDRESS).status_code == 200
 
 
@@ -283,6 +284,38 @@ def test_without_any_sample_the_page_says_who_takes_them(operator):
     assert response.status_code == 200
     assert any("There are no samples in this range" in finding.msg for finding in response.context["findings"])
     assert "No samples." in response.content.decode()
+
+
+def test_D10_each_cluster_is_shown_with_whether_it_serves(operator):
+    make_cluster(name="alive:1", seconds_ago=5)
+    make_cluster(name="dead:1", seconds_ago=240)
+
+    text = re.sub(r"<[^>]+>", " ", operator.get(ADDRESS).content.decode())
+
+    assert re.search(r"alive:1\s+5 s ago\s+✓ serves", text)
+    assert re.search(r"dead:1\s+4 min ago\s+✗ gone, or does nothing", text)
+
+
+def test_a_schedule_that_fails_or_is_overdue_is_shown_first_with_its_reason(operator):
+    now = timezone.now()
+    Schedule.objects.filter(name="sweep content").update(next_run=now - timedelta(minutes=6))
+    schedule = Schedule.objects.order_by("name").last()
+    for ago, error in ((1, "disk is full"), (2, "earlier")):
+        Task.objects.create(
+            id=f"failed{ago}", name="x", func="f", group=schedule.name, success=False, started=now,
+            stopped=now - timedelta(hours=ago), result=f"{error} : Traceback (most recent call last):\n  <b>line</b>",
+        )  # fmt: skip
+    Task.objects.create(
+        id="old", name="x", func="f", group=schedule.name, success=False, started=now, stopped=now - timedelta(days=2)
+    )
+
+    response = operator.get(ADDRESS)
+
+    first, *others = response.context["work"].schedules
+    assert (first.name, first.failures, first.reason) == (schedule.name, 2, "disk is full")
+    assert {each.name for each in others if each.is_overdue} >= {"sweep content"}
+    assert "disk is full" in response.content.decode()
+    assert "overdue since" in response.content.decode()
 
 
 def test_D10_a_queue_that_nobody_serves_is_a_finding(operator):

@@ -19,6 +19,7 @@ from roadmap_project.connections import patient_for
 from roadmap_project.environment import Environment
 from roadmap_project.models import ConnectionSample
 from roadmaps.steps import heartbeats
+from tests.factories import make_cluster, make_heartbeat
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +48,35 @@ def test_readiness_tells_the_age_of_each_queues_last_pick_up(client):
 
 
 @pytest.mark.django_db
+def test_D10_a_dead_cluster_beside_a_live_one_is_a_finding(client, settings):
+    settings.CONNECTION_BUDGET = ConnectionBudget.from_environment(Environment({"CONTENT_REPLICAS": "2"}))
+    make_heartbeat(queue="content", seconds_ago=5)
+    make_cluster(queue="content", name="alive:1", seconds_ago=5)
+    make_cluster(queue="content", name="dead:1", seconds_ago=240)
+
+    answer = client.get("/health/").json()
+
+    [found] = [each for each in answer["findings"] if each["id"] == "roadmap_project.W049"]
+    assert "1 of 2 content clusters pick work up. Seen before: dead:1 (240 s ago)" in found["message"]
+    assert "CONTENT_REPLICAS=1" in found["hint"]
+    assert answer["clusters"]["content"]["declared"] == 2
+    assert answer["clusters"]["content"]["serving"] == 1
+    assert answer["clusters"]["logs"] == {"declared": 1, "serving": 0, "seconds_since_pick_up": []}
+
+
+@pytest.mark.django_db
+def test_what_a_deploy_took_away_is_no_finding(client):
+    make_cluster(queue="content", name="new:1", seconds_ago=5)
+    make_cluster(queue="content", name="old:1", seconds_ago=240)
+
+    assert "roadmap_project.W049" not in {each["id"] for each in client.get("/health/").json()["findings"]}
+
+
+@pytest.mark.django_db
 def test_readiness_needs_few_queries(client, django_assert_num_queries):
     with django_assert_num_queries(
-        2 + 5 + 2
-    ):  # the server and its roles; the bound, the connections, the queues, who was
+        2 + 6 + 2
+    ):  # the server and its roles; the bound, the connections, the queues, the clusters, who was
         # refused, what lasts; the transaction around these
         client.get("/health/")
 

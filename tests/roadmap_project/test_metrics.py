@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from roadmap_project import health, process
 from roadmap_project.models import ConnectionTrouble
 from roadmap_project.postgresql import base
-from tests.factories import make_user
+from tests.factories import make_cluster, make_user
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +77,20 @@ def test_the_process_tells_of_itself_in_opentelemetrys_names(scrape, monkeypatch
 
 
 @pytest.mark.django_db
+def test_D10_a_dead_cluster_beside_a_live_one_is_counted(scrape):
+    make_cluster(queue="content", name="alive:1", seconds_ago=5)
+    make_cluster(queue="content", name="dead:1", seconds_ago=240)
+
+    found = samples(scrape())
+
+    assert found["roadmaps_clusters_serving", "content"] == 1
+    assert found["roadmaps_clusters_declared", "content"] == 1
+    assert 240 <= found["roadmaps_cluster_pick_up_age_seconds", "content", "dead:1"] < 300
+
+
+@pytest.mark.django_db
 def test_a_scrape_needs_few_queries_and_shares_healths_look(scrape, client, django_assert_num_queries):
-    with django_assert_num_queries(2 + 5 + 2):
+    with django_assert_num_queries(2 + 6 + 2):
         scrape()
 
     with django_assert_num_queries(0):

@@ -72,6 +72,7 @@ def test_C11_nothing_of_an_erased_roadmap_is_left_in_any_table_but_its_costs(per
     of_nobody = {
         "roadmaps_providerpause",
         "roadmaps_queueheartbeat",
+        "roadmaps_clusterheartbeat",
         "roadmaps_librarysubject",
         "roadmaps_subjectversion",
         "roadmaps_profile",

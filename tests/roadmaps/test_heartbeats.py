@@ -3,9 +3,11 @@
 import pytest
 from django.db.models.functions import Now
 
-from roadmaps.models import QueueHeartbeat
+from roadmap_project import process
+from roadmaps import tasks
+from roadmaps.models import ClusterHeartbeat, QueueHeartbeat
 from roadmaps.steps import heartbeats, sweeping
-from tests.factories import make_heartbeat
+from tests.factories import make_cluster, make_heartbeat
 
 pytestmark = pytest.mark.django_db
 
@@ -30,3 +32,35 @@ def test_a_sweep_is_a_sign_of_life_and_comes_twice_before_a_queue_counts_as_unse
     assert "content" not in dict(heartbeats.unserved())
     QueueHeartbeat.objects.update(picked_up_at=Now() - sweeping.INTERVAL * 1.9)
     assert "content" not in dict(heartbeats.unserved())
+
+
+def test_D10_of_two_clusters_of_one_queue_each_has_its_own_sign_of_life(monkeypatch, django_assert_num_queries):
+    make_cluster(name="dead:1", seconds_ago=300)
+    monkeypatch.setattr(process.current, "cluster", "alive:1")
+    for _ in range(2):
+        tasks.beat("content")
+
+    with django_assert_num_queries(1):
+        found = heartbeats.clusters()
+
+    assert [(each.name, each.is_serving) for each in found] == [("alive:1", True), ("dead:1", False)]
+    assert "content" not in dict(heartbeats.unserved())
+
+
+def test_a_cluster_that_is_long_gone_is_forgotten_by_the_sweep_of_its_queue():
+    make_cluster(name="gone", seconds_ago=3700)
+    make_cluster(name="late", seconds_ago=3500)
+    make_cluster(queue="logs", name="gone", seconds_ago=3700)
+
+    sweeping.sweep("content")
+
+    assert {(each.queue, each.cluster) for each in ClusterHeartbeat.objects.all()} == {
+        ("content", "late"),
+        ("logs", "gone"),
+    }
+
+
+def test_who_is_no_cluster_leaves_no_sign_of_one():
+    heartbeats.picked_up("content")
+
+    assert not ClusterHeartbeat.objects.exists()

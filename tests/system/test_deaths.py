@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import tempfile
 import time
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from roadmap_project import restarting
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.counting import Peak
 from roadmap_project.environment import Environment
-from roadmaps.models import Roadmap, Step
+from roadmaps.models import ClusterHeartbeat, Roadmap, Step
 from roadmaps.steps import waking
 from tests.factories import make_heartbeat, make_written_roadmap
 from tests.system.conftest import alive, database_url, descendants, holding, wait_until
@@ -429,3 +430,5 @@ def test_D10_the_page_says_which_queue_nobody_serves_until_somebody_does(fleet, 
 
     wait_until(lambda: "No worker" not in page(), seconds=SERVED_AGAIN, fleet=fleet)
     wait_until(all_done, seconds=SERVED_AGAIN, fleet=fleet)
+    [beat] = ClusterHeartbeat.objects.all()  # of this cluster alone, whichever of its workers wrote it
+    assert (beat.queue, beat.cluster.rpartition(":")[0]) == ("content", socket.gethostname()[:80])
