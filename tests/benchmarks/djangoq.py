@@ -33,7 +33,7 @@ CONTENDERS = [
         name="django-q2",
         slots=WORKERS,
         settings=f"ORM broker, {WORKERS} workers: with its pusher, monitor and sentinel as many connections as our "
-        "whole fleet declares (its documented default is the number of CPUs); timeout 90 and retry 120 as in its "
+        "whole fleet declares (its documented default is the number of CPUs); timeout 90, retry 120, bulk 10 as in its "
         "documented example for this broker, queue_limit as many as workers so that nothing waits longer than `retry`; "
         "Django's default CONN_MAX_AGE 0; a failed task is presented again after `retry`.",
         packages=("django-q2", "django", "psycopg", "openai"),

@@ -111,6 +111,21 @@ input()
     assert measuring.family([parent.pid]) == set()
 
 
+@pytest.mark.skipif(not measuring.first_thread_seconds(os.getpid()), reason="the kernel counts whole ticks alone")
+def test_cpu_time_of_processes_that_live_shortly_is_not_rounded_away():
+    script = "import subprocess, sys; all_of = [subprocess.Popen([sys.argv[1]], stdin=-1) for _ in range(20)]; input()"
+    with subprocess.Popen([sys.executable, "-c", script, "cat"], stdin=subprocess.PIPE) as parent:
+        until = time.monotonic() + 10
+        while len(measuring.family([parent.pid])) < 21 and time.monotonic() < until:
+            time.sleep(0.01)
+
+        live = [measuring.cpu_seconds([pid]) for pid in measuring.family([parent.pid]) - {parent.pid}]
+        parent.stdin.close()
+
+    assert len(live) == 20
+    assert all(seconds > 0 for seconds in live)
+
+
 def test_memory_is_that_of_the_moment_when_all_together_held_most(monkeypatch):
     left = [10.0, 5.0, 1.0, 30.0, 20.0, 2.0]
     monkeypatch.setattr(measuring, "megabytes", lambda roots: left.pop(0) if left else 0.0)
