@@ -13,6 +13,7 @@ from roadmaps.models import Feedback, ModelCall, Roadmap, Step
 from roadmaps.steps import claiming, draining, storing
 from roadmaps.steps.calling import Finished
 from tests.engine import in_thread, wait_until
+from tests.factories import make_roadmap_in_review, make_written_roadmap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -193,6 +194,53 @@ def test_D4_a_decision_that_comes_while_a_cancellation_is_not_committed_waits_an
     assert reviewed.state == Roadmap.State.CANCELLED
     assert not reviewed.steps.active().exists()
     assert not reviewed.feedback.exists()
+
+
+def approving():
+    roadmap = make_roadmap_in_review()
+    return roadmap, lambda: deciding.approve(roadmap.pk)
+
+
+def requesting_changes():
+    roadmap = make_roadmap_in_review()
+    return roadmap, lambda: deciding.request_changes(roadmap.pk, text="Less", author=roadmap.owner)
+
+
+def requesting_a_review():
+    roadmap = make_roadmap_in_review(is_reviewed=False)
+    return roadmap, lambda: deciding.request_review(roadmap.pk)
+
+
+def retrying():
+    roadmap = make_written_roadmap(state=Roadmap.State.FAILED, steps=Step.State.FAILED, concepts=1)
+    return roadmap, lambda: deciding.retry(roadmap.pk)
+
+
+def regenerating():
+    roadmap = make_written_roadmap(concepts=1)
+    return roadmap, lambda: deciding.regenerate(roadmap.concepts.get(), Step.Kind.QUIZ)
+
+
+@pytest.mark.parametrize("making", [approving, requesting_changes, requesting_a_review, retrying, regenerating])
+def test_B4_two_clicks_at_the_same_time_are_one_decision(making):
+    """The second comes while the first is not committed; it waits, is not refused, and changes nothing."""
+    roadmap, decide = making()
+
+    with transaction.atomic():
+        decide()
+        once = rows_of_work(roadmap)
+        second = in_thread(decide)
+        wait_until(lambda: second.done() or somebody_waits_for_a_lock())
+        assert not second.done()
+
+    second.result(20)
+    assert once
+    assert rows_of_work(roadmap) == once
+
+
+def rows_of_work(roadmap: Roadmap) -> list[tuple[object, ...]]:
+    steps = roadmap.steps.order_by("pk").values_list("pk", "kind", "state", "rank", "asked_at")
+    return [*steps, *roadmap.feedback.values_list("pk", "state")]
 
 
 def somebody_waits_for_a_lock() -> bool:

@@ -1,5 +1,6 @@
 """The engine: claims, calls without a connection, stores, failures, leases."""
 
+import ast
 import dataclasses
 import multiprocessing
 import os
@@ -10,12 +11,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.conf import settings as settings_module
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
-from django_q.models import OrmQ
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ, Schedule
 
 from content import answering
 from content.models import Quiz, QuizAttempt, ResourceList, Tutorial
@@ -472,6 +476,20 @@ def test_B2_a_sweep_replaces_a_lost_wake_up(writing):
     sweeping.sweep("content")
 
     assert OrmQ.objects.filter(key="content").count() == 1
+
+
+def test_B2_every_cluster_sweeps_each_minute_by_itself(writing):
+    """As a fresh installation schedules it; a schedule without a cluster would be run by none."""
+    import_module("roadmaps.migrations.0003_sweep_schedules").add(apps, None)
+    sweeps = Schedule.objects.filter(func="roadmaps.tasks.sweep")
+
+    assert set(sweeps.values_list("cluster", "args", "schedule_type", "minutes", "repeats")) == {
+        (queue, f"'{queue}'", Schedule.MINUTES, 1, -1) for queue in ("workflow", "content", "logs")
+    }
+    OrmQ.objects.all().delete()
+    for each in sweeps:
+        import_string(each.func)(ast.literal_eval(each.args))
+    assert "content" in OrmQ.objects.values_list("key", flat=True)
 
 
 def test_B3_a_rollback_takes_the_wake_up_along(reviewed):

@@ -1,10 +1,9 @@
-"""What is killed or loses its database comes back by itself, and what was paid for is not paid for again."""
+"""What is killed comes back by itself, and what was paid for is not paid for again."""
 
 import os
 import re
 import signal
 import socket
-import tempfile
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -368,47 +367,6 @@ def test_D11_a_sentinel_that_does_not_answer_is_killed_with_its_children(cluster
 
     assert cluster.processes["content"].wait(15) == 0
     assert not alive(before)
-
-
-# A14: the database is away
-
-
-def test_A14_a_database_that_is_away_is_waited_for_by_idle_and_busy_processes(fleet, model):
-    """Away for the cluster alone: its socket is hidden and its sessions are ended, so that the test can look on."""
-    hidden = Path(tempfile.mkdtemp(dir="/tmp")) / "socket"  # a socket's path must be short
-    place = connection.settings_dict["OPTIONS"]["host"]
-    url = database_url().rpartition("host=")[0] + f"host={hidden}"
-    fleet.environment |= {**VARIABLES, "STORE_RETRY_SECONDS": "60", "DATABASE_URL": url}
-    hidden.symlink_to(place)
-    start(fleet)
-    before = family(fleet)
-    hold_calls(fleet, model, least=8)
-
-    hidden.unlink()
-    end_sessions_of("content")
-    model.control("release", {})
-    for event in ("database_unreachable", "queue_unreachable", "Could not create task from schedule"):
-        wait_until(lambda event=event: event in log_of(fleet), seconds=15, fleet=fleet)
-    assert "content" not in holding()
-    hidden.symlink_to(place)
-
-    wait_until(all_done, seconds=SERVED_AGAIN, fleet=fleet)
-    assert_nothing_was_bought_twice(model)
-    assert set(Step.objects.values_list("losses", flat=True)) == {0}
-    write_roadmap()
-    wait_until(all_done, seconds=10, fleet=fleet)
-    assert family(fleet) == before
-    hidden.unlink()
-    hidden.parent.rmdir()
-
-
-def end_sessions_of(service):
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND application_name LIKE %s",
-            [f"{service}:%"],
-        )
 
 
 # D10: nobody is there
