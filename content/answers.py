@@ -135,7 +135,7 @@ class QuestionAnswer(Answer):
     kind: Literal["single_choice", "multiple_choice", "true_false"]
     question: Text
     options: list[Line] = Field(min_length=2, max_length=8)
-    correct: list[int] = Field(min_length=1)
+    correct: list[int] = Field(min_length=1, max_length=8)
     explanation: Text
     difficulty: Literal["easy", "medium", "hard"]
 

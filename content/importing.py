@@ -28,6 +28,8 @@ from roadmaps.slugs import new_token, slug_from
 MOST_BYTES = 4 * 1024 * 1024
 DEEPEST = 12  # the schema has nine levels
 MOST_KEYS = 40  # of one object; the schema's largest has 18
+MOST_WEIGHT = 4_000_000  # of all tutorials together, as rendering weighs them; of ordinary text half as many characters
+COLOURING_SECONDS = 2.0
 MOST_PROBLEMS = 8  # that a person is told about at once
 
 FROM_A_FILE = kept(gettext_noop("Brought in from a file."))
@@ -47,9 +49,23 @@ def parse(data: bytes) -> RoadmapDocument:
         raise RefusedError(_in_words(error)) from error
     except ValueError as error:
         raise RefusedError(_("This is not JSON: %(error)s.") % {"error": error}) from error
+    _refuse_heavy(document)
     for concept in document.parts():
         concept.source = _known(concept.source)
     return document
+
+
+def _refuse_heavy(document: RoadmapDocument) -> None:
+    """Before any of it is laid out, which for text that is made to take long takes minutes."""
+    texts = [each.tutorial.markdown for each in document.parts() if each.tutorial]
+    if sum(map(rendering.weight, texts)) > MOST_WEIGHT:
+        raise RefusedError(
+            _(
+                "The tutorials have %(size)s characters together, or more brackets, bars and line ends, than can be "
+                "laid out at once. Leave some of them out: they can be written again."
+            )
+            % {"size": f"{sum(map(len, texts)):,}"}
+        )
 
 
 def too_large(size: int) -> str:
@@ -145,8 +161,9 @@ Placed = list[tuple[Concept, ConceptDocument]]
 def _rendered(document: RoadmapDocument, slug: str) -> dict[str, str]:
     """The tutorials' HTML by concept key, made here from Markdown: a file's own HTML is never taken."""
     addresses = {each.key: reverse("content:concept", args=[slug, each.key]) for each in document.parts()}
+    colouring = rendering.Colouring(COLOURING_SECONDS)
     return {
-        each.key: rendering.to_html(each.tutorial.markdown, concept_url=addresses.get)
+        each.key: rendering.to_html(each.tutorial.markdown, concept_url=addresses.get, colouring=colouring)
         for each in document.parts()
         if each.tutorial
     }

@@ -1,17 +1,21 @@
 """How does a tutorial's Markdown become HTML that is safe to show?"""
 
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
+from typing import cast
 
 import nh3
 from django.urls import reverse
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.token import Token
+from markdown_it.utils import OptionsDict, OptionsType
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
@@ -61,10 +65,20 @@ ATTRIBUTES = {
 FORMATTER = HtmlFormatter(nowrap=True)
 LONGEST_HIGHLIGHTED = 10_000  # characters
 # Lexers that take time in proportion to the text, also to hostile text; others do not, and hold up a whole store.
+# Java's does while something stands between its words: it looks for a method's name after any number of them.
 HIGHLIGHTED = {
     *("bash", "c", "cpp", "css", "diff", "go", "html", "ini", "java", "javascript", "js", "json", "kotlin", "output"),
     *("pycon", "python", "py", "rust", "sh", "sql", "psql", "text", "toml", "ts", "typescript", "yaml"),
 }
+JAVA_WORDS = re.compile(r"[\w.\[\]$<>?\s]+")
+LONGEST_JAVA_WORDS = 300  # characters
+COLOURING_SECONDS = 1.0
+
+MOST_EMPTY_CELLS = 50  # of a table; more where there are half as many that are written
+LINKS_BESIDE = 20_000  # characters of links' addresses and titles, beside three times those of the text
+
+# Microseconds that a character may cost the parser at most, measured with text made for it; all others cost one half.
+COSTS = {"[": 60, "\n": 40, "|": 36, "*": 12, "_": 12, "~": 12, "`": 4, "<": 4, "&": 4, "\\": 4}
 
 
 # As `concept_urls` and `to_html` write it.
@@ -89,14 +103,45 @@ def concept_urls(roadmap: Roadmap) -> ConceptUrl:
     return lambda key: reverse("content:concept", args=[roadmap.slug, key]) if key in keys() else None
 
 
-def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, highlights: bool = True) -> str:
+class Colouring:
+    """Colours code, for one text or several, until it took so many seconds of this thread; then code stays plain."""
+
+    def __init__(self, seconds: float = COLOURING_SECONDS) -> None:
+        self._seconds_left = seconds
+
+    def __call__(self, code: str, language: str, _attributes: str) -> str:
+        """A whole <pre>, as the renderer takes it when it starts with one."""
+        name = re.sub(r"[^a-z0-9+-]", "", (language or "").lower())[:30]
+        body = escape(code)
+        if self._seconds_left > 0 and _is_coloured(code, name):
+            began = time.thread_time()
+            with suppress(ClassNotFound):
+                body = highlight(code, _lexer(name), FORMATTER)
+            self._seconds_left -= time.thread_time() - began
+        return f'<pre class="code {name}"><code class="language-{name}">{body}</code></pre>'
+
+
+def _is_coloured(code: str, language: str) -> bool:
+    if language not in HIGHLIGHTED or len(code) > LONGEST_HIGHLIGHTED:
+        return False
+    return language != "java" or max(map(len, JAVA_WORDS.findall(code)), default=0) <= LONGEST_JAVA_WORDS
+
+
+def weight(markdown: str) -> int:
+    """About how many microseconds `to_html` needs at the most, whoever wrote the text; counted without parsing it."""
+    return len(markdown) // 2 + sum(cost * markdown.count(character) for character, cost in COSTS.items())
+
+
+def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, colouring: Colouring | None = None) -> str:
     """Safe HTML: raw HTML is shown as text, and links other than http(s), mailto and concept: lose their address."""
-    parser = _parser(highlights=highlights)
+    parser = _parser()
     tokens = parser.parse(markdown)
+    _bound_links(tokens, 3 * len(markdown) + LINKS_BESIDE)
     _resolve_concepts(tokens, concept_url)
     _lower_headings(tokens)
     _number_sections(tokens)
-    html = RendererHTML().render(tokens, parser.options, {})
+    options = OptionsDict(cast("OptionsType", {**parser.options, "highlight": colouring or Colouring()}))
+    html = RendererHTML().render(tokens, options, {})
     return nh3.clean(
         html,
         tags=TAGS,
@@ -107,12 +152,37 @@ def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, highli
 
 
 @cache
-def _parser(*, highlights: bool) -> MarkdownIt:
+def _parser() -> MarkdownIt:
     """Keeps nothing of what it parses."""
-    options = {"html": False, "highlight": _highlighted if highlights else None}
-    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})  # as it is in the library
     parser.validateLink = _is_link  # type: ignore[method-assign]
     return parser
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001  as the library calls it
+    """A table, but none of cells that are hardly ever written: a wide head and short rows make gigabytes of nothing."""
+    if start < state.env.get("no_table_before", 0) or not table(state, start, end, silent=True):
+        return False
+    rows = []
+    for line in range(start + 2, end):
+        if state.isEmpty(line):
+            break
+        rows.append(state.src[state.bMarks[line] : state.eMarks[line]])
+    columns = 1 + state.src.count("|", state.bMarks[start + 1], state.eMarks[start + 1])
+    written = len(rows) + sum(row.count("|") for row in rows)
+    if columns * len(rows) - written > max(MOST_EMPTY_CELLS, 2 * written):
+        state.env["no_table_before"] = start + 2 + len(rows)  # or each of its lines would be looked at as a head
+        return False
+    return silent or table(state, start, end, silent=False)
+
+
+def _bound_links(tokens: list[Token], most: int) -> None:
+    """What is said once of a link may stand in each of thousands; from a length on they lose it."""
+    for token in (child for parent in tokens for child in parent.children or []):
+        most -= sum(len(str(value)) for value in token.attrs.values())
+        if most < 0:
+            token.attrs = {}
 
 
 def _is_link(url: str) -> bool:
@@ -163,13 +233,3 @@ def contents(html: str) -> list[Section]:
 @cache
 def _lexer(name: str) -> Lexer:
     return get_lexer_by_name(name)
-
-
-def _highlighted(code: str, language: str, _attributes: str) -> str:
-    """A whole <pre>, as the renderer takes it when it starts with one."""
-    css_class = re.sub(r"[^a-z0-9+-]", "", (language or "").lower())[:30]
-    body = escape(code)
-    if css_class in HIGHLIGHTED and len(code) <= LONGEST_HIGHLIGHTED:
-        with suppress(ClassNotFound):
-            body = highlight(code, _lexer(css_class), FORMATTER)
-    return f'<pre class="code {css_class}"><code class="language-{css_class}">{body}</code></pre>'

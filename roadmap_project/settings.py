@@ -47,6 +47,9 @@ SIGN_UPS_PER_ADDRESS = env.whole("SIGN_UPS_PER_ADDRESS", 20)
 API_REQUESTS_PER_TOKEN = env.whole("API_REQUESTS_PER_TOKEN", 300)
 API_REQUESTS_PER_ADDRESS = env.whole("API_REQUESTS_PER_ADDRESS", 600)
 API_CHANGES_PER_PERSON = env.whole("API_CHANGES_PER_PERSON", 600)
+# Roadmaps of one person brought in or copied, and files taken away, in a quarter of an hour; 0: any number
+IMPORTS_PER_PERSON = env.whole("IMPORTS_PER_PERSON", 20)
+DOWNLOADS_PER_PERSON = env.whole("DOWNLOADS_PER_PERSON", 60)
 # Proxies of ours that append to X-Forwarded-For. In production there is one, which ends TLS: without it all visitors
 # would have its address, and the wrong passwords of one would keep everybody out.
 TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0 if DEBUG else 1, most=10)

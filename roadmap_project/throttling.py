@@ -1,4 +1,4 @@
-"""How often may somebody try to sign in or up, or change things by API, before they have to wait?"""
+"""How often may somebody try to sign in or up, change things by API, or have files made or read, before they wait?"""
 
 import ipaddress
 import math
@@ -69,6 +69,16 @@ def sign_up(request: HttpRequest) -> Subject:
 
 def changes_by_api(user_id: int) -> Subject:
     return Subject("changes-by-api", str(user_id), settings.API_CHANGES_PER_PERSON)
+
+
+def bringing_in(user_id: int) -> Subject:
+    """Roadmaps from files or shared links: each is parsed, laid out and stored at once."""
+    return Subject("bringing-in", str(user_id), settings.IMPORTS_PER_PERSON)
+
+
+def taking_away(user_id: int) -> Subject:
+    """Files: each is made while the person waits for it."""
+    return Subject("taking-away", str(user_id), settings.DOWNLOADS_PER_PERSON)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from content.api import wrong_values
 from roadmap_project.api_errors import answer
+from roadmap_project.throttling import TooManyTriesError
 from roadmaps.deciding import PastDeadlineError, RefusedError
 
 MOST_PROBLEMS = 8
@@ -116,6 +117,10 @@ def _too_many_requests(request: HttpRequest, error: TooManyRequestsError) -> Htt
     return too_often(request, error.seconds)
 
 
+def _too_many_tries(request: HttpRequest, error: TooManyTriesError) -> HttpResponse:
+    return too_often(request, error.seconds)
+
+
 def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
     return answer(request, 413, _("More was sent than is taken here."))
 
@@ -135,6 +140,7 @@ HANDLERS: Mapping[type[Exception], Any] = {
     PastDeadlineError: _past_deadline,
     KeyUsedOtherwiseError: _key_used_otherwise,
     TooManyRequestsError: _too_many_requests,
+    TooManyTriesError: _too_many_tries,
     RequestDataTooBig: _too_large,
     Exception: _unforeseen,
 }

@@ -31,6 +31,7 @@ from content.api.roadmap_shapes import (
 from content.api.shapes import Page, Paging, change, paged, read
 from content.exporting.documents import RoadmapDocument
 from content.views.lookup import own_roadmap
+from roadmap_project import throttling
 from roadmaps import accounts, deciding, reading, reshaping, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import GoalForm
@@ -81,6 +82,7 @@ def import_roadmap(request: TokenRequest, idempotency_key: RequestKey = None) ->
     sent = request.read(importing.MOST_BYTES + 1)
     if len(sent) > importing.MOST_BYTES:
         raise RequestDataTooBig
+    throttling.count(throttling.bringing_in(request.user.pk))
     document = _parsed(sent)  # outside the transaction, as it takes a while
 
     def bring_in() -> Any:

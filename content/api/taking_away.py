@@ -19,6 +19,7 @@ from content.exporting.formats import FORMATS
 from content.models import Share
 from content.views.lookup import own_roadmap
 from content.views.taking_away import file_of
+from roadmap_project import throttling
 
 router = Router(tags=["Taking away and sharing"])
 shared_router = Router(tags=["Taking away and sharing"])
@@ -74,6 +75,7 @@ def unshare_roadmap(request: TokenRequest, slug: str) -> Any:
 def copy_shared(request: TokenRequest, token: str) -> Any:
     """Into one of yours, with all that is written."""
     share = get_object_or_404(Share.objects.open().select_related("roadmap"), token=token)
+    throttling.count(throttling.bringing_in(request.user.pk))
     return Status(201, summary(request, sharing.copy(share, owner=request.user)))
 
 

@@ -112,7 +112,7 @@ def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
         links = joined(_page_link(names[each.key], each.name) for each in needed)
         parts += [f"<p>{_ours(document, 'span', wording.BUILDS_ON)} {links}</p>"]
     if concept.tutorial:
-        html = rendering.to_html(concept.tutorial.markdown, concept_url=names.get, highlights=False)
+        html = rendering.to_html(concept.tutorial.markdown, concept_url=names.get, colouring=rendering.Colouring(0))
         parts += [fragment(html, files=set(names.values()))]
         parts += [_paragraphs(told(concept.tutorial.origin), css_class="origin")]
     if concept.resources:

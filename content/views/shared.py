@@ -17,6 +17,7 @@ from content import answering, reading, sharing
 from content.forms import CopyForm
 from content.models import Share
 from content.views.quizzes import submitted, version_before_the_reader
+from roadmap_project import throttling
 from roadmaps.models import Concept
 
 P = ParamSpec("P")
@@ -70,6 +71,11 @@ def copy(request: HttpRequest, share: Share) -> HttpResponse:
     """Into a roadmap of the reader's own; a double click makes one."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("content:shared", args=[share.token]))
+    try:
+        throttling.count(throttling.bringing_in(request.user.pk))
+    except throttling.TooManyTriesError as error:
+        messages.error(request, str(error))
+        return redirect("content:shared", share.token)
     made = sharing.copy(share, owner=request.user, request_key=CopyForm(request.POST).key())
     messages.success(request, _("Copied. This one is yours."))
     return redirect(made)

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +19,7 @@ from content.exporting.formats import FORMATS
 from content.forms import ImportForm
 from content.models import Share
 from content.views.lookup import own_roadmap
+from roadmap_project import throttling
 from roadmap_project.compressing import holds_a_secret
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap
@@ -45,13 +46,19 @@ def take_away(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_safe
 @login_required
 def download(request: SignedInRequest, slug: str, file_format: str) -> HttpResponse:
-    return file_of(own_roadmap(request, slug), file_format)
+    found = own_roadmap(request, slug)
+    try:
+        return file_of(found, file_format)
+    except throttling.TooManyTriesError as error:
+        messages.error(request, str(error))
+        return redirect("content:take_away", found.slug)
 
 
 def file_of(found: Roadmap, file_format: str) -> HttpResponse:
-    """The whole file is made before the first byte is sent."""
+    """The whole file is made before the first byte is sent. Raises TooManyTriesError, like `everything_of`."""
     if file_format not in FORMATS or not found.concepts.exists():
         raise Http404
+    throttling.count(throttling.taking_away(found.owner_id))
     chosen = FORMATS[file_format]
     return HttpResponse(
         chosen.write(exported.for_owner(found)),
@@ -65,12 +72,17 @@ def file_of(found: Roadmap, file_format: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def everything(request: SignedInRequest) -> FileResponse:
-    return everything_of(request.user)
+def everything(request: SignedInRequest) -> HttpResponseBase:
+    try:
+        return everything_of(request.user)
+    except throttling.TooManyTriesError as error:
+        messages.error(request, str(error))
+        return redirect("roadmaps:account")
 
 
 def everything_of(user: User) -> FileResponse:
     """All that the person has here; made before the first byte is sent, on disk."""
+    throttling.count(throttling.taking_away(user.pk))
     name = f"roadmaps-{timezone.localdate():%Y-%m-%d}.zip"
     response = FileResponse(exported_everything.write(user), as_attachment=True, filename=name)
     response.headers["Cache-Control"] = "private, no-store"
@@ -102,8 +114,9 @@ def bring_in(request: SignedInRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if form.is_valid():
         try:
+            throttling.count(throttling.bringing_in(request.user.pk))
             document = importing.parse(form.content())
-        except RefusedError as error:
+        except (RefusedError, throttling.TooManyTriesError) as error:
             form.add_error(None, str(error).split("\n"))
         else:
             made = importing.create(

@@ -393,7 +393,7 @@ def test_taking_away_costs_the_same_queries_whatever_the_size(visitor, person, r
             "content:download" if name else "content:take_away", args=[which.slug, *([name] if name else [])]
         )
 
-    assert queries_of(visitor, path(large)) == queries_of(visitor, path(roadmap)) <= 16
+    assert queries_of(visitor, path(large)) == queries_of(visitor, path(roadmap)) <= 20
 
 
 def test_the_page_says_what_is_missing(visitor, roadmap):
