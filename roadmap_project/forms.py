@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from roadmap_project import throttling
+from roadmap_project import known_browsers, throttling
 
 
 @contextmanager
@@ -27,11 +27,10 @@ class ThrottledSignIn:
     def clean(self: Any) -> Any:
         if not (name := self.cleaned_data.get("username")):
             return super().clean()  # type: ignore[misc]
-        with (
-            _refusal_as_words(),
-            throttling.counted(throttling.address(self.request), throttling.account(name)),
-        ):
-            return super().clean()  # type: ignore[misc]
+        with _refusal_as_words(), throttling.counted(*throttling.sign_in(self.request, name)):
+            cleaned = super().clean()  # type: ignore[misc]
+        known_browsers.proven(self.request, name)
+        return cleaned
 
 
 class SignInForm(ThrottledSignIn, AuthenticationForm):
@@ -63,10 +62,10 @@ def tries_counted(request: HttpRequest, name: str, *, kind: str) -> None:
 
 
 def right_password(request: HttpRequest, user: Any, password: str) -> str:
-    """The password, if it is the user's; guessing it counts as at the sign-in."""
+    """The password, if it is the signed-in user's; guessing it is as slow as at the sign-in."""
     with (
         _refusal_as_words(),
-        throttling.counted(throttling.address(request), throttling.account(user.get_username())),
+        throttling.counted(throttling.address(request), throttling.own_password(user.pk)),
     ):
         if not user.check_password(password):
             raise ValidationError(_("This is not your password."), code="password_incorrect")

@@ -39,7 +39,8 @@ if RAILWAY_PUBLIC_DOMAIN := env.text("RAILWAY_PUBLIC_DOMAIN"):
     ALLOWED_HOSTS += [RAILWAY_PUBLIC_DOMAIN]
     CSRF_TRUSTED_ORIGINS += [f"https://{RAILWAY_PUBLIC_DOMAIN}"]
 
-# Tries to sign in, in a quarter of an hour; 0: any number
+# Wrong passwords in a quarter of an hour; 0: any number. For an account: from each address, and from a browser that
+# signed in to it before, which is counted by itself; from all addresses together five times as many.
 SIGN_INS_PER_ACCOUNT = env.whole("SIGN_INS_PER_ACCOUNT", 10)
 SIGN_INS_PER_ADDRESS = env.whole("SIGN_INS_PER_ADDRESS", 50)
 SIGN_UPS_PER_ADDRESS = env.whole("SIGN_UPS_PER_ADDRESS", 20)
@@ -188,6 +189,7 @@ MIDDLEWARE = [
     "roadmap_project.compressing.text_compressed",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "roadmap_project.languages.spoken_here",
+    "roadmap_project.known_browsers.remembered",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -15,9 +15,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import ngettext
 
+from roadmap_project import known_browsers
 from roadmap_project.models import SignInTries
 
 WINDOW = timedelta(minutes=15)
+STRANGERS = 5  # times as many tries at an account come from all addresses together as from one
 
 # One statement, so that no two tries count as one. Nothing grows in a window that is used up.
 COUNT = """
@@ -50,8 +52,24 @@ class Subject:
         return salted_hmac("roadmap_project.throttling", f"{self.kind}:{self.name}", algorithm="sha256").hexdigest()
 
 
-def account(name: str) -> Subject:
-    return Subject("account", name, settings.SIGN_INS_PER_ACCOUNT)
+def sign_in(request: HttpRequest, name: str) -> list[Subject]:
+    """What a try to sign in counts for.
+
+    A browser that the account knows has tries of its own: no stranger's use them up. All others together have some
+    more for the account than each address has, so that nobody guesses from many addresses.
+    """
+    if browser := known_browsers.browser_of(request, name):
+        return [Subject("known-browser", f"{browser}:{name}", settings.SIGN_INS_PER_ACCOUNT)]
+    return [
+        address(request),
+        Subject("address-and-account", f"{address_of(request)}:{name}", settings.SIGN_INS_PER_ACCOUNT),
+        Subject("account", name, settings.SIGN_INS_PER_ACCOUNT * STRANGERS),
+    ]
+
+
+def own_password(user_id: int) -> Subject:
+    """Of somebody who is signed in, which no stranger can use up."""
+    return Subject("own-password", str(user_id), settings.SIGN_INS_PER_ACCOUNT)
 
 
 def about(kind: str, name: str) -> Subject:

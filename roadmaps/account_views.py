@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.i18n import set_language
 from django_q.tasks import async_task
 
-from roadmap_project import languages
+from roadmap_project import known_browsers, languages
 from roadmap_project.forms import SignInForm
 from roadmaps import accounts, middleware, sending
 from roadmaps.account_forms import AddressForm, DeleteForm, ForgottenPasswordForm, NewPasswordForm, ProfileForm
@@ -136,6 +136,7 @@ class NewPassword(PasswordResetConfirmView):
     success_url = reverse_lazy("roadmaps:login")
 
     def form_valid(self, form: Any) -> HttpResponse:
+        known_browsers.proven(self.request, form.user.get_username())
         messages.success(self.request, _("Your password is changed. Sign in with the new one."))
         return super().form_valid(form)
 

@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh, replace_url
 from django_htmx.middleware import HtmxDetails
 
+from roadmap_project import known_browsers
 from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
 from roadmaps import accounts, added_subjects, deciding, estimating, reading, starting
@@ -123,6 +124,7 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
         if (language := get_language()) and language != settings.LANGUAGE_CODE:
             accounts.speak(person, language)
         login(request, person)
+        known_browsers.proven(request, person.get_username())
         return redirect("roadmaps:new")
     return render(request, "roadmaps/sign_up.html", {"form": form})
 

@@ -1,4 +1,4 @@
-"""Guessing passwords is slow, from one address and at one account, and tells nothing."""
+"""Guessing passwords is slow, from one address and at one account, and neither tells anything nor keeps anybody out."""
 
 import threading
 from datetime import timedelta
@@ -6,14 +6,18 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.contrib.auth.tokens import default_token_generator
+from django.core import signing
 from django.db import connection
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadmap_project import throttling
+from roadmap_project import known_browsers, throttling
 from roadmap_project.models import SignInTries
 from roadmap_project.throttling import TooManyTriesError
 from tests.factories import make_user
@@ -104,10 +108,111 @@ def test_one_address_cannot_go_through_many_accounts(client, ada, door):
 
 
 def test_an_account_is_not_opened_from_many_addresses(client, ada, door):
-    for number in range(3):
-        tried(client, door, REMOTE_ADDR=f"192.0.2.{number}")
+    for number in range(3 * throttling.STRANGERS):
+        assert tried(client, door, REMOTE_ADDR=f"192.0.2.{number}") != [WAIT]
 
-    assert tried(client, door, password=RIGHT, REMOTE_ADDR="192.0.2.9") == [WAIT]
+    assert tried(client, door, password=RIGHT, REMOTE_ADDR="192.0.2.99") == [WAIT]
+
+
+def test_wrong_passwords_from_one_address_keep_nobody_out_elsewhere(client, ada, door):
+    for _ in range(20):
+        tried(client, door)
+
+    assert tried(client, door, password=RIGHT, REMOTE_ADDR="192.0.2.9") == []
+
+
+def sign_out(client):
+    """As a person does; Client.logout forgets all cookies."""
+    client.post("/sign-out/")
+
+
+def with_wrong_passwords_from_everywhere(name="ada"):
+    stranger = Client()
+    for number in range(3 * throttling.STRANGERS + 1):
+        tried(stranger, DOORS["sign-in"], name, REMOTE_ADDR=f"192.0.2.{number}")
+    assert tried(stranger, DOORS["sign-in"], name, RIGHT, REMOTE_ADDR="192.0.2.98") == [WAIT]
+
+
+def test_a_browser_that_signed_in_before_is_kept_out_by_no_stranger(client, ada, door):
+    assert tried(client, door, password=RIGHT) == []
+    sign_out(client)
+    with_wrong_passwords_from_everywhere()
+    for _ in range(7):  # and somebody at the same address
+        tried(Client(), door, "grace")
+
+    assert tried(client, door, password=RIGHT) == []
+
+
+def test_a_known_browser_has_no_more_tries_than_any_other(client, ada, door):
+    assert tried(client, door, password=RIGHT) == []
+    sign_out(client)
+
+    assert [tried(client, door) == [WAIT] for _ in range(4)] == [False, False, False, True]
+    assert tried(client, door, password=RIGHT) == [WAIT]
+    assert tried(Client(), door, password=RIGHT) == []  # a thief of the cookie keeps out nobody else
+
+
+def test_a_browser_is_known_to_the_accounts_that_signed_in_there_and_to_no_other(client, ada):
+    """An attacker with an account of their own gets no tries at another's by it."""
+    make_user(username="mallory", password=RIGHT)
+    tried(client, DOORS["sign-in"], "mallory", RIGHT)
+    sign_out(client)
+    with_wrong_passwords_from_everywhere()
+
+    assert tried(client, DOORS["sign-in"], password=RIGHT) == [WAIT]
+
+
+def test_a_browser_knows_several_accounts(client, ada):
+    make_user(username="grace", password=RIGHT)
+    for name in ("ada", "grace"):
+        tried(client, DOORS["sign-in"], name, RIGHT)
+        sign_out(client)
+    with_wrong_passwords_from_everywhere()
+
+    assert tried(client, DOORS["sign-in"], password=RIGHT) == []
+
+
+@pytest.mark.parametrize("change", [lambda value: value[:-1] + "xy", lambda value: "", lambda value: value * 2])
+def test_a_cookie_that_is_not_ours_makes_no_browser_known(client, ada, change):
+    tried(client, DOORS["sign-in"], password=RIGHT)
+    sign_out(client)
+    client.cookies[known_browsers.COOKIE] = change(client.cookies[known_browsers.COOKIE].value)
+    with_wrong_passwords_from_everywhere()
+
+    assert tried(client, DOORS["sign-in"], password=RIGHT) == [WAIT]
+
+
+def test_a_wrong_password_makes_no_browser_known(client, ada, door):
+    tried(client, door)
+
+    assert known_browsers.COOKIE not in client.cookies
+
+
+def test_the_cookie_is_for_this_site_alone_and_names_nobody(client, ada, settings):
+    settings.SESSION_COOKIE_SECURE = True
+    tried(client, DOORS["sign-in"], password=RIGHT)
+    cookie = client.cookies[known_browsers.COOKIE]
+
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", True)
+    assert "ada" not in str(signing.loads(cookie.value, salt=known_browsers.SALT))
+
+
+def test_who_signed_up_or_chose_a_new_password_here_is_known_here(client):
+    client.post(reverse("roadmaps:signup"), {"username": "grace", "password1": RIGHT, "password2": RIGHT})
+    sign_out(client)
+    with_wrong_passwords_from_everywhere("grace")
+    assert tried(client, DOORS["sign-in"], "grace", RIGHT) == []
+
+    grace = get_user_model().objects.get(username="grace")
+    owner = Client()
+    link = reverse(
+        "roadmaps:new_password",
+        args=[urlsafe_base64_encode(force_bytes(grace.pk)), default_token_generator.make_token(grace)],
+    )
+    form = owner.get(link, follow=True).redirect_chain[-1][0]
+    owner.post(form, {"new_password1": RIGHT + "!", "new_password2": RIGHT + "!"})
+
+    assert tried(owner, DOORS["sign-in"], "grace", RIGHT + "!") == []
 
 
 def test_signing_in_rightly_costs_nothing_and_gives_nobody_more_tries(client, ada):
@@ -117,7 +222,7 @@ def test_signing_in_rightly_costs_nothing_and_gives_nobody_more_tries(client, ad
         client.logout()
         tried(client, DOORS["sign-in"], f"victim{number}")
 
-    assert tried(client, DOORS["sign-in"], "ada", RIGHT) == [WAIT]
+    assert tried(client, DOORS["sign-in"], "victim6", RIGHT) == [WAIT]
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP"])
@@ -193,7 +298,7 @@ def test_signing_up_tells_no_more_taken_names_than_it_makes_accounts(client, ada
 def test_names_and_passwords_typed_in_the_wrong_field_are_not_kept(client):
     tried(client, DOORS["sign-in"], "my secret password")
 
-    assert SignInTries.objects.count() == 2
+    assert SignInTries.objects.count() == 3
     assert not SignInTries.objects.filter(key__icontains="secret").exists()
 
 
@@ -202,10 +307,10 @@ def test_what_is_counted_stays_small(client):
     with time_machine.travel(timezone.now(), tick=False) as now:
         for number in range(30):
             tried(client, DOORS["sign-in"], f"person{number}")
-        assert SignInTries.objects.count() == 1 + 6
+        assert SignInTries.objects.count() == 1 + 2 * 6
         now.shift(timedelta(minutes=15))
         tried(client, DOORS["sign-in"])
-        assert SignInTries.objects.count() == 2
+        assert SignInTries.objects.count() == 3
 
 
 def test_zero_is_no_limit(client, settings, ada):
@@ -226,7 +331,7 @@ def test_tries_at_once_are_all_counted(settings):
         try:
             begun.wait(10)
             for _ in range(3):
-                throttling.count(throttling.account("ada"))
+                throttling.count(throttling.own_password(1))
                 passed.append(1)
         except TooManyTriesError:
             pass
