@@ -1,7 +1,7 @@
 """Are there known vulnerabilities in what the requirements pin? Asks the package index through pip-audit.
 
-Fails for a vulnerability alone. Where the auditor or its data cannot be reached it says what was not looked at, so that
-nobody takes silence for a clean bill.
+Fails for a vulnerability alone. Where the auditor or its data cannot be reached it says what happened, what was not
+looked at and what to do, so that nobody takes silence for a clean bill.
 """
 
 import json
@@ -19,38 +19,67 @@ REQUIREMENTS = (
     "tests/benchmarks/requirements.txt",
 )
 SECONDS = 240
+TO_DO = "before a release, run `make audit` where the public package index itself answers; most mirrors have no such data"
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         try:
             packages = audited(Path(place))
-        except (subprocess.SubprocessError, OSError, ValueError, KeyError) as error:
-            print(f"audit: NOT DONE, {AUDITOR} could not be run here: {last_words(error)}")
+        except NotAuditedError as error:
+            print(f"audit: NOT DONE, nothing is known about vulnerabilities: {error}")
+            print(f"audit: {TO_DO}")
             return 0
     return verdict(packages)
 
 
+class NotAuditedError(Exception):
+    """No package was looked up; the text says which step failed, and its own last words."""
+
+
 def audited(place: Path) -> list[dict]:
     """Of a throw-away environment: the auditor's own requirements are none of this project's."""
-    venv.create(place / "env", with_pip=True)
-    run(place / "env/bin/pip", "install", "--quiet", "--disable-pip-version-check", AUDITOR)
+    try:
+        venv.create(place / "env", with_pip=True)
+    except (subprocess.SubprocessError, OSError) as error:
+        raise NotAuditedError(f"no environment could be made for {AUDITOR} ({error})") from error
+    pip = ["install", "--quiet", "--disable-pip-version-check", AUDITOR]
+    run(f"{AUDITOR} could not be installed from the package index", place / "env/bin/pip", *pip)
+    # One at a time: of two that pin the same package it takes none.
+    found = [package for each in REQUIREMENTS for package in audited_one(place, each)]
+    return list({(each["name"], each.get("version")): each for each in found}.values())
+
+
+def audited_one(place: Path, requirements: str) -> list[dict]:
     found = place / "found.json"
-    files = [word for each in REQUIREMENTS for word in ("--requirement", each)]
+    found.unlink(missing_ok=True)
     arguments = ["--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json"]
-    run(place / "env/bin/pip-audit", *arguments, "--output", found, *files, fails_with=(0, 1))
-    return json.loads(found.read_text())["dependencies"]
+    asking = f"{AUDITOR} ran and gave no answer about {requirements}"
+    pip_audit = place / "env/bin/pip-audit"
+    said = run(asking, pip_audit, *arguments, "--output", found, "--requirement", requirements, fails_with=(0, 1))
+    try:
+        return json.loads(found.read_text())["dependencies"]
+    except (OSError, ValueError, KeyError) as error:  # it fails with 1 both for what it found and for what went wrong
+        raise NotAuditedError(f"{asking} ({last_words(said) or error})") from error
 
 
-def run(*command: str | Path, fails_with: tuple[int, ...] = (0,)) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+def run(what_failed: str, *command: str | Path, fails_with: tuple[int, ...] = (0,)) -> str:
+    """What it said on stderr. Raises NotAuditedError."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise NotAuditedError(f"{what_failed} within {SECONDS} seconds") from error
+    except OSError as error:
+        raise NotAuditedError(f"{what_failed} ({error})") from error
     if done.returncode not in fails_with:
-        raise subprocess.CalledProcessError(done.returncode, command, stderr=done.stderr)
+        raise NotAuditedError(f"{what_failed} ({last_words(done.stderr) or f'status {done.returncode}'})")
+    return done.stderr
 
 
-def last_words(error: Exception) -> str:
-    lines = str(getattr(error, "stderr", None) or error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+def last_words(said: str) -> str:
+    """The last line, which of a traceback or of pip is what went wrong."""
+    lines = said.strip().splitlines()
+    return lines[-1].strip()[:300] if lines else ""
 
 
 def verdict(packages: list[dict]) -> int:
@@ -59,12 +88,15 @@ def verdict(packages: list[dict]) -> int:
     for each in wrong:
         for known in each["vulns"]:
             fixed = ", ".join(known["fix_versions"]) or "no version yet"
-            print(f"audit: {each['name']} {each['version']} has {known['id']}, mended in {fixed}")
+            print(f"audit: VULNERABLE, {each['name']} {each['version']} has {known['id']}, mended in {fixed}")
     looked_at = len(packages) - len(skipped)
     print(f"audit: {looked_at} of {len(packages)} packages looked up, {len(wrong)} with known vulnerabilities")
     if skipped:
         which = ", ".join(skipped) if looked_at else "all of them"
         print(f"audit: NOT LOOKED UP, the index here has no data: {which}")
+        print(f"audit: {TO_DO}")
+    if wrong:
+        print("audit: raise these in pyproject.toml, run `make lock`, then `make audit` again")
     return 1 if wrong else 0
 
 

@@ -17,7 +17,7 @@ WRONG = {"name": "anyio", "version": "1.0", "vulns": [{"id": "PYSEC-2030-1", "fi
     ("packages", "status", "said"),
     [
         ([SOUND], 0, "1 of 1 packages looked up, 0 with known vulnerabilities"),
-        ([SOUND, WRONG], 1, "anyio 1.0 has PYSEC-2030-1, mended in 1.1"),
+        ([SOUND, WRONG], 1, "VULNERABLE, anyio 1.0 has PYSEC-2030-1, mended in 1.1"),
         ([SKIPPED, SOUND], 0, "NOT LOOKED UP, the index here has no data: nh3"),
         ([SKIPPED], 0, "NOT LOOKED UP, the index here has no data: all of them"),
     ],
@@ -27,11 +27,100 @@ def test_only_a_known_vulnerability_fails_and_nothing_passes_in_silence(capsys, 
     assert said in capsys.readouterr().out
 
 
-def test_a_program_that_cannot_be_run_says_why():
-    with pytest.raises(AUDIT["subprocess"].CalledProcessError) as failed:
-        AUDIT["run"]("sh", "-c", "echo what is wrong >&2; exit 3")
+@pytest.mark.parametrize(
+    ("packages", "advised"),
+    [([SOUND], []), ([WRONG], ["pyproject.toml"]), ([SKIPPED], ["public package index"]), ([SKIPPED, WRONG], ["public package index", "lock"])],
+)
+def test_what_is_to_be_done_is_said_where_there_is_something(capsys, packages, advised):
+    AUDIT["verdict"](packages)
 
-    assert AUDIT["last_words"](failed.value) == "what is wrong"
+    said = capsys.readouterr().out
+    assert all(word in said for word in advised)
+    assert ("make audit" in said) == bool(advised)
+
+
+def run(command, **options):
+    return AUDIT["run"]("It failed", "sh", "-c", command, **options)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo first >&2; echo what is wrong >&2; exit 3", "It failed (what is wrong)"),
+        ("exit 3", "It failed (status 3)"),
+    ],
+)
+def test_a_program_that_fails_says_why(command, said):
+    with pytest.raises(AUDIT["NotAuditedError"]) as failed:
+        run(command)
+
+    assert str(failed.value) == said
+
+
+def test_a_program_that_is_not_there_says_so():
+    with pytest.raises(AUDIT["NotAuditedError"], match=r"^It failed \(.*No such file"):
+        AUDIT["run"]("It failed", "/nowhere/pip")
+
+
+PIP_AUDIT = """#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    ("pip", "pip_audit", "status", "said"),
+    [
+        (
+            "echo 'No matching distribution' >&2; exit 1",
+            "",
+            0,
+            "could not be installed from the package index (No match",
+        ),
+        (
+            "exit 0",
+            "echo 'ConnectionError: no route' >&2; exit 1",
+            0,
+            "gave no answer about requirements.txt (ConnectionEr",
+        ),
+        ("exit 0", "echo '{}' > $2", 0, "gave no answer about requirements.txt ('dependencies')"),
+        ("exit 0", """echo '{"dependencies": []}' > $2""", 0, "0 of 0 packages looked up"),
+    ],
+)
+def test_unreachable_is_told_from_vulnerable(capsys, monkeypatch, pip, pip_audit, status, said):
+    """pip-audit's own status is 1 for both; what a stranger reads is not."""
+
+    def make(place, **_):
+        (place / "bin").mkdir(parents=True)
+        for name, script in (("pip", f"#!/bin/sh\n{pip}\n"), ("pip-audit", PIP_AUDIT % pip_audit)):
+            (place / "bin" / name).write_text(script)
+            (place / "bin" / name).chmod(0o755)
+
+    monkeypatch.setattr(AUDIT["venv"], "create", make)
+
+    assert AUDIT["main"]() == status
+    told = capsys.readouterr().out
+    assert said in told
+    assert ("NOT DONE, nothing is known" in told) == ("looked up" not in told) == ("public package index" in told)
+
+
+def test_no_two_sets_of_requirements_are_audited_at_once(monkeypatch, tmp_path):
+    """pip-audit takes none of two that pin the same package, as ours do; what is found in several is told once."""
+    asked = []
+
+    def answer(_, *command, **__):
+        if "--requirement" in command:
+            asked.append([command[at + 1] for at, word in enumerate(command) if word == "--requirement"])
+            command[command.index("--output") + 1].write_text(
+                '{"dependencies": [{"name": "django", "version": "5.2"}]}'
+            )
+        return ""
+
+    monkeypatch.setitem(AUDIT["audited"].__globals__, "run", answer)
+    monkeypatch.setattr(AUDIT["venv"], "create", lambda *_, **__: None)
+
+    assert AUDIT["audited"](tmp_path) == [{"name": "django", "version": "5.2"}]
+    assert asked == [[each] for each in AUDIT["REQUIREMENTS"]]
 
 
 def test_every_set_of_requirements_is_looked_at():
