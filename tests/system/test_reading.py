@@ -45,6 +45,13 @@ async () => {
 }
 """
 
+IN_SIGHT = """
+(each) => {
+    const [inner, outer] = [each, each.closest(".scrolls")].map((one) => one.getBoundingClientRect());
+    return inner.left >= outer.left && inner.right <= outer.right && inner.top >= 0 && inner.bottom <= innerHeight;
+}
+"""
+
 
 @pytest.fixture(autouse=True)
 def _own_connection(page):
@@ -130,6 +137,9 @@ def test_what_one_looks_at_stays_in_its_place_while_the_page_is_renewed(fleet, p
     fleet.start("web")
     sign_in(page, fleet.url, owner)
     page.goto(fleet.url + roadmap.get_absolute_url())
+    for box in page.locator("svg a.box").all():
+        box.focus()
+        assert box.evaluate(IN_SIGHT), "who goes through the picture by keyboard sees where they are"
     page.get_by_text("The same as a list").click()
     page.locator("#map-scrolls").evaluate("(each) => each.scrollTo(150, 0)")
     read = page.locator("#at-c-2-2-2")
