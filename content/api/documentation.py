@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
+from content.api.example_document import EXAMPLES
 from content.exporting.documents import RoadmapDocument
 from content.rendering import to_html
 
@@ -29,6 +30,8 @@ class Api(NinjaAPI):
         made: dict[str, Any] = json.loads(json.dumps(self.get_openapi_schema()))
         imported = RoadmapDocument.model_json_schema(ref_template=REF + "{model}")
         made["components"]["schemas"] |= imported.pop("$defs") | {"RoadmapDocument": imported}
+        for name, shown in EXAMPLES.items():
+            made["components"]["schemas"][name]["examples"] = [shown]
         return made
 
 

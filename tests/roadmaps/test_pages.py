@@ -30,6 +30,7 @@ from tests.factories import (
     make_roadmap_in_review,
     make_step,
     make_tree,
+    make_tutorial,
     make_written_roadmap,
 )
 
@@ -822,6 +823,25 @@ def test_A12_an_unchanged_poll_costs_five_queries(visitor, person, django_assert
 
     with django_assert_num_queries(5):  # session, user, roadmap, steps, learned
         assert visitor.get(address("progress", roadmap), headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_A12_while_it_is_written_each_finished_piece_is_one_new_answer_of_the_same_cost(
+    visitor, person, django_assert_num_queries
+):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=5)
+    tag = visitor.get(address("progress", roadmap)).headers["ETag"]
+
+    for step in roadmap.steps.filter(kind=Step.Kind.TUTORIAL).order_by("pk"):
+        make_tutorial(concept=step.concept)
+        Step.objects.filter(pk=step.pk).update(state=Step.State.DONE, finished_at=timezone.now())
+        with django_assert_num_queries(13):
+            new = visitor.get(address("progress", roadmap), headers={"If-None-Match": tag})
+        assert (new.status_code, new.headers["ETag"] == tag) == (200, False)
+        tag = new.headers["ETag"]
+        for _ in range(3):
+            with django_assert_num_queries(5):
+                again = visitor.get(address("progress", roadmap), headers={"If-None-Match": tag})
+            assert (again.status_code, again.content) == (304, b"")
 
 
 def test_the_lists_queries_do_not_grow_with_the_roadmaps(visitor, person):

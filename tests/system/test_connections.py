@@ -22,6 +22,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, connections
 from django.test import Client
+from django.utils import timezone
 from psycopg import sql
 
 from content.models import Tutorial
@@ -34,6 +35,7 @@ from roadmap_project.postgresql.server import ROLE_PREFIX
 from roadmaps import deciding, starting
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
+from tests.factories import make_tutorial, make_written_roadmap
 from tests.system.conftest import alive, database_url, descendants, observed, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
@@ -250,18 +252,31 @@ def test_A9_the_connection_of_a_process_killed_in_a_query_is_gone_within_two_sec
     wait_until(lambda: observed()["other"] == 1, seconds=2.5, fleet=fleet)
 
 
+def finish_a_piece(roadmap):
+    """In whatever thread, whose connection is given back."""
+    step = roadmap.steps.filter(state=Step.State.WAITING, kind=Step.Kind.TUTORIAL).order_by("pk").first()
+    make_tutorial(concept=step.concept)
+    Step.objects.filter(pk=step.pk).update(state=Step.State.DONE, finished_at=timezone.now())
+    connection.close()
+
+
 def test_A12_fifty_tabs_on_one_roadmap_are_bounded_by_the_webs_threads(fleet, model):
+    """Three times a piece is finished, each tab sees each of them once, and in between that nothing is new."""
     fleet.start("web")
-    roadmap = starting.start(owner=person(), goal="Learn to wait")  # nobody designs it: every tab keeps asking
+    being_written = {"state": Roadmap.State.WRITING, "steps": Step.State.WAITING}  # by nobody but this test
+    roadmap = make_written_roadmap(owner=person(), **being_written, stages=2, modules=2, concepts=4)
     browser = Client()
     browser.force_login(person())
     cookie = f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
     address = f"{fleet.url}/roadmaps/{roadmap.slug}/progress/"
-    peak, answers = Peak(), []
+    peak, answers, rounds, polls = Peak(), [], 3, 5
+    between = threading.Barrier(50, action=lambda: finish_a_piece(roadmap), timeout=240)
 
     def tab():
         etag = ""
-        for _ in range(15):
+        for number in range(rounds * polls):
+            if number % polls == 0:
+                between.wait()
             request = urllib.request.Request(
                 address, headers={"Cookie": cookie, "HX-Request": "true", "If-None-Match": etag}
             )
@@ -280,8 +295,10 @@ def test_A12_fifty_tabs_on_one_roadmap_are_bounded_by_the_webs_threads(fleet, mo
         for each in waiting:
             each.result()  # no tab was left without an answer
 
+    assert len(answers) == 50 * rounds * polls
     assert set(answers) == {200, 304}
-    assert answers.count(304) >= 0.8 * len(answers) == 0.8 * 750
+    assert answers.count(200) >= 50 * rounds
+    assert answers.count(304) >= 0.75 * len(answers)  # 0.8, and more new states where it takes minutes
     assert 1 <= peak.by_service["web"] <= settings.CONNECTION_BUDGET.service("web").total
 
 
