@@ -139,7 +139,7 @@ def create(document: RoadmapDocument, *, owner: User, origin: str, request_key: 
         _add_quizzes(placed)
         _add_notes(placed, owner)
         _settle(roadmap, revision, placed)
-    log_lines.line(roadmap.pk, "roadmap_brought_in", origin)
+    log_lines.line(roadmap, "roadmap_brought_in", origin)
     return roadmap
 
 

@@ -169,10 +169,10 @@ def _add_links(added: ResourceList, current: Any, rows: list[dict[str, Any]]) ->
 
 def _log(piece: Piece, verb: str, author: User, **details: Any) -> None:
     log_lines.line(
-        piece.concept.roadmap_id,
+        piece.concept.roadmap,
         f"{piece._meta.model_name}_{verb}",
         f"{piece.concept} (version {piece.version})",
-        concept_id=piece.concept_id,
+        concept=piece.concept,
         version=piece.version,
         by=author.get_username(),
         **details,

@@ -22,7 +22,7 @@ def share(roadmap: Roadmap) -> Share:
             raise RefusedError(_("There is nothing to share yet: the outline is not there."))
         found, is_new = Share.objects.get_or_create(roadmap=locked)
     if is_new:
-        log_lines.line(roadmap.pk, "roadmap_shared")
+        log_lines.line(roadmap, "roadmap_shared")
     return found
 
 
@@ -30,7 +30,7 @@ def revoke(roadmap: Roadmap) -> None:
     """From now on the link is not found, and no later link is the same."""
     gone, _ = Share.objects.filter(roadmap=roadmap).delete()
     if gone:
-        log_lines.line(roadmap.pk, "share_revoked")
+        log_lines.line(roadmap, "share_revoked")
 
 
 def copy(shared: Share, *, owner: User, request_key: uuid.UUID | None = None) -> Roadmap:

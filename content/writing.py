@@ -139,7 +139,7 @@ def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
         restored = new_version(model, concept, **{name: getattr(earlier, name) for name in names})
         for parts in PARTS[kind]:
             _copy(getattr(earlier, parts).all(), getattr(restored, parts))
-    log_lines.line(concept.roadmap_id, "version_restored", f"{concept.key} {kind}", version=version)
+    log_lines.line(concept.roadmap, "version_restored", f"{concept.key} {kind}", version=version)
     return restored
 
 

@@ -27,6 +27,8 @@ threads = _web.threads
 timeout = 60
 graceful_timeout = max(settings.STOP_GRACE, 1)
 accesslog = "-" if os.environ.get("ACCESS_LOG") else None
+# gunicorn's own, with the id that our log lines, error pages and Sentry have.
+access_log_format = '%(h)s %(t)s "%(r)s" %(s)s %(b)s %(M)sms "%(a)s" request_id=%({x-request-id}o)s'
 control_socket_disable = True
 
 

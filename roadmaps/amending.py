@@ -50,4 +50,4 @@ def amend(concept: Concept, tree: OutlineTree, *, by: str) -> None:
     revision = outline.revise(
         roadmap, tree, author=OutlineRevision.Author.HAND, reason=f"{concept.key} was edited by {by}."
     )
-    log_lines.line(roadmap.pk, "concept_amended", str(concept), concept_id=concept.pk, version=revision.number, by=by)
+    log_lines.line(roadmap, "concept_amended", str(concept), concept=concept, version=revision.number, by=by)

@@ -79,7 +79,7 @@ def approve(roadmap_id: int) -> Roadmap:
                 % {"state": roadmap.get_state_display()}
             )
     if is_first:
-        log_lines.line(roadmap.pk, "outline_approved")
+        log_lines.line(roadmap, "outline_approved")
     return roadmap
 
 
@@ -133,7 +133,7 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
         )
         roadmap.move(Roadmap.State.DESIGNING)
         wake("workflow")
-    log_lines.line(roadmap.pk, "changes_requested", words)
+    log_lines.line(roadmap, "changes_requested", words)
     return feedback
 
 
@@ -162,7 +162,7 @@ def request_review(roadmap_id: int) -> Roadmap:
         Step.objects.create(roadmap=roadmap, kind=Step.Kind.REVIEW, rank=rank_of(0), payload=payload)
         roadmap.move(Roadmap.State.DESIGNING)
         wake("workflow")
-    log_lines.line(roadmap.pk, "review_requested", version=revision.number)
+    log_lines.line(roadmap, "review_requested", version=revision.number)
     return roadmap
 
 
@@ -175,7 +175,7 @@ def cancel(roadmap_id: int) -> Roadmap:
             roadmap.feedback.filter(state=Feedback.State.WORKING).update(state=Feedback.State.FAILED, answer=CANCELLED)
             roadmap.move(Roadmap.State.CANCELLED)
     if is_first:
-        log_lines.line(roadmap.pk, "roadmap_cancelled")
+        log_lines.line(roadmap, "roadmap_cancelled")
     return roadmap
 
 
@@ -196,7 +196,7 @@ def retry(roadmap_id: int) -> Roadmap:
             roadmap.move(Roadmap.State.IN_REVIEW)
         else:
             _design_again(roadmap)
-    log_lines.line(roadmap.pk, "roadmap_retried")
+    log_lines.line(roadmap, "roadmap_retried")
     return roadmap
 
 
@@ -230,10 +230,10 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
             roadmap.move(Roadmap.State.WRITING)
         wake("content")
     log_lines.line(
-        roadmap.pk,
+        roadmap,
         "piece_regenerated",
         f"{concept.key} {step.kind}",
-        concept_id=concept.pk,
+        concept=concept,
         wish=step.wish,
     )
     return step
@@ -256,7 +256,7 @@ def change_plan(roadmap_id: int, **wanted: Unpack[Plan]) -> Roadmap:
             roadmap.weeks = math.ceil(roadmap.hours / roadmap.hours_per_week)
             roadmap.save(update_fields=[*changed, "weeks", "updated_at"])
     if changed:
-        log_lines.line(roadmap.pk, "plan_changed", ", ".join(f"{name}={getattr(roadmap, name)}" for name in changed))
+        log_lines.line(roadmap, "plan_changed", ", ".join(f"{name}={getattr(roadmap, name)}" for name in changed))
     return roadmap
 
 
@@ -269,7 +269,7 @@ def delete(roadmap_id: int) -> None:
             roadmap.move(Roadmap.State.CANCELLED)
         is_first = Roadmap.objects.filter(pk=roadmap.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
     if is_first:
-        log_lines.line(roadmap.pk, "roadmap_deleted")
+        log_lines.line(roadmap, "roadmap_deleted")
 
 
 def take_back(roadmap_id: int) -> Roadmap:
@@ -283,7 +283,7 @@ def take_back(roadmap_id: int) -> Roadmap:
             raise RefusedError(_("This roadmap is gone for good."))
         is_first = Roadmap.objects.deleted().filter(pk=roadmap.pk).update(deleted_at=None)
     if is_first:
-        log_lines.line(roadmap.pk, "roadmap_taken_back")
+        log_lines.line(roadmap, "roadmap_taken_back")
     roadmap.deleted_at = None
     return roadmap
 

@@ -23,23 +23,29 @@ _oldest = 0.0
 
 
 def line(
-    roadmap_id: int,
+    roadmap: Roadmap,
     event: str,
     message: str = "",
     *,
-    concept_id: int | None = None,
+    concept: Concept | None = None,
     level: str = LogEntry.Level.INFO,
     **details: Any,
 ) -> None:
-    """Note a line; it reaches the database after the request, or with the fiftieth line, or after two seconds."""
+    """Note a line; it reaches the database after the request, or with the fiftieth line, or after two seconds.
+
+    It is known by the ids that people see, and by the request in which it arose.
+    """
     global _oldest
-    getattr(log, level)(event, roadmap=roadmap_id, concept=concept_id, message=message, **details)
+    ids = {"roadmap": roadmap.slug, **({"concept": f"{roadmap.slug}:{concept.key}"} if concept else {})}
+    getattr(log, level)(event, **ids, message=message, **details)
+    if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+        details["request_id"] = request_id
     with _lock:
         _oldest = _oldest if _buffer else time.monotonic()
         _buffer.append(
             {
-                "roadmap_id": roadmap_id,
-                "concept_id": concept_id,
+                "roadmap_id": roadmap.pk,
+                "concept_id": concept.pk if concept else None,
                 "event": event,
                 "message": message,
                 "level": level,

@@ -121,7 +121,7 @@ def _editing(roadmap_id: int, *, seen_version: int, by: User) -> Iterator[Edit]:
         edit.revision = outline.revise(
             roadmap, edit.tree, author=OutlineRevision.Author.HAND, reason=storable(edit.reason)
         )
-    log_lines.line(roadmap.pk, "outline_edited_by_hand", edit.reason, version=edit.revision.number, by=by.pk)
+    log_lines.line(roadmap, "outline_edited_by_hand", edit.reason, version=edit.revision.number, by=by.pk)
 
 
 # Changing

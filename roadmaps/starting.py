@@ -44,7 +44,7 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
             **wishes,
         )
         add_step(roadmap, Step.Kind.ANALYSE)
-    log_lines.line(roadmap.pk, "roadmap_started", goal)
+    log_lines.line(roadmap, "roadmap_started", goal)
     return roadmap
 
 

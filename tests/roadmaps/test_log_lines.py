@@ -8,8 +8,8 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from roadmaps import deciding, log_lines, tasks
-from roadmaps.models import LogEntry, Roadmap
-from tests.factories import make_roadmap_in_review, make_tree
+from roadmaps.models import Concept, LogEntry, Roadmap
+from tests.factories import make_roadmap_in_review, make_tree, make_written_roadmap
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def queued():
 
 
 def test_a_line_waits_for_the_end_of_the_request_and_is_then_handed_to_the_logs_cluster(roadmap):
-    log_lines.line(roadmap.pk, "outline_approved", "by hand", version=2)
+    log_lines.line(roadmap, "outline_approved", "by hand", version=2)
     assert queued() == []
 
     log_lines.flush()
@@ -42,15 +42,15 @@ def test_a_line_waits_for_the_end_of_the_request_and_is_then_handed_to_the_logs_
 
 def test_the_fiftieth_line_does_not_wait(roadmap):
     for number in range(50):
-        log_lines.line(roadmap.pk, f"event_{number}")
+        log_lines.line(roadmap, f"event_{number}")
 
     (task,) = queued()
     assert len(task["args"][0]) == 50
 
 
 def test_lines_of_a_roadmap_that_is_gone_take_nobody_along(roadmap):
-    log_lines.line(roadmap.pk, "kept")
-    log_lines.line(roadmap.pk + 999, "gone")
+    log_lines.line(roadmap, "kept")
+    log_lines.line(Roadmap(pk=roadmap.pk + 999, slug="gone"), "gone")
     log_lines.flush()
 
     (task,) = queued()
@@ -61,8 +61,8 @@ def test_lines_of_a_roadmap_that_is_gone_take_nobody_along(roadmap):
 
 def test_a_line_about_a_concept_that_is_gone_keeps_its_words(roadmap):
     concept = make_tree(roadmap=roadmap, concepts=1).concepts.get()
-    log_lines.line(roadmap.pk, "there", concept_id=concept.pk)
-    log_lines.line(roadmap.pk, "gone", concept_id=concept.pk + 999)
+    log_lines.line(roadmap, "there", concept=concept)
+    log_lines.line(roadmap, "gone", concept=Concept(pk=concept.pk + 999, key="c-9-9-9"))
     log_lines.flush()
 
     (task,) = queued()
@@ -101,8 +101,8 @@ def test_E3_a_line_that_cannot_be_saved_takes_no_other_along_and_is_counted(road
 
 
 def test_E3_what_the_queue_does_not_take_is_counted_and_fails_nothing(roadmap):
-    log_lines.line(roadmap.pk, "one")
-    log_lines.line(roadmap.pk, "two")
+    log_lines.line(roadmap, "one")
+    log_lines.line(roadmap, "two")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE django_q_ormq RENAME TO away")
 
@@ -145,3 +145,18 @@ def test_flushing_nothing_enqueues_nothing(roadmap):
     log_lines.flush()
 
     assert queued() == []
+
+
+def test_what_a_person_decides_is_noted_with_the_request_and_by_the_ids_that_people_see(client, person):
+    roadmap = make_written_roadmap(owner=person)
+    client.force_login(person)
+    address = reverse("content:regenerate", args=[roadmap.slug, "c-1-1-1", "quiz"])
+
+    with structlog.testing.capture_logs() as said:
+        client.post(address, headers={"X-Request-ID": "asked-by-a-test"})
+
+    (task,) = queued()
+    tasks.save_log_lines(*task["args"])
+    assert LogEntry.objects.get(event="piece_regenerated").details["request_id"] == "asked-by-a-test"
+    [line] = [each for each in said if each["event"] == "piece_regenerated"]
+    assert (line["roadmap"], line["concept"]) == (roadmap.slug, f"{roadmap.slug}:c-1-1-1")
