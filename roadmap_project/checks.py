@@ -1,7 +1,8 @@
 """What must be true before anything starts? One finding, one id, each with what to do about it."""
 
+import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.http import is_same_domain
 from gunicorn.config import Config as GunicornConfig
 
 from roadmap_project import process
@@ -436,6 +438,71 @@ def prices(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Check
             id="roadmap_project.W033",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def priced_model(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The default prices are those of one model at one provider."""
+    models = {settings.OPENAI_MODEL, *settings.OPENAI_MODEL_BY_PURPOSE.values()} - {settings.PRICED_MODEL}
+    if settings.LLM_PROVIDER != "openai" or settings.LLM_PRICES_ARE_SET or not (models or settings.OPENAI_BASE_URL):
+        return []
+    asked = ", ".join(sorted(models)) or "The endpoint of OPENAI_BASE_URL"
+    return [
+        CheckWarning(
+            f"{asked} is called, and its calls are counted at the prices of {settings.PRICED_MODEL} at OpenAI: the "
+            "cost in the admin is wrong, and MAX_COST_PER_PERSON and MAX_COST_TOTAL hold too little back or too much.",
+            hint="Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to the model's dollars per million tokens.",
+            id="roadmap_project.W036",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def trusted_origins(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What Django compares with an Origin header as it stands, without a word where it never fits."""
+    odd = [each for each in settings.CSRF_TRUSTED_ORIGINS if not _is_origin(each)]
+    if odd:
+        return [
+            CheckWarning(
+                f"CSRF_TRUSTED_ORIGINS has what no browser sends as an origin: {', '.join(odd)}.",
+                hint="Set CSRF_TRUSTED_ORIGINS to https://HOST, without a path or a slash at its end.",
+                id="roadmap_project.W037",
+            )
+        ]
+    hosts = {urlsplit(each).hostname or "" for each in settings.CSRF_TRUSTED_ORIGINS}
+    patterns = [host.removeprefix("*") for host in hosts]
+    bare = [each for each in settings.ALLOWED_HOSTS if _is_public(each) and not any(map(_covers(each), patterns))]
+    if not bare or not hosts:
+        return []
+    return [
+        CheckWarning(
+            f"CSRF_TRUSTED_ORIGINS has no origin of these ALLOWED_HOSTS: {', '.join(bare)}. Behind a proxy that does "
+            "not say X-Forwarded-Proto, forms that are sent from there are refused.",
+            hint=f"Set CSRF_TRUSTED_ORIGINS to name each: https://{'*' if bare[0].startswith('.') else ''}{bare[0]}; "
+            "or take from ALLOWED_HOSTS what nobody visits.",
+            id="roadmap_project.W038",
+        )
+    ]
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and f"{parts.scheme}://{parts.netloc}" == text
+
+
+def _is_public(host: str) -> bool:
+    """Whether people visit it: no probe's name, no address, no name of a private network."""
+    is_named = "." in host.strip(".") and not host.endswith((".internal", ".localhost", ".local"))
+    return is_named and host != "healthcheck.railway.app" and not re.fullmatch(r"[\d.]+|\[.*\]", host)
+
+
+def _covers(host: str) -> Callable[[str], bool]:
+    """Whether a pattern of Django's (a host, or one that begins with a dot for all below it) takes this host."""
+    return lambda pattern: is_same_domain(host.lstrip("."), pattern) and (not host.startswith(".") or pattern == host)
 
 
 @register(Tags.security, deploy=True)

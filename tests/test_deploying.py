@@ -88,6 +88,17 @@ MISTAKES = [
     ),
     ({"OPENAI_API_KEY": "k", "LLM_PRICE_OUTPUT": "0"}, "roadmap_project.W033", "Set LLM_PRICE_INPUT and"),
     ({"ALLOWED_HOSTS": "*"}, "roadmap_project.W034", "Set ALLOWED_HOSTS to"),
+    (
+        {"OPENAI_API_KEY": "k", "OPENAI_MODEL": "large", "LLM_PRICE_OUTPUT": ""},
+        "roadmap_project.W036",
+        "Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT",
+    ),
+    ({"CSRF_TRUSTED_ORIGINS": "https://a.example.org/"}, "roadmap_project.W037", "without a path or a slash"),
+    (
+        {"ALLOWED_HOSTS": "b.example.org", "CSRF_TRUSTED_ORIGINS": "https://a.example.org"},
+        "roadmap_project.W038",
+        "https://b.example.org",
+    ),
     ({"TRUSTED_PROXIES": "0"}, "roadmap_project.W035", "Set TRUSTED_PROXIES=1"),
 ]
 
