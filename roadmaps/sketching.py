@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from roadmaps import allowing, differences, outline
+from roadmaps.differences import Difference
 from roadmaps.models import Concept, OutlineRevision, Roadmap
 
 
@@ -58,10 +59,10 @@ class Sketch:
 
 
 def sketch(roadmap: Roadmap) -> Sketch:
-    return _drawn(outline.latest(roadmap))
+    return drawn(outline.latest(roadmap))
 
 
-def _drawn(revision: OutlineRevision) -> Sketch:
+def drawn(revision: OutlineRevision) -> Sketch:
     tree = outline.tree_of(revision)
     names = {concept.key: concept.name for concept in tree.concepts()}
     stages = []
@@ -145,10 +146,32 @@ def versions_page(roadmap: Roadmap, number: int) -> dict[str, Any] | None:
         "runs": list(_runs(known)),
         "latest": latest,
         "chosen": chosen,
-        "sketch": _drawn(chosen),
+        "sketch": drawn(chosen),
         "changes": [] if chosen == latest else differences.between(outline.tree_of(latest), outline.tree_of(chosen)),
         "may_restore": chosen != latest and roadmap.state == Roadmap.State.IN_REVIEW,
     }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions of one outline, and what the later one has other than the earlier one."""
+
+    numbers: list[int]  # of all versions, the latest first
+    against: int
+    older: int
+    newer: int
+    changes: list[Difference]
+
+
+def comparison(revision: OutlineRevision, asked: str) -> Comparison:
+    """With the asked-for version; else an earlier one with the latest, and the latest with the one before it."""
+    known = revision.roadmap.revisions
+    numbers = list(known.order_by("-number").values_list("number", flat=True))
+    usual = numbers[0] if revision.number != numbers[0] else numbers[min(1, len(numbers) - 1)]
+    against = int(asked) if asked in map(str, numbers) else usual
+    older, newer = sorted([revision, known.get(number=against)], key=lambda each: each.number)
+    changes = differences.between(outline.tree_of(older), outline.tree_of(newer))
+    return Comparison(numbers, against, older.number, newer.number, changes)
 
 
 def _runs(known: list[OutlineRevision]) -> list[Run]:

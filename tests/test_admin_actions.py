@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 
 import pytest
 from django.apps import apps
@@ -12,7 +13,7 @@ from django.db.models.signals import post_delete
 from django.utils import timezone
 from django_q.models import Success
 
-from content.models import Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
+from content.models import Note, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from roadmaps import accounts, deciding, erasing, tasks
 from roadmaps.models import (
     Concept,
@@ -56,7 +57,7 @@ def editor(client):
 def reader(client):
     """Staff that may look and not touch."""
     reader = make_user(is_staff=True)
-    models = ("roadmap", "concept", "tutorial", "resourcelist", "quiz")
+    models = ("roadmap", "concept", "tutorial", "resourcelist", "quiz", "outlinerevision")
     reader.user_permissions.set(Permission.objects.filter(codename__in=[f"view_{model}" for model in models]))
     client.force_login(reader)
     return reader
@@ -247,6 +248,7 @@ def test_what_its_owner_deleted_is_given_back_and_nothing_else_is_offered(client
 
 
 ACTIONS = {
+    OutlineRevision: ("restore",),
     Roadmap: ("approve", "cancel", "retry", "take_back", "check_links", "delete_selected"),
     Concept: ("retry_failed", "regenerate_tutorial", "regenerate_resources", "regenerate_quiz", "check_links"),
     Tutorial: ("restore",),
@@ -476,3 +478,36 @@ def test_deletion_is_confirmed_by_counts_and_not_by_a_list_of_every_row(admin_cl
 
     assert roadmap.slug in text
     assert "Concepts with all that was written, answered and noted: 2" in text
+
+
+@pytest.mark.parametrize("kind", ["note", "share"])
+def test_a_note_and_a_shared_link_are_their_owners_also_before_a_superuser(admin_client, kind):
+    roadmap = make_written_roadmap(concepts=1)
+    secret = "only-for-its-writer"
+    if kind == "note":
+        concept = roadmap.concepts.get()
+        row = Note.objects.create(concept=concept, user=roadmap.owner, text=secret, saved_at=timezone.now())
+    else:
+        row = Share.objects.create(roadmap=roadmap, token=secret)
+
+    for page in (address(type(row), "changelist"), address(row)):
+        assert secret not in admin_client.get(page).content.decode()
+
+
+def test_what_was_noted_about_long_erased_roadmaps_is_forgotten(admin_user):
+    kept, gone = make_written_roadmap(concepts=1), make_written_roadmap(concepts=1)
+    concept = gone.concepts.get()
+    rows = (kept, gone, concept)
+    notes = [Noted.objects.log_actions(admin_user.pk, [row], CHANGE, "x", single_object=True) for row in rows]
+    Noted.objects.filter(pk=notes[2].pk).update(object_repr="a2b3c4d5")  # as erasing leaves it now
+    others = Noted.objects.log_actions(admin_user.pk, [admin_user], CHANGE, "x", single_object=True)
+    gone.delete()
+
+    for _ in range(2):
+        import_module("content.migrations.0007_forget_what_was_erased").forget(apps, None)
+
+    said = dict(Noted.objects.values_list("pk", "object_repr"))
+    assert said[notes[0].pk] == str(kept)
+    assert said[notes[1].pk] == "erased"
+    assert said[notes[2].pk] == "a2b3c4d5"
+    assert said[others.pk] == str(admin_user)

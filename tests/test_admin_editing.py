@@ -392,3 +392,55 @@ def test_an_outline_that_is_being_worked_on_is_left_alone(client, editor, outlin
 
     assert "being worked on right now" in page.content.decode()
     assert outlined.revisions.count() == 1
+
+
+# Versions of the outline
+
+
+@pytest.fixture
+def earlier(outlined):
+    """The first of two versions, whose latest has another name for a concept."""
+    return outlined.revisions.get(number=1)
+
+
+def with_a_second_version(roadmap) -> OutlineRevision:
+    tree = outline.tree_of(roadmap.revisions.get(number=1))
+    tree.stages[0].modules[0].concepts[0].name = "Renamed <b>since</b>"
+    return outline.revise(roadmap, tree, author=OutlineRevision.Author.HAND, reason="by hand")
+
+
+def test_an_outlines_version_shows_its_difference_and_is_restored(client, editor, outlined, earlier):
+    latest = with_a_second_version(outlined)
+    Roadmap.objects.filter(pk=outlined.pk).update(state=Roadmap.State.IN_REVIEW)
+
+    shown = client.get(address(earlier))
+
+    assert "What version 2 has other than version 1" in shown.content.decode()
+    assert "Renamed &lt;b&gt;since&lt;/b&gt;" in shown.content.decode()
+    assert "Restore this version" not in client.get(address(latest)).content.decode()
+    client.post(address(earlier), {"action": "restore"})  # without having seen what is the latest
+    assert outlined.revisions.count() == 2
+
+    for _ in range(2):
+        client.post(address(earlier), {"action": "restore", "seen": "2"})
+
+    outlined.refresh_from_db()
+    assert [each.number for each in outlined.revisions.order_by("number")] == [1, 2, 3]
+    assert outline.tree_of(outlined.revisions.get(number=3)) == outline.tree_of(earlier)
+    assert not outlined.concepts.filter(name__startswith="Renamed").exists()
+
+
+def test_an_outline_that_is_not_in_review_is_not_restored(client, editor, outlined, earlier):
+    with_a_second_version(outlined)
+    Roadmap.objects.filter(pk=outlined.pk).update(state=Roadmap.State.READY)
+
+    page = client.post(address(earlier), {"action": "restore", "seen": "2"}, follow=True)
+
+    assert "Restore this version" not in client.get(address(earlier)).content.decode()
+    assert outlined.revisions.count() == 2
+    assert 'class="error"' in page.content.decode()
+
+
+@pytest.mark.parametrize("against", ["0", "3", "x", "-1", "9" * 5000])
+def test_hostile_comparisons_of_outlines_fall_back(client, editor, outlined, earlier, against):
+    assert client.get(address(earlier), {"against": against}).status_code == 200

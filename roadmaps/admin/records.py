@@ -1,14 +1,19 @@
 """What happened, and the parts of an outline: lists to search and read."""
 
-from typing import Any
+from typing import Any, ClassVar, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
 from roadmap_project.connection_budget import CLUSTER_NAMES
-from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, ReadOnly
+from roadmaps import reshaping, sketching
+from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, ReadOnly, WithVerbs
 from roadmaps.models import (
     ClusterHeartbeat,
     ConceptProgress,
@@ -22,6 +27,7 @@ from roadmaps.models import (
     Profile,
     ProviderPause,
     QueueHeartbeat,
+    Roadmap,
     Stage,
     Step,
 )
@@ -85,11 +91,51 @@ class ModuleAdmin(RecordAdmin):
 
 
 @admin.register(OutlineRevision)
-class OutlineRevisionAdmin(RecordAdmin):
+class OutlineRevisionAdmin(WithVerbs, RecordAdmin):
+    """What is different between two versions, and the way back to an earlier one, as on the learner's pages."""
+
     list_display = ("__str__", "of_roadmap", "author", "reason", "created_at")
     list_filter = ("author",)
     list_select_related = ("roadmap",)
     search_fields = ("roadmap__slug", "reason")
+    exclude = ("tree",)
+    actions = page_verbs = ("restore",)
+    change_form_template = "admin/roadmaps/revision.html"
+
+    class Media:
+        css: ClassVar[Any] = {"all": ["content/curating.css"]}
+
+    def has_curate_permission(self, request: HttpRequest) -> bool:
+        """As who may change the roadmap."""
+        return request.user.has_perm("roadmaps.change_roadmap")
+
+    @admin.action(description="Restore this version", permissions=["curate"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[OutlineRevision]) -> None:
+        """From its page, which says what would change: a list does not."""
+        seen, by = request.POST.get("seen", ""), cast(User, request.user)
+        if not (seen.isdecimal() and len(seen) < 10):
+            self.message_user(request, "Please restore a version on its page, beside the difference.", messages.ERROR)
+            return
+
+        def decide(revision: OutlineRevision) -> None:
+            reshaping.restore(revision.roadmap_id, seen_version=int(seen), by=by, version=revision.number)
+
+        self.decide(request, queryset.select_related("roadmap"), decide, "restored as the latest version")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if "action" in request.POST:
+            return self.act(request, unquote(object_id))
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        revision: OutlineRevision = context["original"]
+        compared = sketching.comparison(revision, request.GET.get("against", ""))
+        is_latest, state = revision.number == compared.numbers[0], revision.roadmap.state
+        context |= {"compared": compared, "is_latest": is_latest, "sketch": sketching.drawn(revision)}
+        context |= {"may_restore": not is_latest and state == Roadmap.State.IN_REVIEW, "verbs": self.verbs(request)}
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 @admin.register(OutlineReview)

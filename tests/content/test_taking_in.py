@@ -125,7 +125,8 @@ def as_read(concept: Concept) -> dict[str, list]:
         concept.tutorial_versions.get(is_current=True),
         concept.resourcelist_versions.get(is_current=True),
     )
-    links = resources.resources.values_list("title", "url", "kind", "description", "relevance", "language")
+    working = resources.resources.exclude(status=Resource.Status.BROKEN)
+    links = working.values_list("title", "url", "kind", "description", "relevance", "language")
     questions = concept.quiz_versions.get(is_current=True).questions
     return {
         "tutorial": [
@@ -147,6 +148,7 @@ def test_what_editors_wrote_comes_back_as_it_was(written):
     for place, link in enumerate(edited.resourcelist_versions.get(is_current=True).resources.all()):
         link.relevance, link.language = [0.1, 0.9][place % 2], ["de", "en"][place % 2]
         link.save()
+    edited.resourcelist_versions.get(is_current=True).resources.filter(position=3).update(status=Resource.Status.BROKEN)
     make_resources(concept=emptied, version=2, count=0, note="None is good enough.")
     make_resources(concept=unlisted, version=2, count=0, note=writing.NO_LINKS_FOR_GOAL)
     Question.objects.filter(quiz__concept=edited, position__gt=0).delete()
@@ -166,6 +168,16 @@ def test_what_editors_wrote_comes_back_as_it_was(written):
         assert as_read(roadmap.concepts.get(name=name)) == read
     assert as_read(roadmap.concepts.get(name=unlisted.name))["resources"] == [writing.NO_LINKS_BY_EDITORS]
     assert publishing.subject_of(roadmap, **DETAILS)[1] == taking_in.unpacked(archive)[1]
+
+
+def test_a_concept_is_as_important_as_in_the_library_and_else_as_usual():
+    keys = [(key, concept) for key in bundled_keys() for concept in subjects.subject(key).concepts() if key != SCAFFOLD]
+    assert {concept.importance for _, concept in keys} == {1, 2, 3}
+
+    for key, concept in keys:
+        assert publishing._importance(f"{key}/{concept.key}") == concept.importance
+    for unknown in ("", "gone/concept", "sql-databases/gone"):
+        assert publishing._importance(unknown) == publishing.USUAL_IMPORTANCE
 
 
 def test_what_a_subject_cannot_hold_is_said_before_the_download(client, db):
