@@ -186,9 +186,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "roadmap_project.content_security.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "roadmap_project.caches.kept_private",  # within WhiteNoise, whose files everybody may keep
     "roadmap_project.compressing.text_compressed",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "roadmap_project.languages.spoken_here",
+    "roadmap_project.request_sizes.bounded",  # before anything reads a form
     "roadmap_project.known_browsers.remembered",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
