@@ -182,7 +182,7 @@ class Step(models.Model):
 
 
 class ProviderPause(models.Model):
-    """Until when a provider asked the whole installation to wait; every claim obeys it."""
+    """Until when a provider, or the day's limit of cost, has the whole installation wait; every claim obeys it."""
 
     provider = models.CharField(max_length=40, primary_key=True)
     until = models.DateTimeField()
