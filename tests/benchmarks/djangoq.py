@@ -21,7 +21,8 @@ def start(site: Site) -> None:
     site.environment["DJANGO_SETTINGS_MODULE"] = SETTINGS
     site.run("migrate", "django", "migrate", "--verbosity", "0")
     site.python("cluster", "django", "qcluster")
-    site.wait_until(lambda: site.all_said("running."), "ready")
+    site.wait_until(lambda: site.text_of("cluster").count("ready for work") >= WORKERS, "ready")
+    site.wait_until(lambda: site.all_said("pushing tasks") and site.all_said("running."), "ready")
 
 
 def begin(site: Site) -> None:

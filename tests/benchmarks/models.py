@@ -2,7 +2,9 @@
 
 from django.db import models
 
-from tests.benchmarks import work  # noqa: F401  with the SDK, before a cluster forks: its workers share the memory
+from tests.benchmarks import work
+
+work.client()  # before a cluster forks: its workers share the SDK, and none has to load certificates at its first call
 
 
 class Concept(models.Model):
