@@ -44,6 +44,7 @@ def page(request) -> Iterator[Page]:
 
 
 def fits(page: Page) -> bool:
+    page.wait_for_load_state()  # with its style sheet
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
@@ -59,6 +60,7 @@ def answer_every_question(page: Page, *, check: str, proceed: str, end: str) -> 
     page.get_by_role("link", name=end).click()
 
 
+@pytest.mark.parametrize("page", ["desktop"], indirect=True)
 def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
     model.control("faults", [{"purpose": "quiz", "fault": "unauthorized", "times": 1}])
     fleet.start()
