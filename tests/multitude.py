@@ -1,15 +1,30 @@
 """A hundred thousand concepts with all that hangs on them: one roadmap by the factories, multiplied by the server."""
 
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.db import connection, models, transaction
+from django.utils import timezone
 
-from content.models import Resource
-from roadmaps.models import ModelCall, Roadmap, Step
+from content.models import Note, QuizAttempt, Resource, Share
+from roadmaps.models import (
+    ConceptProgress,
+    LibrarySubject,
+    Mail,
+    ModelCall,
+    Profile,
+    ProviderPause,
+    Roadmap,
+    Step,
+)
 from tests.factories import (
     QUESTIONS,
+    make_cluster,
+    make_feedback,
+    make_heartbeat,
     make_log_entry,
     make_quiz,
     make_resources,
+    make_review,
     make_tutorial,
     make_user,
     make_written_roadmap,
@@ -22,6 +37,8 @@ DISTINCT = {
     (Roadmap, "token"): "lpad(n::text, 8, '0')",
     (Roadmap, "title"): "'Querying, ' || n",
     (ModelCall, "key"): "gen_random_uuid()",
+    (Mail, "key"): "gen_random_uuid()",
+    (Share, "token"): "'shared-' || n",
 }
 
 
@@ -39,12 +56,38 @@ def make_multitude(*, roadmaps: int = 2_000, stages: int = 5, modules: int = 2, 
         ModelCall.objects.create(
             roadmap=first, concept=concept, purpose="tutorial", provider="openai", outcome="ok", latency=2, cost="0.01"
         )
+    _make_what_people_leave(first)
     Resource.objects.filter(resource_list__concept__key="c-1-1-2").update(status=Resource.Status.BROKEN)
     steps = Step.objects.filter(concept__key="c-1-1-3", kind="quiz")
     steps.update(state=Step.State.FAILED, last_error="HTTP 401: no such key")
     _multiply(roadmaps - 1)
     first.refresh_from_db()
     return first
+
+
+def _make_what_people_leave(roadmap: Roadmap) -> None:
+    """On one concept of each roadmap."""
+    concept, person = roadmap.concepts.order_by("position")[0], roadmap.owner
+    make_review(revision=roadmap.revisions.get())
+    make_feedback(roadmap=roadmap)
+    ConceptProgress.objects.create(concept=concept, user=person, done_at=timezone.now())
+    QuizAttempt.objects.create(quiz=concept.quiz_versions.get(), user=person, answers={"0": [1]}, right=1, total=1)
+    Note.objects.create(concept=concept, user=person, text="Look again.", saved_at=timezone.now())
+    Share.objects.create(roadmap=roadmap)
+    Mail.objects.create(user=person, roadmap=roadmap, kind=Mail.Kind.READY)
+
+
+def make_operators_rows(author: User) -> list[models.Model]:
+    """One of each that hangs on no roadmap."""
+    subject = LibrarySubject.objects.create(key="bees", title="Bees", subject={}, concepts={}, author=author)
+    return [
+        subject,
+        subject.versions.create(number=1, title="Bees", subject={}, concepts={}, author=author),
+        ProviderPause.objects.create(provider="openai", until=timezone.now()),
+        Profile.objects.create(user=author),
+        make_heartbeat(),
+        make_cluster(),
+    ]
 
 
 def make_earlier_calls(number: int) -> None:

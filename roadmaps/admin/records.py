@@ -105,6 +105,10 @@ class OutlineRevisionAdmin(WithVerbs, RecordAdmin):
     class Media:
         css: ClassVar[Any] = {"all": ["content/curating.css"]}
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutlineRevision]:
+        """Its page reads the one tree that it shows."""
+        return super().get_queryset(request).select_related("roadmap").defer("tree")
+
     def has_curate_permission(self, request: HttpRequest) -> bool:
         """As who may change the roadmap."""
         return request.user.has_perm("roadmaps.change_roadmap")

@@ -17,13 +17,16 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from content.models import Resource, Tutorial
 from roadmap_project.models import ConnectionSample, ConnectionTrouble
 from roadmaps.models import LibrarySubject, ModelCall, ProviderPause, Roadmap, Step
+from tests.content.test_taking_in import bundled, packed
 from tests.editors import address, make_editor
 from tests.factories import (
     make_call,
+    make_cluster,
     make_heartbeat,
     make_log_entry,
     make_quiz,
     make_resources,
+    make_roadmap_in_review,
     make_tutorial,
     make_user,
     make_written_roadmap,
@@ -104,6 +107,8 @@ def make_an_hours_work(roadmap: Roadmap) -> None:
     ProviderPause.objects.create(provider="openai", until=now + timedelta(minutes=2), reason="HTTP 429")
     for queue in ("content", "workflow"):
         make_heartbeat(queue=queue)
+        make_cluster(queue=queue)
+    make_cluster(queue="content", name="dead:1", seconds_ago=400)
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -189,6 +194,42 @@ def test_a_concept_is_found_edited_and_seen_with_the_keyboard_alone(signed_in, r
     expect(page.get_by_text("restored as the current one")).to_be_visible()
     assert Tutorial.objects.current().get(concept=concept).version == 4
 
+    # A piece is written again, with a wish.
+    page.goto(signed_in + address(concept))
+    tab_to(page, page.locator("#quiz summary").first)
+    page.keyboard.press("Enter")
+    tab_to(page, page.locator("#wish-quiz"))
+    page.keyboard.type("Fewer tricks")
+    tab_to(page, page.locator("#quiz button[value=regenerate_quiz]"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("the quiz will be written again.")).to_be_visible()
+    assert Step.objects.get(concept=concept, kind="quiz").wish == "Fewer tricks"
+
+    # The one roadmap that waits for a decision is found by a filter, and approved.
+    waiting = make_roadmap_in_review(owner=roadmap.owner)
+    page.goto(signed_in + address(Roadmap, "changelist"))
+    tab_to(page, page.locator("#changelist-filter").get_by_role("link", name="Waiting for your review"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    tab_to(page, page.get_by_role("link", name=waiting.slug))
+    page.keyboard.press("Enter")
+    tab_to(page, page.locator("button[value=approve]"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("approved.")).to_be_visible()
+    waiting.refresh_from_db()
+    assert waiting.state == Roadmap.State.WRITING
+
+    # A subject is taken in; the file itself is the browser's dialogue, which a keyboard opens.
+    page.goto(signed_in + address(LibrarySubject, "add"))
+    tab_to(page, page.locator("#id_archive"))
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files({"name": "bees.zip", "mimeType": "application/zip", "buffer": packed(bundled())})
+    tab_to(page, page.get_by_role("button", name="Save", exact=True))
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    assert LibrarySubject.objects.get().key == "keeping-bees"
+
 
 def test_axe_finds_nothing_serious(signed_in, roadmap, page):
     make_an_hours_work(roadmap)
@@ -207,6 +248,7 @@ def test_axe_finds_nothing_serious(signed_in, roadmap, page):
         f"{address(roadmap).removesuffix('change/')}subject/",
         address(LibrarySubject, "changelist"),
         address(LibrarySubject, "add"),
+        address(roadmap.revisions.get()),
         f"{OPERATIONS}?hours=1",
         reverse("roadmaps:log", args=[roadmap.slug]),
     ]
