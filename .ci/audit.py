@@ -19,7 +19,9 @@ REQUIREMENTS = (
     "tests/benchmarks/requirements.txt",
 )
 SECONDS = 240
-TO_DO = "before a release, run `make audit` where the public package index itself answers; most mirrors have no such data"
+TO_DO = (
+    "before a release, run `make audit` where the public package index itself answers; most mirrors have no such data"
+)
 
 
 def main() -> int:

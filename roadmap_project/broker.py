@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 WAIT_SECONDS = 1.0
 LOOK_SECONDS = 5.0  # between looks without having been told: at tasks that were handed out and never acknowledged
 LISTEN_SECONDS = 0.2  # between looks whether the cluster stops
-BEAT_SECONDS = 45.0  # between looks at oneself: two of them within the time after which a cluster counts as gone
+BEAT_SECONDS = 45.0  # without a worker's sign of life: two of them within the time after which a cluster counts as gone
 # By name: the task belongs to an app that builds on this package.
 BEAT = "roadmaps.tasks.beat"
 
@@ -42,9 +42,10 @@ class Broker(ORM):  # type: ignore[misc]
         """The next tasks; None where none came for LOOK_SECONDS, or there is no database.
 
         What stands in the table may be taken by any cluster of this queue. So that each of them is known to have a
-        worker that works, its pusher hands it a task now and then that no other one sees, and nobody acknowledges.
+        worker that works, its pusher hands an idle one a task now and then that no other sees, and nobody acknowledges.
         """
-        if process.current.cluster and time.monotonic() >= self.next_beat:
+        beat_due = max(self.next_beat, process.current.beaten_at.value + BEAT_SECONDS)
+        if process.current.cluster and time.monotonic() >= beat_due:
             self.next_beat = time.monotonic() + BEAT_SECONDS
             return [(None, SignedPackage.dumps(_beat(self.list_key)))]
         try:

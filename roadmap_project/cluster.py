@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 import uuid
 from typing import Any
@@ -55,7 +54,7 @@ class Cluster:
         process.adopt_orphans()
         process.become(self.name, "parent")
         # A restart in place keeps it: it is an exec under the same process id.
-        process.current.cluster = f"{socket.gethostname()[:80]}:{os.getpid()}"
+        process.current.cluster = process.address()
         process.current.stop_event = self.stop_event
         self.sentinel = get_mp_context().Process(
             target=_run_sentinel,

@@ -10,9 +10,10 @@ import mmap
 import multiprocessing.queues
 import os
 import signal
+import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,22 @@ PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.05
 
 
+def shared_moment() -> ctypes.c_double:
+    """A number in memory that this process shares with those it forks; by time.monotonic(), 0 for never.
+
+    Without a lock, which a process that is killed while it looks would keep for ever.
+    """
+    return ctypes.c_double.from_buffer(mmap.mmap(-1, ctypes.sizeof(ctypes.c_double)))
+
+
 class SharedEvent:
     """An event that this process shares with those it forks, and by when what it asks for shall be done.
 
-    One number in shared memory, without a lock: multiprocessing's Event has one, which a process that is killed while
-    it looks keeps for ever. So a signal handler may set it, too.
+    As there is no lock, a signal handler may set it, too.
     """
 
     def __init__(self) -> None:
-        self._due = ctypes.c_double.from_buffer(mmap.mmap(-1, ctypes.sizeof(ctypes.c_double)))
+        self._due = shared_moment()
 
     def set(self, *, grace: float = 0.0) -> None:
         """With seconds of grace from now; set again, it keeps the earlier end."""
@@ -61,6 +69,9 @@ class Process:
     cluster: str = ""  # of several that serve one queue: which; empty outside clusters
     child_kind: str = ""  # what the next forked child is; whoever forks says it before
     stop_event: SharedEvent | None = None  # a cluster's; set as soon as it is asked to stop
+    beaten_at: ctypes.c_double = field(
+        default_factory=shared_moment
+    )  # when a cluster's worker last gave a sign of life
     tasks: "multiprocessing.queues.Queue[Any] | None" = None  # a cluster's, from which its workers take
 
 
@@ -115,6 +126,24 @@ def die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def address() -> str:
+    """This process among those of all machines: its host, whose ids these are, its id."""
+    return f"{_near()}:{os.getpid()}"
+
+
+def is_gone(address: str) -> bool:
+    """Whether it was a process among those that this one can see, and is one no more.
+
+    Not for one that is dead and not yet waited for. False where the system does not tell whose ids these are.
+    """
+    near, _, pid = address.rpartition(":")
+    return bool(ids_are_of()) and near == _near() and not _is_alive(int(pid))
+
+
+def _near() -> str:
+    return f"{socket.gethostname()[:70]}/{ids_are_of()}"
+
+
 @cache
 def ids_are_of() -> str:
     """Among whom a process id means one process: this boot's and this container's; empty where that is not known."""
@@ -126,13 +155,12 @@ def ids_are_of() -> str:
     return hashlib.sha256(f"{boot} {namespace}".encode()).hexdigest()[:8]
 
 
-def is_alive(pid: int) -> bool:
-    """Also for another's process, and for one that is dead and not yet waited for."""
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # another's
         pass
     return True
 

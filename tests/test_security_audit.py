@@ -29,7 +29,12 @@ def test_only_a_known_vulnerability_fails_and_nothing_passes_in_silence(capsys, 
 
 @pytest.mark.parametrize(
     ("packages", "advised"),
-    [([SOUND], []), ([WRONG], ["pyproject.toml"]), ([SKIPPED], ["public package index"]), ([SKIPPED, WRONG], ["public package index", "lock"])],
+    [
+        ([SOUND], []),
+        ([WRONG], ["pyproject.toml"]),
+        ([SKIPPED], ["public package index"]),
+        ([SKIPPED, WRONG], ["public package index", "lock"]),
+    ],
 )
 def test_what_is_to_be_done_is_said_where_there_is_something(capsys, packages, advised):
     AUDIT["verdict"](packages)

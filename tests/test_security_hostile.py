@@ -136,8 +136,10 @@ class Everything:
 
     def further_paths(self) -> dict[str, str]:
         concept = [self.written.slug, self.concept.key]
+        question = self.attempt.quiz.questions.get()
         return {
             "take away": reverse("content:take_away", args=[self.written.slug]),
+            "practice": f"{reverse('content:practice', args=[self.written.slug])}?left={question.pk}",
             **{kind: reverse("content:versions", args=[*concept, kind]) for kind in Step.CONTENT_KINDS},
             "shared": reverse("content:shared", args=[self.share.token]),
             "shared concept": reverse("content:shared_concept", args=[self.share.token, self.concept.key]),

@@ -66,7 +66,8 @@ def start_roadmap(request: TokenRequest, body: NewRoadmap) -> Any:
     The outline is designed next; ask for the roadmap until its state is `in_review`.
     """
     sent = {field: value for field, value in body.model_dump().items() if value is not None}
-    wishes = require(GoalForm(accounts.defaults(request.user) | sent))
+    wished = accounts.defaults(request.user) | sent
+    wishes = wished | require(GoalForm(wished))  # the form has the fewer fields
     del wishes["request_key"]  # the form's own
     return Status(201, summary(request, starting.start(owner=request.user, **wishes)))
 

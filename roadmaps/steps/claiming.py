@@ -1,7 +1,5 @@
 """Which waiting steps does this worker take next?"""
 
-import os
-import socket
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,7 +79,7 @@ def claim(queue: str, slots: int) -> list[Step]:
                 {
                     "queue": queue,
                     "slots": slots,
-                    "worker": _worker(),
+                    "worker": process.address(),
                     "lease": timedelta(seconds=settings.LEASE_SECONDS),
                 },
             )
@@ -94,21 +92,6 @@ def held(steps: Collection[Step]) -> set[UUID | None]:
     """The leases of these that count still: neither cancelled nor claimed anew. One query."""
     now = dict(Step.objects.filter(pk__in={step.pk for step in steps}).values_list("pk", "lease_token"))
     return {step.lease_token for step in steps if step.lease_token and now.get(step.pk) == step.lease_token}
-
-
-def _worker() -> str:
-    return f"{_host()}{os.getpid()}"
-
-
-def _host() -> str:
-    """Whose process ids these are; several containers may have one name."""
-    return f"{socket.gethostname()[:70]}/{process.ids_are_of()}:"
-
-
-def is_gone(worker: str) -> bool:
-    """Whether it was a process among those that this one can see, and is one no more."""
-    is_near = process.ids_are_of() and worker.startswith(_host())
-    return bool(is_near) and not process.is_alive(int(worker.removeprefix(_host())))
 
 
 @dataclass(frozen=True)
@@ -178,7 +161,7 @@ def _is_last_free_worker(queue: str) -> bool:
     """Whether every other worker of the queue holds steps."""
     _one_at_a_time(LAST_WORKER_LOCK)
     service = settings.CONNECTION_BUDGET.service(queue)
-    others = Step.objects.filter(state=Step.State.RUNNING, queue=queue).exclude(worker=_worker())
+    others = Step.objects.filter(state=Step.State.RUNNING, queue=queue).exclude(worker=process.address())
     return others.values("worker").distinct().count() >= max(1, (service.processes - 1) * service.replicas)
 
 

@@ -1,5 +1,6 @@
 """Who says that a queue is served? Its workers, and nobody else: a sentinel lives on when nothing is done."""
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,6 +30,7 @@ def swept(queue: str) -> None:
 
 def _of_this_cluster(queue: str) -> None:
     if process.current.cluster:
+        process.current.beaten_at.value = time.monotonic()
         ClusterHeartbeat.objects.bulk_create(
             [ClusterHeartbeat(queue=queue, cluster=process.current.cluster, picked_up_at=Now())],
             update_conflicts=True,

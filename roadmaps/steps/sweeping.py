@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
+from roadmap_project import process
 from roadmap_project.told import kept
 from roadmaps import finishing, mailing
 from roadmaps.models import QueueHeartbeat, Roadmap, Step
@@ -67,7 +68,7 @@ def _end_leases_of_the_dead(queue: str) -> None:
     """A worker that this process can see to be gone holds no answer: nobody need wait for its leases' end."""
     running = Step.objects.filter(state=Step.State.RUNNING, queue=queue).order_by()
     workers = running.values_list("worker", flat=True).distinct()
-    if gone := [worker for worker in workers if claiming.is_gone(worker)]:
+    if gone := [worker for worker in workers if process.is_gone(worker)]:
         ended = running.filter(worker__in=gone).update(lease_expires_at=Now())
         log.warning("leases_of_dead_workers_ended", queue=queue, workers=gone, steps=ended)
 

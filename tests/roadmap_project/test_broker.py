@@ -149,6 +149,10 @@ def test_D10_a_clusters_pusher_hands_its_workers_a_look_at_themselves_now_and_th
 
     assert queue.dequeue()[0][1] == "task"
     monkeypatch.setattr(queue, "next_beat", 0.0)
+    monkeypatch.setattr(process.current, "beaten_at", process.shared_moment())
+    process.current.beaten_at.value = time.monotonic()  # a worker's that is draining
+    assert queue.dequeue() is None
+    process.current.beaten_at.value -= broker.BEAT_SECONDS
     assert queue.dequeue()[0][0] is None
 
 

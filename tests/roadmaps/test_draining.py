@@ -331,7 +331,7 @@ def test_one_worker_of_the_logs_cluster_stays_free(writing, settings, monkeypatc
 
     taken = []
     for number in range(workers):
-        monkeypatch.setattr(claiming, "_worker", lambda number=number: f"host:{number}")
+        monkeypatch.setattr(process, "address", lambda number=number: f"host:{number}")
         taken.append(len(claiming.claim("logs", 1)))
 
     assert taken == [1] * (workers - 1) + [0]
@@ -768,9 +768,9 @@ def test_the_last_free_worker_of_the_logs_cluster_leaves_the_rest_to_the_others(
         Step(roadmap=writing, concept=each, kind=Step.Kind.LINKS, queue="logs", rank=rank_of(0)) for each in concepts
     )
     for number in range(settings.CONNECTION_BUDGET.service("logs").processes - 1):
-        monkeypatch.setattr(claiming, "_worker", lambda number=number: f"host:{number}")
+        monkeypatch.setattr(process, "address", lambda number=number: f"host:{number}")
         claiming.claim("logs", 1)
-    monkeypatch.setattr(claiming, "_worker", lambda: "host:last")
+    monkeypatch.setattr(process, "address", lambda: "host:last")
     OrmQ.objects.all().delete()
     QueueHeartbeat.objects.update_or_create(queue="logs", defaults={"swept_at": timezone.now()})
     began = time.monotonic()
