@@ -335,10 +335,10 @@ def _is_broken(run: Run, begin: float, end: float, *, by: str = "database") -> b
     return any(each.at <= end and begin <= each.until for each in run.breaker.happened if each.fault.kind == by)
 
 
-def _is_struck(run: Run, service: str, begin: float, end: float, *, by: str = "database") -> bool:
-    """Whether the service's workers were killed in this span, or the database (or another) was broken."""
-    return any(
-        each.at <= end and begin <= each.until and (each.fault.kind == by or _takes_workers_along(each.fault, service))
+def _is_struck(run: Run, service: str, begin: float, end: float) -> bool:
+    """Whether the service's workers were killed in this span, or the database was broken."""
+    return _is_broken(run, begin, end) or any(
+        each.at <= end and begin <= each.until and _takes_workers_along(each.fault, service)
         for each in run.breaker.happened
     )
 
@@ -348,15 +348,14 @@ def _takes_workers_along(fault: Fault, service: str) -> bool:
 
 
 def _unheard(run: Run) -> list[ModelCall]:
-    """Calls that ended before their answer came, though it may have been sent: while the provider was broken."""
-    calls = ModelCall.objects.filter(outcome__in=("timeout", "connection", "unreadable"))
-    services = {purpose: Step.QUEUES[kind] for kind, purpose in PURPOSES.items()}
+    """Calls that ended before their answer came, though it may have been sent: while the provider was broken.
+
+    Nothing else explains them: a killed worker records no call.
+    """
     found = []
-    for call in calls:
+    for call in ModelCall.objects.filter(outcome__in=("timeout", "connection", "unreadable")):
         stored = call.created_at.timestamp()
-        if _is_struck(
-            run, services.get(call.purpose, ""), stored - call.latency - UNHEARD_SECONDS, stored, by="provider"
-        ):
+        if _is_broken(run, stored - call.latency - UNHEARD_SECONDS, stored, by="provider"):
             found.append(call)
     return found
 

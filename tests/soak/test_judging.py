@@ -491,8 +491,8 @@ def lose(quiz) -> float:
     ("fault", "is_cause"),
     [
         (Fault("provider", "stall"), True),
-        (Fault("kill", "busy worker", service="content"), True),
-        (Fault("kill", "busy worker", service="logs"), False),
+        (Fault("kill", "busy worker", service="content"), False),
+        (Fault("kill", "sentinel", service="content"), False),
         (Fault("database", "absence"), False),
     ],
 )
