@@ -15,6 +15,7 @@ from content.models import MODELS
 from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
 from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
 from roadmaps.steps import kinds
+from roadmaps.steps.draining import CLAIM_SECONDS
 from tests import connection_log
 from tests.soak.breaking import Breaker, Happened
 from tests.soak.learning import Learner, Trouble
@@ -41,6 +42,7 @@ DATABASE_COMES_BACK = 6.0  # seconds in which a claim may still be lost on its w
 CLOCKS_DIFFER = 0.1
 STORED_WITHIN = 10.0  # seconds from an answer to its store, with a server that restarts between them
 UNHEARD_SECONDS = 11.0  # from a call's end to its row: as long as its store may take, and a moment
+GOES_ON_SECONDS = CLAIM_SECONDS + 3.0  # from a cancel until no call begins any more: one look, on a slow machine
 LOSING = ("parent", "sentinel", "idle worker", "busy worker")  # whose death takes workers along
 PURPOSES = {
     Step.Kind.ANALYSE: "goal_analysis",
@@ -88,6 +90,7 @@ def verdicts(run: Run) -> Iterator[Verdict]:
     yield _made(run)
     yield from _purchases(run)
     yield _cancelled(run)
+    yield _asked_in_vain(run)
     yield _connections(run, "connections, sampled on the server", [(s.at, s.by_service) for s in run.server.samples])
     levels = [level for level in connection_log.levels(run.log) if level[0] <= run.ended_at]
     yield _connections(run, "connections, from the server's log", levels)
@@ -410,6 +413,40 @@ def _cancelled(run: Run) -> Verdict:
                     for piece in late.filter(created_at__range=span)
                 ]
     return Verdict("what is cancelled is not written", f"{spans} cancelled", broken)
+
+
+def _asked_in_vain(run: Run) -> Verdict:
+    """For what was cancelled no further call begins, until it is taken up again.
+
+    One whose step was claimed just before, a repair or a second try may begin until its worker has looked; with the
+    database away, a worker that has claimed can ask only when it is back.
+    """
+    broken, after = [], 0
+    for learner in run.learners:
+        for begin, end in learner.cancels:
+            asked = [
+                record["started_at"]
+                for record in run.asked
+                if record["goal"] == learner.journey.goal and begin < record["started_at"] < end
+            ]
+            after += len(asked)
+            until = _goes_on_until(run, begin)
+            broken += [
+                f"{learner.journey.goal}: the model was asked at {datetime.fromtimestamp(each, UTC):%H:%M:%S}, "
+                f"cancelled at {datetime.fromtimestamp(begin, UTC):%H:%M:%S}"
+                for each in asked
+                if each > until
+            ]
+    return Verdict("nothing is asked for what is cancelled", f"{after} calls before a worker looked", broken)
+
+
+def _goes_on_until(run: Run, cancelled_at: float) -> float:
+    until = cancelled_at + GOES_ON_SECONDS
+    away = [each for each in run.breaker.happened if each.fault.kind == "database"]
+    for each in sorted(away, key=lambda each: each.at):
+        if cancelled_at - DATABASE_COMES_BACK <= each.until and each.at <= until:
+            until = max(until, each.until + DATABASE_COMES_BACK + GOES_ON_SECONDS)
+    return until
 
 
 # Connections

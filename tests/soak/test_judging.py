@@ -596,6 +596,35 @@ def test_a_piece_that_was_written_while_its_roadmap_was_cancelled_is_named(quiz)
     assert f"{GOAL}: quiz {quiz.pk} written at" in said
 
 
+def asked_at(moments, *, cancels, happened=(), goal=GOAL):
+    run = make_run(happened=happened)
+    run.learners = [make_learner(cancels=cancels)]
+    run.asked = [{"goal": goal, "started_at": each, "finished_at": each + 2} for each in moments]
+    return judging._asked_in_vain(run).broken
+
+
+def test_a_call_that_begins_after_a_cancel_is_named():
+    ever, near = float("inf"), judging.GOES_ON_SECONDS - 0.1
+    said = [f"{GOAL}: the model was asked at 00:00:40, cancelled at 00:00:20"]
+
+    assert asked_at([10.0, 19.9, 20 + near], cancels=[(20.0, ever)]) == []  # under way, or one more try
+    assert asked_at([10.0, 40.0], cancels=[(20.0, ever)]) == said
+    assert asked_at([40.0], cancels=[(20.0, 50.0)]) == said
+    assert asked_at([40.0], cancels=[(20.0, 39.0)]) == []  # taken up again
+    assert asked_at([40.0], cancels=[(20.0, ever)], goal="Another's") == []
+
+
+def test_a_call_that_begins_late_after_a_cancel_is_excused_only_by_the_database():
+    def judged(asked, kind, at, until):
+        return not asked_at([asked], cancels=[(20.0, float("inf"))], happened=[Happened(Fault(kind, "x"), at, until)])
+
+    assert judged(34.0, "database", 21.0, 28.0)
+    assert not judged(34.0, "provider", 21.0, 28.0)
+    assert not judged(34.0, "database", 5.0, 13.0)  # it was back long ago
+    assert not judged(34.0, "database", 30.0, 33.0)  # it was there when the workers had to look
+    assert not judged(40.0, "database", 21.0, 28.0)
+
+
 # The server and the processes
 
 
