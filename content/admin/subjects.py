@@ -1,5 +1,6 @@
 """Subjects that this installation added to the library: taken in as an archive of files, and given out as one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -85,6 +86,15 @@ class LibrarySubjectAdmin(LargeListAdmin):
             context |= {"subject_versions": row.versions.select_related("author").defer("subject", "concepts")[:50]}
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def get_deleted_objects(
+        self, objs: Sequence[Any] | QuerySet[Any], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Counted, not listed: its versions go with it, and no other permission is needed."""
+        chosen = list(objs)
+        versions = SubjectVersion.objects.filter(of__in=chosen).count()
+        counted = {"library subjects": len(chosen), "versions of them": versions}
+        return [f"{each} ({each.key})" for each in chosen], counted, set(), []
+
     @admin.action(description="Download as files", permissions=["view"])
     def download(self, request: HttpRequest, queryset: QuerySet[LibrarySubject]) -> HttpResponse | None:
         if len(chosen := queryset[:2]) != 1:
@@ -127,7 +137,7 @@ class SubjectVersionAdmin(WithVerbs, ReadOnly, LargeListAdmin):
     def put_in_place(self, request: HttpRequest, queryset: QuerySet[SubjectVersion]) -> None:
         """From its page, which says what is replaced: a list does not."""
         seen = request.POST.get("seen", "")
-        if not seen.isdecimal():
+        if not (seen.isdecimal() and len(seen) < 10):
             self.message_user(request, "Please put it in place on its page, beside the difference.", messages.ERROR)
             return
         self.decide(request, queryset, lambda version: taking_in.put_in_place(version, seen=int(seen)), "is in place")

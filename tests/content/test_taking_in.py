@@ -585,7 +585,8 @@ def test_another_editors_subject_is_replaced_after_a_look_at_the_difference(clie
     assert "Changed: the title." in text
     assert "<b>Second</b>" not in text
     assert LibrarySubject.objects.get().version == 1
-    assert "beside the difference" in put_in_place(client, shown, seen="").content.decode()
+    for unseen in ("", "9" * 5_000):
+        assert "beside the difference" in put_in_place(client, shown, seen=unseen).content.decode()
     assert LibrarySubject.objects.get().version == 1
 
     put_in_place(client, shown)
@@ -665,6 +666,21 @@ def test_the_page_of_a_subject_withdraws_it(client, editor):
 
     row.refresh_from_db()
     assert not row.is_offered
+
+
+@pytest.mark.parametrize("of_group", [True, False])
+def test_a_subject_is_deleted_with_its_versions(client, db, of_group):
+    who = make_editor() if of_group else make_user(is_staff=True, is_superuser=True)
+    client.force_login(who)
+    row = taking_in.take_in(packed(bundled()), author=who).of
+    taking_in.take_in(renamed("Second"), author=who)
+
+    asked = client.get(address(row, "delete")).content.decode()
+    client.post(address(row, "delete"), {"post": "yes"})
+
+    assert "Versions of them: 2" in asked
+    assert not LibrarySubject.objects.exists()
+    assert not SubjectVersion.objects.exists()
 
 
 def test_a_roadmap_is_downloaded_as_a_subject(client, written):
