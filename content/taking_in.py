@@ -15,7 +15,16 @@ from pydantic import ValidationError
 
 from content.subject_rules import KEY, SubjectError, check, sentences
 from roadmap_project.library.matching import best_subject
-from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept, read_concept, read_subject
+from roadmap_project.library.subjects import (
+    SCAFFOLD,
+    Subject,
+    SubjectConcept,
+    bundled_concept,
+    bundled_keys,
+    bundled_subject,
+    read_concept,
+    read_subject,
+)
 from roadmaps.deciding import RefusedError
 from roadmaps.models import LibrarySubject, SubjectVersion
 
@@ -36,8 +45,9 @@ class MovedOnError(RefusedError):
 def take_in(packed: bytes, *, author: User) -> SubjectVersion:
     """The first subject of a key is offered to every process from its next step on.
 
-    A later one is kept beside it until somebody who saw the difference puts it in place; what is in place already is
-    not kept twice. Raises SubjectError, and then nothing changed.
+    A later one is kept beside it until somebody who saw the difference puts it in place, and so is the first one of a
+    bundled key, whose row has no version in place (0) until then; what is in place already is not kept twice. Raises
+    SubjectError, and then nothing changed.
     """
     subject, concepts = unpacked(packed)
     fields: dict[str, Any] = {
@@ -46,15 +56,16 @@ def take_in(packed: bytes, *, author: User) -> SubjectVersion:
         "concepts": {concept.key: concept.model_dump(exclude_defaults=True) for concept in concepts},
         "author": author,
     }
+    is_new = subject.key not in bundled_keys()
     with transaction.atomic():
         # Of two first ones at once the second waits for the first, and is kept beside it.
         row, is_first = LibrarySubject.objects.select_for_update(of=("self",)).get_or_create(
-            key=subject.key, defaults={**fields, "version": 1}
+            key=subject.key, defaults={**fields, "version": int(is_new), "is_offered": is_new}
         )
-        in_place = _kept(row)
-        if is_first or read(row) == (subject, concepts):
-            return in_place
-        last = max(row.version, *row.versions.values_list("number", flat=True))
+        kept = _kept(row) if row.version else None
+        if kept and (is_first or read(row) == (subject, concepts)):
+            return kept
+        last = max([row.version, *row.versions.values_list("number", flat=True)])
         return row.versions.create(number=last + 1, **fields)
 
 
@@ -76,7 +87,8 @@ def put_in_place(version: SubjectVersion, *, seen: int) -> None:
             return
         if row.version != seen:
             raise MovedOnError(row)
-        _kept(row)
+        if row.version:
+            _kept(row)
         row.title, row.author, row.is_offered = version.title, version.author, True
         row.subject, row.concepts, row.version = version.subject, version.concepts, version.number
         row.save()
@@ -92,6 +104,14 @@ def read(row: LibrarySubject | SubjectVersion) -> Contents | None:
         return subject, [SubjectConcept.model_validate(row.concepts[key]) for key in subject.order]
     except (ValidationError, KeyError):
         return None
+
+
+def in_place(row: LibrarySubject) -> Contents | None:
+    """The bundled subject where none of the row's versions stands before it yet; None as for `read`."""
+    if row.version or row.key not in bundled_keys():
+        return read(row)
+    subject = bundled_subject(row.key)
+    return subject, [bundled_concept(subject.key, key) for key in subject.order]
 
 
 SUBJECT_PARTS = {

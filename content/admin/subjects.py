@@ -23,7 +23,7 @@ from roadmaps.models import LibrarySubject, Roadmap, SubjectVersion
 class ArchiveForm(forms.ModelForm):  # type: ignore[type-arg]
     archive = forms.FileField(
         help_text="A ZIP of one folder: subject.toml and a .md file for each concept. Where there is a subject of the "
-        "same key you see the difference before it is replaced; a bundled one of the same key stands behind it."
+        "same key, taken in or bundled, you see the difference before it is replaced."
     )
 
     class Meta:
@@ -56,6 +56,10 @@ class LibrarySubjectAdmin(LargeListAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj else ("archive",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Before a bundled subject of its key nothing is offered but what was put in place beside the difference."""
+        return self.readonly_fields if obj is None or obj.version else (*self.readonly_fields, "is_offered")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         return super().get_form(request, obj, change, **(kwargs if obj else {**kwargs, "form": ArchiveForm}))
@@ -163,7 +167,7 @@ class SubjectVersionAdmin(WithVerbs, ReadOnly, LargeListAdmin):
         verbs = [each for each in self.verbs(request) if not (version.is_in_place and each["name"] == "put_in_place")]
         context |= {"verbs": verbs, "in_place": version.of}
         if not version.is_in_place:
-            context |= {"differences": taking_in.differences(taking_in.read(version.of), taking_in.read(version))}
+            context |= {"differences": taking_in.differences(taking_in.in_place(version.of), taking_in.read(version))}
         return super().render_change_form(request, context, *args, **kwargs)
 
 

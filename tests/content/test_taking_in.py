@@ -216,7 +216,7 @@ def test_a_librarys_roadmap_is_offered_as_the_subject_that_it_was_made_from(clie
 
     shown = client.get(page)
     given_out = client.post(page, shown.context["form"].initial)
-    upload(client, given_out.content)
+    put_in_place(client, upload(client, given_out.content))
     deciding.regenerate(concept, "tutorial")
     roadmap = starting.start(owner=make_user(), goal="Learn SQL joins", level="beginner", skips_review=True)
     draining.drain("workflow")
@@ -391,15 +391,21 @@ def is_somebody_waiting() -> bool:
         return cursor.fetchone() is not None
 
 
-def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdrawn(db):
+def of_a_bundled_key() -> bytes:
+    """SQL's own files, but for the title."""
     files = {name.partition("/")[2]: text for name, text in bundled().items()}
     files["subject.toml"] = files["subject.toml"].replace('"keeping-bees"', '"sql-databases"', 1)
     files["subject.toml"] = files["subject.toml"].replace('title = "', 'title = "Better: ', 1)
-    row = taking_in.take_in(packed(files), author=make_user())
+    return packed(files)
+
+
+def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdrawn(db):
+    version = taking_in.take_in(of_a_bundled_key(), author=make_user())
+    taking_in.put_in_place(version, seen=0)
 
     added_subjects.refresh()
     assert subjects.subject("sql-databases").title.startswith("Better: ")
-    LibrarySubject.objects.filter(pk=row.of_id).update(is_offered=False)
+    LibrarySubject.objects.filter(pk=version.of_id).update(is_offered=False)
     added_subjects.refresh()
     assert not subjects.subject("sql-databases").title.startswith("Better: ")
 
@@ -600,6 +606,31 @@ def test_another_editors_subject_is_replaced_after_a_look_at_the_difference(clie
     assert (row.version, row.author.username) == (1, "otto")
     given_out = client.post(address(row.versions.get(number=2)), {"action": "download"})
     assert taking_in.unpacked(given_out.content)[0].title == "<b>Second</b>"
+
+
+def test_a_bundled_subject_is_replaced_after_a_look_at_the_difference(client, editor):
+    def title() -> str:
+        added_subjects.refresh()
+        return subjects.subject("sql-databases").title
+
+    usual = title()
+    shown = upload(client, of_a_bundled_key())
+
+    text = shown.content.decode()
+    assert "In place is the bundled subject" in text
+    assert "Changed: the title." in text
+    assert "Left out" not in text
+    row = LibrarySubject.objects.get()
+    client.post(address(row), {"is_offered": "on"})
+    assert title() == usual
+
+    upload(client, of_a_bundled_key())  # once more, which is kept beside it, too
+    put_in_place(client, shown)
+    assert title() == f"Better: {usual}"
+    row.refresh_from_db()
+    assert (row.version, row.is_offered, row.versions.count()) == (1, True, 2)
+    client.post(address(row), {})
+    assert title() == usual
 
 
 def test_who_may_only_look_puts_no_subject_in_place(client, db):
