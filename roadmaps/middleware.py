@@ -34,7 +34,8 @@ def remember_language(
         is_there = response.status_code < 500  # or the database may be away, and would be waited for again
         if is_there and session.accessed and SESSION_KEY in session:
             spoken = get_language_from_request(request)
-            if spoken != session.get(LANGUAGE, settings.LANGUAGE_CODE):
+            # A session may outlive its account, in another browser than the one that deleted it.
+            if spoken != session.get(LANGUAGE, settings.LANGUAGE_CODE) and request.user.is_authenticated:
                 accounts.spoke(int(session[SESSION_KEY]), spoken)
                 session[LANGUAGE] = spoken
         return response

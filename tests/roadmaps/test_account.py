@@ -141,6 +141,16 @@ def test_mail_speaks_as_the_pages_did_last_to_who_chose_nothing(client, person):
     assert spoken_by_mail() == "zh-hans"  # what was chosen counts
 
 
+@pytest.mark.django_db(transaction=True)  # as what points to nobody is noticed when it is committed
+def test_another_browser_of_an_account_that_was_deleted_reads_on_in_another_language(client, person):
+    client.force_login(person)
+    client.get(ACCOUNT, headers={"Accept-Language": "en"})
+    accounts.delete(person)
+
+    for place in ("roadmaps:list", "roadmaps:login", "roadmaps:signup"):
+        assert client.get(reverse(place), headers={"Accept-Language": "zh-CN"}).status_code == 200
+
+
 def test_an_unchanged_language_costs_no_query(client, person, django_assert_num_queries):
     client.force_login(person)
     client.get(ACCOUNT, headers={"Accept-Language": "zh-CN"})
