@@ -171,12 +171,24 @@ def cancel(roadmap_id: int) -> Roadmap:
     with transaction.atomic():
         roadmap = locked(roadmap_id)
         if is_first := not roadmap.is_final:
-            roadmap.steps.all().cancel()
-            roadmap.feedback.filter(state=Feedback.State.WORKING).update(state=Feedback.State.FAILED, answer=CANCELLED)
-            roadmap.move(Roadmap.State.CANCELLED)
+            _stop(roadmap)
     if is_first:
         log_lines.line(roadmap, "roadmap_cancelled")
     return roadmap
+
+
+def _stop(roadmap: Roadmap) -> None:
+    """Whatever is under way ends as cancelled, what was asked for as well. The caller holds the lock."""
+    roadmap.steps.all().cancel()
+    roadmap.feedback.filter(state=Feedback.State.WORKING).update(state=Feedback.State.FAILED, answer=CANCELLED)
+    if not roadmap.is_final:
+        roadmap.move(Roadmap.State.CANCELLED)
+
+
+def _look_at_links_again(roadmap: Roadmap) -> None:
+    """Links whose check was cancelled: what a reader reported would else wait for a look as long as a month."""
+    if roadmap.steps.filter(kind=Step.Kind.LINKS, state=Step.State.CANCELLED).start_over():
+        wake("logs")
 
 
 def retry(roadmap_id: int) -> Roadmap:
@@ -190,6 +202,7 @@ def retry(roadmap_id: int) -> Roadmap:
             if not stopped.content().start_over():
                 return roadmap
             refuse(limits.problem_with_another(roadmap.owner_id))
+            _look_at_links_again(roadmap)
             roadmap.move(Roadmap.State.WRITING)
             wake("content")
         elif roadmap.revisions.exists():
@@ -264,9 +277,7 @@ def delete(roadmap_id: int) -> None:
     """Out of sight at once; gone for good with the purge."""
     with transaction.atomic():
         roadmap = Roadmap.objects.locked(roadmap_id)
-        roadmap.steps.all().cancel()
-        if not roadmap.is_final:
-            roadmap.move(Roadmap.State.CANCELLED)
+        _stop(roadmap)
         is_first = Roadmap.objects.filter(pk=roadmap.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
     if is_first:
         log_lines.line(roadmap, "roadmap_deleted")
@@ -282,6 +293,8 @@ def take_back(roadmap_id: int) -> Roadmap:
         if roadmap is None:
             raise RefusedError(_("This roadmap is gone for good."))
         is_first = Roadmap.objects.deleted().filter(pk=roadmap.pk).update(deleted_at=None)
+        if is_first:
+            _look_at_links_again(roadmap)
     if is_first:
         log_lines.line(roadmap, "roadmap_taken_back")
     roadmap.deleted_at = None

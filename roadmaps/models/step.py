@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -35,9 +35,16 @@ class StepQuerySet(models.QuerySet["Step"]):
         return self.filter(state=Step.State.RUNNING, lease_expires_at__lt=Now())
 
     def cancel(self) -> int:
-        """Nothing that is under way may be stored any more: the token is replaced."""
+        """Nothing that is under way may be stored any more: the token is replaced.
+
+        A piece that was to be written again is done, as its earlier version stands.
+        """
         return self.active().update(
-            state=Step.State.CANCELLED, lease_token=None, lease_expires_at=None, finished_at=Now()
+            state=Case(When(is_rewrite=True, then=Value("done")), default=Value("cancelled")),
+            last_error=Case(When(is_rewrite=True, then=Value("", models.TextField())), default=F("last_error")),
+            lease_token=None,
+            lease_expires_at=None,
+            finished_at=Now(),
         )
 
     def hand_back(self, *, not_before_in: timedelta | None = None) -> int:

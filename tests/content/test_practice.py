@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from content.models import Note, QuizAttempt, Resource
-from roadmaps.models import Step
+from roadmaps import deciding
+from roadmaps.models import Roadmap, Step
 from tests.content.test_pages import address
 from tests.factories import make_quiz, make_resources, make_step, make_tutorial, make_user, make_written_roadmap
 from tests.roadmaps.test_pages import queries_of, text_of
@@ -131,6 +132,41 @@ def test_a_report_starts_a_finished_check_over_and_ends_with_the_next_one(visito
     shown = text_of(visitor.get(address("concept", concept)))
     assert "Broken, checked" in shown
     assert "You reported" not in shown
+
+
+def looks(concept):
+    return Step.objects.filter(concept=concept, kind=Step.Kind.LINKS)
+
+
+def stop_writing(concept):
+    roadmap = concept.roadmap
+    roadmap.steps.filter(kind=Step.Kind.QUIZ).update(state=Step.State.WAITING)
+    Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.WRITING)
+    deciding.cancel(roadmap.pk)
+
+
+def go_on_writing(concept):
+    deciding.retry(concept.roadmap_id)
+
+
+def delete(concept):
+    deciding.delete(concept.roadmap_id)
+
+
+def take_back(concept):
+    deciding.take_back(concept.roadmap_id)
+
+
+@pytest.mark.usefixtures("_link_checks")
+@pytest.mark.parametrize(("stop", "go_on"), [(stop_writing, go_on_writing), (delete, take_back)])
+def test_a_reported_link_whose_look_was_cancelled_is_looked_at_when_it_goes_on(visitor, concept, stop, go_on):
+    visitor.post(address("report", concept, Resource.objects.first().pk))
+    stop(concept)
+    assert looks(concept).get().state == Step.State.CANCELLED
+
+    go_on(concept)
+
+    assert looks(concept).get().state == Step.State.WAITING
 
 
 def test_only_the_current_lists_links_of_this_concept_can_be_reported(visitor, person, concept):

@@ -568,6 +568,32 @@ def test_what_was_being_made_when_it_was_deleted_can_go_on_when_it_is_back(visit
     assert "Go on writing" in text_of(response)
 
 
+def test_a_piece_that_was_being_written_again_when_it_was_deleted_stands_as_it_was(visitor, person):
+    roadmap = make_written_roadmap(owner=person)
+    concept = roadmap.concepts.first()
+    make_tutorial(concept=concept)
+    deciding.regenerate(concept, Step.Kind.TUTORIAL, wish="Shorter")
+    visitor.post(address("delete", roadmap))
+
+    response = visitor.post(address("take_back", roadmap), follow=True)
+
+    assert "9 of 9 pieces written" in text_of(response)
+    assert "Go on writing" not in text_of(response)
+
+
+def test_changes_that_were_in_work_when_it_was_deleted_can_be_asked_for_again(visitor, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    visitor.post(address("request_changes", roadmap), {"text": "More practice"})
+    visitor.post(address("delete", roadmap))
+    visitor.post(address("take_back", roadmap))
+    visitor.post(address("retry", roadmap))
+
+    visitor.post(address("request_changes", roadmap), {"text": "More practice"})
+
+    assert list(roadmap.feedback.order_by("pk").values_list("state", flat=True)) == ["failed", "working"]
+    assert roadmap.steps.active().count() == 1
+
+
 def test_what_was_purged_or_never_deleted_is_not_taken_back(visitor, person):
     roadmap = make_written_roadmap(owner=person)
 
