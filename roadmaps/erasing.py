@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
+from roadmap_project.models import KeyedRequest
 from roadmap_project.purging import purge
 from roadmaps.models import Concept, LogEntry, Mail, ModelCall, Roadmap
 
@@ -21,7 +22,8 @@ def erase(roadmap_id: int, *, deleted_before: datetime | None = None) -> bool:
     """Delete the roadmap with all that belongs to it, in one transaction: attempts, log and progress included.
 
     Of its model calls only what they cost is kept, without what they were about; of what the admin noted, that it was
-    done to something of the roadmap's token.
+    done to something of the roadmap's token. What the owner's programs were answered is forgotten whole: the answers
+    repeat goals and texts, of whichever roadmap.
 
     With `deleted_before` only if it is still deleted since then: somebody may have taken it back. False where it was
     not there (any more), so that of two at once one erases. An answer that is under way finds no step to store to.
@@ -34,6 +36,7 @@ def erase(roadmap_id: int, *, deleted_before: datetime | None = None) -> bool:
             return False
         roadmap.model_calls.update(error="")
         _noted_about(roadmap).update(object_repr=roadmap.token)
+        KeyedRequest.objects.filter(user=roadmap.owner_id).delete()
         roadmap.delete()
     return True
 

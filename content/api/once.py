@@ -3,9 +3,11 @@
 import functools
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any, cast
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Header, Status
 from ninja.utils import contribute_operation_args
@@ -15,6 +17,7 @@ from content.api.door import TokenRequest
 from content.api.errors import KeyUsedOtherwiseError
 from roadmap_project.models import KeyedRequest
 
+KEPT = timedelta(days=1)
 KEY: Any = Header(  # type: ignore[type-arg]
     None,
     alias="Idempotency-Key",
@@ -50,6 +53,8 @@ def answer_once(request: TokenRequest, key: str | None, sent: bytes, answer: Cal
         return answer()
     asked = f"{request.method} {request.path}\n".encode() + sent
     digest = hashlib.sha256(asked).hexdigest()
+    # Apart from the rest, so that whoever waits for a kept answer holds nothing else.
+    KeyedRequest.objects.filter(user=request.user, key=key, created_at__lt=timezone.now() - KEPT).delete()
     with transaction.atomic():
         # Without a conflict to raise: an insertion waits for another one of the same key.
         KeyedRequest.objects.bulk_create(

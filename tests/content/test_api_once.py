@@ -14,6 +14,7 @@ from content.exporting import reading as exported
 from content.models import QuizAttempt, Tutorial
 from roadmap_project import tasks
 from roadmap_project.models import KeyedRequest
+from roadmaps import erasing
 from roadmaps.models import Roadmap
 from tests.content.test_api import CONCEPT, at, error
 from tests.factories import (
@@ -152,6 +153,29 @@ def test_keys_are_forgotten_after_a_day_and_with_their_person(program, person):
     assert KeyedRequest.objects.get().key == "new"
     assert program("post", "account/delete", {"password": "correct horse battery"}).status_code == 204
     assert not KeyedRequest.objects.exists()
+
+
+def test_a_key_that_is_older_than_a_day_is_free_before_anything_purges_it(program, person):
+    program("post", "roadmaps", GOAL, Idempotency_Key="mine")
+    KeyedRequest.objects.update(created_at=timezone.now() - timedelta(hours=23))
+    assert error(program("post", "roadmaps", {"goal": "Learn Go"}, Idempotency_Key="mine"), 422)
+    KeyedRequest.objects.update(created_at=timezone.now() - timedelta(hours=25))
+
+    assert program("post", "roadmaps", {"goal": "Learn Go"}, Idempotency_Key="mine").status_code == 201
+    assert person.roadmaps.count() == 2
+
+
+def test_C11_what_was_answered_is_forgotten_with_an_erased_roadmap(program, person):
+    """And nobody else's."""
+    other = Program(make_user())
+    other("post", "roadmaps", GOAL, Idempotency_Key="mine")
+    program("post", "roadmaps", {"goal": "Live with my illness"}, Idempotency_Key="mine")
+    assert "illness" in str(KeyedRequest.objects.get(user=person).answer)
+
+    assert erasing.erase(person.roadmaps.get().pk)
+
+    assert KeyedRequest.objects.count() == 1
+    assert not KeyedRequest.objects.filter(user=person).exists()
 
 
 @pytest.mark.django_db(transaction=True)
