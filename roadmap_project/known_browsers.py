@@ -1,12 +1,14 @@
 """Has this browser signed in to this account before? Then no stranger's wrong passwords keep it out.
 
 A signed cookie names the accounts whose right password was typed here. Its own tries are counted beside everybody
-else's (OWASP calls it a device cookie); it opens nothing.
+else's (OWASP calls it a device cookie); it opens nothing. A changed password makes all browsers unknown, also a
+thief's.
 """
 
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import get_random_string, salted_hmac
@@ -26,7 +28,7 @@ def proven(request: HttpRequest, account: str) -> None:
 def browser_of(request: HttpRequest, account: str) -> str:
     """This browser's own name where it is one that the account knows, else empty."""
     name, accounts = _read(request)
-    return name if _mark(account) in accounts else ""
+    return name if accounts and _mark(account) in accounts else ""
 
 
 def remembered(
@@ -64,5 +66,7 @@ def _read(request: HttpRequest) -> tuple[str, list[str]]:
 
 
 def _mark(account: str) -> str:
-    """What somebody typed as their name stands in no cookie."""
-    return salted_hmac(SALT, account, algorithm="sha256").hexdigest()[:32]
+    """Of the name and the password as it is now, which stand in no cookie; the same work where nobody has the name."""
+    users = get_user_model()._default_manager
+    password = users.filter(username=account).values_list("password", flat=True).first() or ""
+    return salted_hmac(SALT, f"{password}:{account}", algorithm="sha256").hexdigest()[:32]

@@ -153,5 +153,6 @@ class ChangePassword(PasswordChangeView):
         return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
+        known_browsers.proven(self.request, self.request.user.get_username())
         messages.success(self.request, _("Your password is changed. Other browsers are signed out."))
         return super().form_valid(form)

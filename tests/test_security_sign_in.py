@@ -172,6 +172,20 @@ def test_a_browser_knows_several_accounts(client, ada):
     assert tried(client, DOORS["sign-in"], password=RIGHT) == []
 
 
+def test_a_changed_password_makes_all_browsers_unknown_but_the_one_where_it_was_changed(client, ada):
+    thief, new = Client(), RIGHT + " anew"
+    for each in (client, thief):
+        tried(each, DOORS["sign-in"], password=RIGHT)
+    sent = {"old_password": RIGHT, "new_password1": new, "new_password2": new}
+    assert client.post(reverse("roadmaps:change_password"), sent).status_code == 302
+    sign_out(client)
+    sign_out(thief)
+    with_wrong_passwords_from_everywhere()
+
+    assert tried(thief, DOORS["sign-in"], password=new) == [WAIT]
+    assert tried(client, DOORS["sign-in"], password=new) == []
+
+
 @pytest.mark.parametrize("change", [lambda value: value[:-1] + "xy", lambda value: "", lambda value: value * 2])
 def test_a_cookie_that_is_not_ours_makes_no_browser_known(client, ada, change):
     tried(client, DOORS["sign-in"], password=RIGHT)
