@@ -61,12 +61,12 @@ def tries_counted(request: HttpRequest, name: str, *, kind: str) -> None:
         throttling.count(throttling.about(kind, name))
 
 
-def right_password(request: HttpRequest, user: Any, password: str) -> str:
-    """The password, if it is the signed-in user's; guessing it is as slow as at the sign-in."""
-    with (
-        _refusal_as_words(),
-        throttling.counted(throttling.address(request), throttling.own_password(user.pk)),
-    ):
+def right_password(user: Any, password: str) -> str:
+    """The password, if it is the signed-in user's; guessing it is as slow as at the sign-in.
+
+    For them alone: what strangers at the same address try must not keep them from leaving or from a new password.
+    """
+    with _refusal_as_words(), throttling.counted(throttling.own_password(user.pk)):
         if not user.check_password(password):
             raise ValidationError(_("This is not your password."), code="password_incorrect")
     return password

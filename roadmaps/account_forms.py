@@ -70,12 +70,8 @@ class ForgottenPasswordForm(AddressForm):
 class NewPasswordForm(PasswordChangeForm):
     """The old password is asked for, and guessing it counts as at sign-in."""
 
-    def __init__(self, user: Any, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        self.request = request
-        super().__init__(user, *args, **kwargs)
-
     def clean_old_password(self) -> str:
-        return right_password(self.request, self.user, self.cleaned_data["old_password"])
+        return right_password(self.user, self.cleaned_data["old_password"])
 
 
 class DeleteForm(forms.Form):
@@ -85,9 +81,9 @@ class DeleteForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        self.request = request
+    def __init__(self, user: Any, *args: Any, **kwargs: Any) -> None:
+        self.user = user
         super().__init__(*args, **kwargs)
 
     def clean_password(self) -> str:
-        return right_password(self.request, self.request.user, self.cleaned_data["password"])
+        return right_password(self.user, self.cleaned_data["password"])

@@ -103,7 +103,7 @@ def confirm_address(request: SignedInRequest, token: str) -> HttpResponse:
 @FORM
 @login_required
 def delete(request: SignedInRequest) -> HttpResponse:
-    form = DeleteForm(request, request.POST or None)
+    form = DeleteForm(request.user, request.POST or None)
     if form.is_valid():
         accounts.delete(request.user)
         logout(request)
@@ -148,9 +148,6 @@ class ChangePassword(PasswordChangeView):
     template_name = "roadmaps/change_password.html"
     form_class = NewPasswordForm
     success_url = reverse_lazy("roadmaps:account")
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
         known_browsers.proven(self.request, self.request.user.get_username())

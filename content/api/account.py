@@ -82,6 +82,6 @@ def export_everything(request: TokenRequest) -> FileResponse:
 @router.post("delete", response=change(None, status=204), summary="Delete your account")
 def delete_account(request: TokenRequest, body: AccountToDelete) -> Any:
     """At once, with everything in it and all tokens. A token alone is not enough for it: your password is asked for."""
-    require(DeleteForm(request, {"password": body.password}))
+    require(DeleteForm(request.user, {"password": body.password}))
     accounts.delete(request.user)
     return Status(204, None)

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core import signing
 from django.db import connection, models
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -337,6 +338,16 @@ def test_guessing_the_old_password_counts_as_at_the_sign_in(visitor, settings):
     assert "Too many tries" in text_of(change(visitor))
     assert "Too many tries" in text_of(visitor.post(reverse("roadmaps:delete_account"), {"password": PASSWORD}))
     assert get_user_model().objects.filter(username="ada").exists()
+
+
+def test_strangers_at_the_same_address_keep_nobody_from_a_new_password_or_from_leaving(visitor, settings):
+    settings.SIGN_INS_PER_ADDRESS = 3
+    for number in range(5):
+        Client().post("/sign-in/", {"username": f"person{number}", "password": "wrong"})
+
+    assert "Your password is changed." in text_of(change(visitor))
+    visitor.post(reverse("roadmaps:delete_account"), {"password": "another battery"})
+    assert not get_user_model().objects.filter(username="ada").exists()
 
 
 # Leaving
