@@ -1,5 +1,6 @@
 """How does a cluster read its queue? It is told of tasks, waits where there is no database, and looks at itself."""
 
+import math
 import time
 import uuid
 from typing import Any
@@ -18,7 +19,8 @@ log = structlog.get_logger(__name__)
 
 WAIT_SECONDS = 1.0
 LOOK_SECONDS = 5.0  # between looks without having been told: at tasks that were handed out and never acknowledged
-LISTEN_SECONDS = 0.2  # between looks whether the cluster stops
+LISTEN_SECONDS = 0.2  # between looks whether the cluster stops, and where it is not told of tasks
+TOLD_SECONDS = 2.0  # in which a task that was told of is looked for again: another machine's clock may be ahead
 BEAT_SECONDS = 45.0  # without a worker's sign of life: two of them within the time after which a cluster counts as gone
 # By name: the task belongs to an app that builds on this package.
 BEAT = "roadmaps.tasks.beat"
@@ -29,6 +31,7 @@ class Broker(ORM):  # type: ignore[misc]
 
     listening: Any = None  # the connection that is told
     next_beat = 0.0
+    told_at = -math.inf
 
     def enqueue(self, task: str) -> int:
         """Whoever listens is told when the caller's transaction is committed."""
@@ -50,8 +53,8 @@ class Broker(ORM):  # type: ignore[misc]
             return [(None, SignedPackage.dumps(_beat(self.list_key)))]
         try:
             tasks: list[tuple[int | None, str]] | None = super().dequeue()
-            if not tasks and _can_listen():
-                self._listen()
+            if tasks is None:  # not where another cluster was faster: there may be more
+                self._listen() if _can_listen() else time.sleep(LISTEN_SECONDS)
         except LOST_CONNECTION as error:
             _wait(error)
             return None
@@ -68,9 +71,11 @@ class Broker(ORM):  # type: ignore[misc]
                 client.execute(f'LISTEN "{self.channel}"')
                 self.listening = client
                 return  # to look once more: what was committed before is not told
-            until = time.monotonic() + LOOK_SECONDS
+            was_told = time.monotonic() < self.told_at + TOLD_SECONDS
+            until = time.monotonic() + (LISTEN_SECONDS if was_told else LOOK_SECONDS)
             while time.monotonic() < until and not process.is_stopping():
                 for _ in client.notifies(timeout=LISTEN_SECONDS, stop_after=1):
+                    self.told_at = time.monotonic()
                     return
 
     def acknowledge(self, task_id: int) -> None:
@@ -88,8 +93,8 @@ class Broker(ORM):  # type: ignore[misc]
 
 
 def _can_listen() -> bool:
-    """A pooler that lends connections by the transaction passes nothing on."""
-    return settings.DB_POOLER == "none"
+    """A pooler that lends connections by the transaction passes nothing on, nor does one that is closed each time."""
+    return settings.DB_POOLER == "none" and connection.settings_dict["CONN_MAX_AGE"] != 0
 
 
 def _beat(queue: str) -> dict[str, Any]:

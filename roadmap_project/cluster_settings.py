@@ -27,7 +27,7 @@ def q_cluster(budget: ConnectionBudget, *, task_timeout: int) -> dict[str, Any]:
         "queue_limit": QUEUE_LIMIT,
         "bulk": BULK,
         "guard_cycle": 0.5,  # must divide timeout + 3 exactly, else a stuck task is never killed
-        "poll": 0.2 if budget.pooler else 0,  # where a cluster cannot be told of tasks, see broker.py
+        "poll": 0,  # broker.py waits
         "max_attempts": 3,
         "ack_failures": True,
         "save_limit": -1,

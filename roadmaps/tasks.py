@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from roadmaps import accounts, erasing, log_lines, sending
-from roadmaps.steps import draining, heartbeats, sweeping
+from roadmaps.steps import draining, heartbeats, storing, sweeping
 
 
 def drain(queue: str) -> int:
@@ -15,7 +15,7 @@ def drain(queue: str) -> int:
 
 
 def beat(queue: str) -> None:
-    heartbeats.picked_up(queue)
+    storing.patiently(lambda: heartbeats.picked_up(queue))
 
 
 def sweep(queue: str) -> None:

@@ -21,9 +21,9 @@ MOST_MADE_READY = 500  # at one claim; the next one takes the rest
 IN_FLIGHT_LOCK = 7_364_001
 LAST_WORKER_LOCK = 7_364_002
 
-# After a provider's pause, until as many calls as before may be in flight; twice as many after twice as long.
+# After a provider's pause, until as many calls as before may be in flight; from then on it doubles in as many.
 RAMP_SECONDS = 20
-RAMP_ENDS = 60
+RAMP_ENDS = 200
 
 # Before a claim, which then finds all that is due in one order, and reads none of what is not due yet. Gives what the
 # provider asked for.
@@ -107,7 +107,8 @@ class _Pause:
             return 0
         if self.in_flight is None or self.seconds_over >= RAMP_ENDS:
             return None
-        return 1 + int(self.in_flight * self.seconds_over / RAMP_SECONDS)
+        times = self.seconds_over / RAMP_SECONDS
+        return 1 + int(self.in_flight * (times if times < 1 else 2 ** (times - 1)))
 
 
 def _make_ready(queue: str) -> _Pause | None:
@@ -132,19 +133,18 @@ def _places(queue: str, pause: _Pause | None) -> Iterator[int]:
     if settings.LLM_MAX_IN_FLIGHT or most_begun:
         _one_at_a_time(IN_FLIGHT_LOCK)
     if settings.LLM_MAX_IN_FLIGHT:
-        yield _free_in_installation(queue)
+        yield _share(queue, int(settings.LLM_MAX_IN_FLIGHT), _in_flight())
     if pause and most_begun is not None:
-        yield most_begun and most_begun - _in_flight().filter(started_at__gt=pause.until).count()
+        yield most_begun and _share(queue, most_begun, _in_flight().filter(started_at__gt=pause.until))
 
 
-def _free_in_installation(queue: str) -> int:
-    """Places that the installation's cap leaves this queue.
+def _share(queue: str, most: int, calls: QuerySet[Step]) -> int:
+    """How many of these calls, of which there may be so many, this queue may add.
 
     While another queue waits, a quarter of them is not for this one: a long backlog of pieces would let no new
     roadmap be designed, since whoever stores a result claims its place again at once. A single place is for designs.
     """
-    most = int(settings.LLM_MAX_IN_FLIGHT)
-    running = dict.fromkeys(MODEL_QUEUES, 0) | dict(_in_flight().values_list("queue").annotate(Count("pk")))
+    running = dict.fromkeys(MODEL_QUEUES, 0) | dict(calls.values_list("queue").annotate(Count("pk")))
     free = most - sum(running.values())
     for_others = max(1, most // 4) if most > 1 or queue == "content" else 0
     own_share = most - for_others

@@ -33,7 +33,10 @@ def drain(queue: str) -> int:
     Two drains of one queue share its rows. Ends early when nothing waits, or when the cluster stops: what has not
     answered within the stop's grace is handed back.
     """
-    return 0 if process.is_stopping() else _Drain(queue).run()
+    if process.is_stopping():
+        waking.wake_another(queue)  # another cluster of the queue, or the next one
+        return 0
+    return _Drain(queue).run()
 
 
 class _Drain:
@@ -178,11 +181,11 @@ class _Drain:
         if due_in is None or time.monotonic() + due_in >= self.claims_until or self._is_superfluous(due_in):
             return False
         # An empty claim of due rows (the cap is reached) set the next one already: not sooner.
-        wanted = max(self.next_claim, time.monotonic() + min(max(due_in, RELEASE_SECONDS), CLAIM_SECONDS))
-        self.next_claim = self.next_due = min(wanted, self.claims_until)
+        wanted = max(self.next_claim, time.monotonic() + max(due_in, RELEASE_SECONDS))
+        self.next_due = min(wanted, self.claims_until)
         with connection_released():
-            while not self._is_called_away() and time.monotonic() < self.next_claim:
-                time.sleep(min(LISTEN_SECONDS, max(0.01, self.next_claim - time.monotonic())))
+            while not self._is_called_away() and time.monotonic() < self.next_due:
+                time.sleep(min(LISTEN_SECONDS, max(0.01, self.next_due - time.monotonic())))
         return True
 
     def _is_superfluous(self, due_in: float) -> bool:

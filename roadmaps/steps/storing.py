@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 BACK_OFF_SECONDS = (15, 60, 240)  # before the second, third and fourth attempt
 LIMIT_SECONDS = (15, 300)  # the shortest and longest wait of our own for a provider that limits us
+LEAST_PAUSE = 1.0  # also for a provider that says 0
 LOCK_SECONDS = 3
 LONGEST_REASON = 2_000  # characters: a provider may answer with a page
 Result = TypeVar("Result")
@@ -192,7 +193,7 @@ def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
     permanent = error.permanent if isinstance(error, AskingFailedError) else True
     retry_after = error.retry_after if isinstance(error, AskingFailedError) else None
     if retry_after is not None:
-        _pause(retry_after, reason)
+        _pause(max(retry_after, LEAST_PAUSE), reason, in_flight=claiming.in_flight())
     if permanent or step.attempts >= Step.MOST_ATTEMPTS:
         fail(step, reason, lines)
     else:
@@ -205,7 +206,7 @@ def _store_limit(step: Step, retry_after: float | None, reason: str, lines: Step
     Each time it waits longer, so that a day of limiting is a few hundred calls and not thousands.
     """
     shortest, longest = LIMIT_SECONDS
-    asked = shortest if retry_after is None else retry_after
+    asked = shortest if retry_after is None else max(retry_after, LEAST_PAUSE)
     _pause(asked, reason, in_flight=claiming.in_flight())
     if step.limited_for >= Step.MOST_LIMITED:
         fail(step, f"limited for {step.limited_for.total_seconds() / 3600:.0f} hours: {reason}", lines)
@@ -221,14 +222,21 @@ def _apart(seconds: float) -> float:
 
 
 def _pause(seconds: float, reason: str, *, in_flight: int | None = None) -> None:
-    """Never shorter than what was asked before; `in_flight` calls are what it began with, however many are refused."""
+    """Never shorter than what was asked before; `in_flight` calls are what it began with, however many are refused.
+
+    A pause soon after another began with few: what there were before counts by half, so that a long limit slows down
+    step by step and speed comes back as it went.
+    """
     until = Now() + timedelta(seconds=seconds)
     pause, is_new = ProviderPause.objects.get_or_create(
         provider=settings.LLM_PROVIDER, defaults={"until": until, "reason": reason[:500], "in_flight": in_flight}
     )
     if not is_new:
         is_longer = When(until__lt=until, then=Value(reason[:500], TextField()))
-        is_new_one = When(until__lt=Now(), then=Value(in_flight, PositiveIntegerField()))
+        before = Case(
+            When(until__gt=Now() - timedelta(seconds=claiming.RAMP_ENDS), then=F("in_flight") / 2), default=Value(0)
+        )
+        is_new_one = When(until__lt=Now(), then=Greatest(Value(in_flight, PositiveIntegerField()), before))
         ProviderPause.objects.filter(pk=pause.pk).update(
             until=Greatest("until", until),
             reason=Case(is_longer, default=F("reason")),

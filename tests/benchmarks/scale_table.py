@@ -19,8 +19,31 @@ MEASURED = {
 }
 
 
+# What a run of this many roadmaps is held to; a shorter one measures its beginning and its end above all.
+HELD_TO_FROM = 500
+LEAST_PACE, MOST_GROWTH, MOST_NEWCOMER, MOST_UNSEEN = 0.8, 1.15, 1.2, 2.0
+
+
 def missing(figures: dict[str, Any]) -> list[str]:
     return [name for name in MEASURED if not figures.get(name)]
+
+
+def broken(figures: dict[str, Any], *, roadmaps: int) -> list[str]:
+    """Which promises a whole run did not keep."""
+    if figures["cut"] or missing(figures) or roadmaps < HELD_TO_FROM:
+        return []
+    first, last = figures["memory"]["content"]
+    kept = {
+        f"the pace does not fall below {LEAST_PACE:g} of the first third's": figures["pace_ratio"] >= LEAST_PACE,
+        f"content's memory grows to {MOST_GROWTH:g} times at most": last <= MOST_GROWTH * first,
+        f"newcomers wait {MOST_NEWCOMER:g} times the model's time at most": all(
+            each["ratio"] <= MOST_NEWCOMER for each in figures["newcomers"]
+        ),
+        f"a piece is seen within {MOST_UNSEEN:g} s": all(
+            each["seen_after"] <= MOST_UNSEEN for each in figures["newcomers"]
+        ),
+    }
+    return [promise for promise, is_kept in kept.items() if not is_kept]
 
 
 def table(figures: dict[str, Any]) -> str:

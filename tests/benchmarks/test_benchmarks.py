@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import accumulate
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.benchmarks import __main__ as runner
 from tests.benchmarks import ideal, measuring, pages, scale, scale_table, server
 from tests.benchmarks.contender import Site
 from tests.benchmarks.measuring import Levels
-from tests.benchmarks.table import MEASURES, Result, notes, table
+from tests.benchmarks.table import MEASURES, OURS, Result, notes, table
 
 
 def row(name="ours", **fields):
@@ -442,3 +443,35 @@ def test_a_pages_load_says_how_often_how_late_and_how_often_nothing_was_new():
     load.statuses.update({304: 75, 200: 24, 500: 1})
 
     assert (load.per_second, load.p95, load.share_unchanged, load.failed) == (50, 0.5, 0.75, 1)
+
+
+def test_the_promises_are_held_to():
+    kept = Result(OURS, "", {}, ideal=40.0, seconds=45.0, peak_connections=31)
+
+    assert list(runner.broken(kept)) == []
+    for change, said in (
+        ({"seconds": 47.0}, "1.18 times the ideal"),
+        ({"peak_connections": 32}, "32 connections of the 31"),
+        ({"lost": 1}, "no piece is lost"),
+        ({"refused": 1}, "no connection refused"),
+    ):
+        (promise,) = runner.broken(replace(kept, **change))
+        assert said in promise
+    assert list(runner.broken(replace(kept, ideal=4.0, seconds=9.0))) == []
+
+
+def test_the_promises_at_scale_are_held_to():
+    newcomer = {"ratio": 1.1, "seen_after": 1.5}
+    kept = {name: [newcomer] for name in scale_table.MEASURED} | {
+        "cut": [], "pace_ratio": 0.9, "memory": {"content": (100, 110)},
+    }  # fmt: skip
+
+    assert scale_table.broken(kept, roadmaps=1000) == []
+    for change in (
+        {"pace_ratio": 0.7},
+        {"memory": {"content": (100, 120)}},
+        {"newcomers": [newcomer, newcomer | {"ratio": 1.3}]},
+        {"newcomers": [newcomer, newcomer | {"seen_after": 2.5}]},
+    ):
+        assert len(scale_table.broken(kept | change, roadmaps=1000)) == 1
+        assert scale_table.broken(kept | change, roadmaps=20) == []

@@ -2,10 +2,12 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
@@ -91,9 +93,11 @@ def test_what_was_committed_before_it_listened_is_found_at_once(monkeypatch):
     assert queue.dequeue() is None
     connection.close()  # whoever is told nothing any more
 
+    began = time.monotonic()
     assert queue.dequeue() is None  # listens anew
     in_thread(enqueue, "content").result(10)
     assert queue.dequeue() is not None
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.django_db(transaction=True)
@@ -111,8 +115,35 @@ def test_a_waiting_cluster_notices_its_stop(monkeypatch):
     assert time.monotonic() - began < 30
 
 
-def test_behind_a_pooler_nobody_listens(settings):
-    settings.DB_POOLER = "transaction"
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_was_told_of_is_looked_for_again_as_clocks_differ(monkeypatch):
+    monkeypatch.setattr(broker, "LOOK_SECONDS", 60)
+    queue = get_broker("content")
+    assert queue.dequeue() is None
+    in_thread(enqueue, "content").result(10)
+    OrmQ.objects.update(lock=timezone.now() + timedelta(seconds=0.5))
+
+    found = [queue.dequeue() for _ in range(2)]  # told, and nothing to be seen yet
+    while found[-1] is None:
+        found.append(queue.dequeue())
+
+    assert found[:2] == [None, None]
+
+
+def test_where_another_cluster_was_faster_there_may_be_more(monkeypatch):
+    queue = get_broker("content")
+    monkeypatch.setattr(queue, "_listen", lambda: pytest.fail("it waits"))
+    monkeypatch.setattr(broker.ORM, "dequeue", lambda self: [])
+
+    assert queue.dequeue() == []
+
+
+@pytest.mark.parametrize(("pooler", "age"), [("transaction", None), ("none", 0)])
+def test_behind_a_pooler_nobody_listens_nor_with_connections_that_are_closed_each_time(
+    settings, monkeypatch, pooler, age
+):
+    settings.DB_POOLER = pooler
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", age)
     queue = get_broker("content")
 
     with CaptureQueriesContext(connection) as captured:

@@ -8,7 +8,8 @@ import time
 import pytest
 from django_q.queues import Queue
 
-from roadmap_project import sentinel
+from roadmap_project import process, sentinel
+from tests.engine import wait_until
 
 fork = multiprocessing.get_context("fork")
 
@@ -76,3 +77,14 @@ def test_D3_a_queue_whose_counter_a_killed_process_keeps_still_takes_a_word():
     assert not sentinel._put(queue, sentinel.STOP)  # full
     queue.cancel_join_thread()
     queue.close()
+
+
+@pytest.mark.django_db
+def test_workers_see_the_queue_that_they_take_from(monkeypatch):
+    monkeypatch.setattr(process.current, "tasks", None)
+    made = sentinel.Sentinel(process.SharedEvent(), process.SharedEvent(), None)
+
+    assert process.current.tasks is made.task_queue
+    assert not process.is_woken()
+    made.task_queue.put("a task")
+    wait_until(process.is_woken)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django_q.brokers.orm import ORM
@@ -243,7 +244,7 @@ def test_F6_speed_returns_when_the_pause_is_over(one_step):
     assert len(claiming.claim("content", 60)) == wide.steps.count()
 
 
-def test_F6_after_a_pause_calls_begin_little_by_little_over_all_workers(settings):
+def test_F6_after_a_pause_calls_begin_little_by_little_over_all_workers():
     make_written_roadmap(state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=20)
     claiming.claim("content", 8)
     Step.objects.filter(state="running").update(started_at=timezone.now() - timedelta(minutes=1))
@@ -270,6 +271,43 @@ def test_F6_of_several_refusals_in_one_pause_the_first_says_how_many_calls_there
     assert (first, ProviderPause.objects.get().in_flight) == (6, 4)
 
 
+def test_F6_a_limit_that_lasts_slows_down_by_half_each_time_and_is_not_forgotten_at_once(one_step):
+    ProviderPause.objects.create(
+        provider=settings.LLM_PROVIDER, until=timezone.now() - timedelta(seconds=20), in_flight=192
+    )
+    (step,) = claiming.claim("content", 1)
+    seen = []
+    for retry_after in (0, 60):
+        storing.store([Finished(step, error=limited(retry_after=retry_after))])
+        seen.append(ProviderPause.objects.get())
+        ProviderPause.objects.update(until=timezone.now() - timedelta(seconds=20))
+        Step.objects.filter(pk=step.pk).update(not_before=None)
+        (step,) = claiming.claim("content", 1)
+
+    assert [pause.in_flight for pause in seen] == [96, 48]
+    assert seen[0].until > timezone.now()  # also where it said 0
+
+
+def test_F6_a_failing_provider_that_says_when_to_come_back_is_asked_little_by_little_too(one_step):
+    error = AskingFailedError("busy", permanent=False, calls=[], retry_after=5)
+
+    storing.store([Finished(step, error=error) for step in claiming.claim("content", 1)])
+
+    assert ProviderPause.objects.get().in_flight == 1
+
+
+def test_F6_after_a_pause_designs_have_their_share():
+    make_written_roadmap(state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=6)
+    for _ in range(3):
+        make_step(roadmap=make_written_roadmap(concepts=1), kind=Step.Kind.ANALYSE)
+    ended = timezone.now() - timedelta(seconds=10)
+    ProviderPause.objects.create(provider=settings.LLM_PROVIDER, until=ended, in_flight=14)
+
+    taken = {queue: len(claiming.claim(queue, 32)) for queue in ("content", "workflow")}
+
+    assert taken == {"content": 6, "workflow": 2}
+
+
 def test_F6_a_short_retry_after_is_for_everybody_too(stub, one_step):
     stub.faults([{"fault": "rate_limited", "retry_after": 3, "times": 1}])
     (step,) = claiming.claim("content", 1)
@@ -284,11 +322,11 @@ def test_F6_a_short_retry_after_is_for_everybody_too(stub, one_step):
     assert timedelta(seconds=2) < ProviderPause.objects.get().until - timezone.now() < timedelta(seconds=4)
 
 
-@pytest.mark.parametrize(("retry_after", "most_calls"), [(None, 24), (3600, 3)])
+@pytest.mark.parametrize(("retry_after", "most_calls"), [(None, 24), (0, 40), (3600, 3)])
 def test_F6_a_step_that_is_limited_for_a_day_fails_with_its_reason(one_step, retry_after, most_calls):
     Step.objects.update(limited_for=Step.MOST_LIMITED - timedelta(hours=2))
     calls, step = 0, one_step
-    while step.state == Step.State.WAITING and calls < 50:
+    while step.state == Step.State.WAITING and calls < 60:
         calls, step = calls + 1, claim_and_fail(limited(retry_after=retry_after))
 
     assert (step.state, step.attempts) == ("failed", 0)

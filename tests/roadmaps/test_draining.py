@@ -158,7 +158,17 @@ def test_A4_no_connection_is_held_while_all_calls_wait(writing, stub):
     assert done == [3 * writing.concepts.count()]
 
 
-def test_a_worker_with_free_slots_claims_when_it_is_woken_and_not_again_and_again(writing, stub, monkeypatch):
+def put_a_task(tasks, drain):
+    tasks.put("a wake-up that every worker is too busy to take")
+
+
+def let_it_beat(tasks, drain):
+    """A wake-up was lost."""
+    drain.next_beat = 0.0
+
+
+@pytest.mark.parametrize("wake", [put_a_task, let_it_beat])
+def test_a_worker_with_free_slots_claims_when_it_is_woken_and_not_again_and_again(writing, stub, monkeypatch, wake):
     for name in ("CLAIM_SECONDS", "LISTEN_SECONDS"):
         monkeypatch.setattr(draining, name, 0.02)
     tasks = multiprocessing.get_context("fork").Queue()
@@ -166,7 +176,7 @@ def test_a_worker_with_free_slots_claims_when_it_is_woken_and_not_again_and_agai
     claims, looks = [], []
     claim, is_called_away = claiming.claim, draining._Drain._is_called_away
     monkeypatch.setattr(claiming, "claim", lambda *wanted: claims.append(wanted) or claim(*wanted))
-    monkeypatch.setattr(draining._Drain, "_is_called_away", lambda self: looks.append(1) or is_called_away(self))
+    monkeypatch.setattr(draining._Drain, "_is_called_away", lambda self: looks.append(self) or is_called_away(self))
     first, later = Step.objects.waiting().filter(kind="quiz")[:2]
     Step.objects.exclude(pk__in=[first.pk, later.pk]).delete()
     Step.objects.filter(pk=later.pk).update(state="done")
@@ -178,7 +188,7 @@ def test_a_worker_with_free_slots_claims_when_it_is_woken_and_not_again_and_agai
         wait_until(lambda: len(looks) > 30)
         assert len(claims) == 1
 
-        tasks.put("a wake-up that every worker is too busy to take")
+        wake(tasks, looks[-1])
         stub.wait_for(2)
     finally:
         stub.release()
@@ -294,7 +304,7 @@ def test_retry_after_makes_every_claim_wait(writing, stub):
     assert ProviderPause.objects.get().until > timezone.now() + timedelta(seconds=50)
     assert claiming.claim("content", 10) == []
     assert claiming.seconds_until_due("content") > 50
-    ProviderPause.objects.update(until=timezone.now())
+    ProviderPause.objects.update(until=timezone.now() - timedelta(seconds=claiming.RAMP_ENDS))
     assert len(claiming.claim("content", 10)) == 2
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,7 +17,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
-from roadmap_project import restarting
+from roadmap_project import process, restarting
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.counting import Peak
 from roadmap_project.environment import Environment
@@ -389,4 +388,4 @@ def test_D10_the_page_says_which_queue_nobody_serves_until_somebody_does(fleet, 
     wait_until(lambda: "No worker" not in page(), seconds=SERVED_AGAIN, fleet=fleet)
     wait_until(all_done, seconds=SERVED_AGAIN, fleet=fleet)
     [beat] = ClusterHeartbeat.objects.all()  # of this cluster alone, whichever of its workers wrote it
-    assert (beat.queue, beat.cluster.rpartition(":")[0]) == ("content", socket.gethostname()[:80])
+    assert (beat.queue, beat.cluster.rpartition(":")[0]) == ("content", process.address().rpartition(":")[0])
