@@ -70,6 +70,10 @@ def has_open_fence(markdown: str) -> bool:
     return bool(opened)
 
 
+# None where none is named. The check of links would knock at any other that a model, a file or a redirect names.
+PORTS = (None, 80, 443)
+
+
 class ResourceAnswer(Answer):
     title: Line
     url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
@@ -94,7 +98,7 @@ def url_problem(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        _ = parts.port
+        port = parts.port
     except ValueError as error:
         return f"is not a URL ({error})"
     if parts.scheme not in ("http", "https"):
@@ -107,6 +111,8 @@ def url_problem(url: str) -> str:
         return "has no host"
     if is_private_host(host):
         return "is a private address"
+    if port not in PORTS:
+        return f"names port {port}, where no web site is looked for"
     return ""
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from django.conf import settings
 from django.db import transaction
@@ -35,9 +36,11 @@ from roadmaps.steps.waking import wake
 SECONDS_PER_LINK = 20.0
 LINKS_PER_LIST = 10  # as a list usually has; more wait until a thread is free
 MOST_THREADS = 200
+LINKS_PER_HOST = 4  # that one process looks at at once, whoever's they are; the others take turns
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_REDIRECTS = 5
 BROKEN = (404, 410)
+TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, asyncio.Semaphore]] = WeakKeyDictionary()
 UNQUOTED = "/?%:@!$&'()*+,;=~[]"  # what a path and a query may hold as it is; other characters are quoted
 
 
@@ -143,7 +146,34 @@ async def _call(links: Links) -> Answer:
 
 
 async def _look(pk: int, url: str, allowed_hosts: frozenset[str]) -> LinkFinding:
-    """Its time begins with the look, however long it waited for a thread; both together end before the lease does."""
+    """Its time begins with the look, however long it waited for its turn; both together end before the lease does."""
+    begins_until = time.monotonic() + max(1, settings.CALL_DEADLINE - SECONDS_PER_LINK - 1)
+    turn = _turn(url)
+    try:
+        await asyncio.wait_for(turn.acquire(), begins_until - time.monotonic())
+    except TimeoutError:
+        return LinkFinding(pk=pk, status=Resource.Status.UNCHECKED, detail="no answer in time")
+    try:
+        status, detail = await _looked_at(url, begins_until, allowed_hosts)
+    finally:
+        turn.release()
+    return LinkFinding(pk=pk, status=status, detail=detail)
+
+
+def _turn(url: str) -> asyncio.Semaphore:
+    """The one of the URL's host in this event loop, for as long as anybody has or awaits it."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    turns = TURNS.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    turn = turns.get(host)
+    if turn is None:
+        turns[host] = turn = asyncio.Semaphore(LINKS_PER_HOST)
+    return turn
+
+
+async def _looked_at(url: str, begins_until: float, allowed_hosts: frozenset[str]) -> tuple[str, str]:
     loop, has_begun = asyncio.get_running_loop(), asyncio.Event()
 
     def fetch() -> tuple[str, str]:
@@ -152,13 +182,12 @@ async def _look(pk: int, url: str, allowed_hosts: frozenset[str]) -> LinkFinding
 
     looked = loop.run_in_executor(_threads(), fetch)
     try:
-        await asyncio.wait_for(has_begun.wait(), max(1, settings.CALL_DEADLINE - SECONDS_PER_LINK - 1))
-        status, detail = await asyncio.wait_for(looked, SECONDS_PER_LINK + 1)
+        await asyncio.wait_for(has_begun.wait(), max(0, begins_until - time.monotonic()))
+        return await asyncio.wait_for(looked, SECONDS_PER_LINK + 1)
     except TimeoutError:
-        status, detail = Resource.Status.UNCHECKED, "no answer in time"
+        return Resource.Status.UNCHECKED, "no answer in time"
     finally:
         looked.cancel()
-    return LinkFinding(pk=pk, status=status, detail=detail)
 
 
 @cache

@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from content import links
+from content import answers, links
 from content.links import MOST_REDIRECTS, check_again, check_roadmap, fetch_status
 from content.models import Resource
 from roadmaps.models import Step
@@ -146,7 +146,7 @@ def test_a_redirect_loop_ends_and_says_so(site):
     "target",
     ["http://localhost:{port}/200", "http://127.0.0.2:{port}/200", "http://2130706433:{port}/200", "http://[::1]:{port}/200",
      "http://169.254.169.254/latest/meta-data/", "//localhost:{port}/200", "file:///etc/passwd", "javascript:alert(1)",
-     "ftp://example.org/", "http://ada:secret@example.org/"],
+     "ftp://example.org/", "http://ada:secret@example.org/", "http://example.org:22/"],
 )  # fmt: skip
 def test_G5_a_redirect_to_an_address_that_is_not_public_is_not_followed(site, target):
     target = target.format(port=site.server_port)
@@ -235,6 +235,7 @@ def test_G5_a_public_name_that_resolves_to_a_private_address_is_refused_without_
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     answer = [(family, socket.SOCK_STREAM, 6, "", (address, site.server_port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: answer)
+    monkeypatch.setattr(answers, "PORTS", (site.server_port,))
 
     status, detail = fetched(f"http://rebinding.example.org:{site.server_port}/200", allowed=frozenset())
 
@@ -255,7 +256,8 @@ def test_no_thread_and_no_socket_is_left_behind(site):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_A6_no_connection_is_held_while_links_are_looked_at(site, settings):
+def test_A6_no_connection_is_held_while_links_are_looked_at(site, settings, monkeypatch):
+    monkeypatch.setattr(links, "LINKS_PER_HOST", 6)
     settings.LINK_CHECKS, settings.LINK_CHECK_ALLOWED_HOSTS = True, ALLOWED
     roadmap = make_written_roadmap(concepts=2)
     for concept in roadmap.concepts.all():
@@ -272,9 +274,39 @@ def test_A6_no_connection_is_held_while_links_are_looked_at(site, settings):
     assert not Resource.objects.filter(checked_at=None).exists()
 
 
+def test_a_host_is_looked_at_by_a_few_at_once_whoever_its_links_are(monkeypatch):
+    """Two lists of links in one process; each look goes on until more than a few are there, or for a moment."""
+    at_once, most, lock, crowd = Counter(), Counter(), threading.Lock(), threading.Event()
+
+    def fetch(url, deadline, allowed_hosts):
+        host = url.split("/")[2]
+        with lock:
+            at_once[host] += 1
+            most[host] = max(most[host], at_once[host])
+            if at_once[host] > links.LINKS_PER_HOST:
+                crowd.set()
+        crowd.wait(0.2)
+        with lock:
+            at_once[host] -= 1
+        return OK, ""
+
+    async def look_at_both():
+        urls = [
+            {n: f"https://{'one' if n % 7 else 'other'}.example/{n}" for n in range(place, 16, 2)} for place in (0, 1)
+        ]
+        return await asyncio.gather(*(links.LINKS.call(links.Links(each)) for each in urls))
+
+    monkeypatch.setattr(links, "fetch_status", fetch)
+    looked = asyncio.run(look_at_both())
+
+    assert most == {"one.example": links.LINKS_PER_HOST, "other.example": 3}
+    assert [finding.status for each in looked for finding in each.value.findings] == [OK] * 16
+
+
 @pytest.mark.django_db(transaction=True)
-def test_A6_slow_links_keep_no_other_from_being_looked_at(site, settings):
+def test_A6_slow_links_keep_no_other_from_being_looked_at(site, settings, monkeypatch):
     """There are more of them than the event loop has threads of its own."""
+    monkeypatch.setattr(links, "LINKS_PER_HOST", 40)
     settings.LINK_CHECKS, settings.LINK_CHECK_ALLOWED_HOSTS = True, ALLOWED
     roadmap = make_written_roadmap(concepts=4)
     for concept in roadmap.concepts.all():
