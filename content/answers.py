@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from content import rendering
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=3000)]
 
@@ -17,10 +19,12 @@ class PieceLimits:
     resources: tuple[int, int] = (5, 10)
     questions: tuple[int, int] = (5, 8)
     markdown: tuple[int, int] = (600, 60_000)  # characters
+    weight: int = 0  # of the Markdown, as rendering weighs it; 0: any
     note: int = 0  # characters at most, of what stands above the resources; a model writes none
 
 
-MODEL_LIMITS = PieceLimits()
+# Half a second at most in the transaction that stores an answer; 60,000 characters of prose weigh a fifth of it.
+MODEL_LIMITS = PieceLimits(weight=500_000)
 LIBRARY_LIMITS = PieceLimits(resources=(1, 3), questions=(4, 8))
 SCAFFOLD_LIMITS = PieceLimits(resources=(0, 0), questions=(3, 8))
 EDITOR_LIMITS = PieceLimits(resources=(0, 30), questions=(1, 20), markdown=(1, 60_000), note=5_000)
@@ -53,6 +57,8 @@ class TutorialAnswer(Answer):
         _require(len(markdown.strip()), _limits(info).markdown, "characters")
         if has_open_fence(markdown):
             raise ValueError("a code block is opened and not closed")
+        if 0 < _limits(info).weight < rendering.weight(markdown):
+            raise ValueError("more brackets, bars, asterisks and line ends than can be laid out; write it plainer")
         return markdown.replace("\x00", "").strip()
 
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from content import answers as content_answers
+from content import rendering
 from content.addresses import is_private_host
 from content.answers import QuestionAnswer, QuizAnswer, ResourceAnswer, ResourcesAnswer, TutorialAnswer, url_problem
+from roadmap_project.library import subjects
 from roadmaps import answers
 from roadmaps.answers import EditedOutline, EditPlan, GoalAnalysis, Outline, Review
 
@@ -414,6 +416,23 @@ def test_F1_a_tutorial_that_breaks_a_rule_is_refused(change):
     TutorialAnswer.model_validate(tutorial())
 
     problem_of(TutorialAnswer, tutorial(**change))
+
+
+@pytest.mark.parametrize("unit", ["[", "[![a](", "#\n", "|a|b|\n"])
+def test_F1_a_tutorial_that_is_made_to_take_long_is_not_laid_out(unit):
+    text = (unit * 60_000)[:60_000]
+
+    assert "than can be laid out" in problem_of(TutorialAnswer, tutorial(markdown=text))
+    TutorialAnswer.model_validate(tutorial(markdown=text), context={"piece": content_answers.EDITOR_LIMITS})
+
+
+def test_real_tutorials_weigh_far_less_than_is_taken():
+    """Those of the library, were they as long as a model's may be."""
+    texts = [path.read_text() for path in subjects.FOLDER.rglob("*.md")]
+    heaviest = max(60_000 * rendering.weight(text) // len(text) for text in texts)
+
+    assert len(texts) > 50
+    assert heaviest < content_answers.MODEL_LIMITS.weight // 2
 
 
 def resource(url: str = "https://docs.python.org/3/", **changes: object) -> dict:
