@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import F, QuerySet, Window
+from django.db.models import F, Max, QuerySet, Sum, Value, Window
 from django.db.models.functions import RowNumber
 
 from content import answering
@@ -34,6 +35,12 @@ def missed(roadmap: Roadmap) -> list[Question]:
     """What the owner answered wrong the last time, with its concept, in the roadmap's order."""
     quizzes = _answered_quizzes(roadmap, _with_concepts(roadmap))
     return [each for questions in quizzes for each, is_right in questions if is_right is False]
+
+
+def answers_so_far(roadmap: Roadmap) -> QuerySet[QuizAttempt, tuple[int, int, datetime]]:
+    """One row, as `roadmaps.reading` wants it: no concept, how many answers the owner gave, and the latest attempt."""
+    given = _attempts(roadmap).order_by().annotate(concept=Value(0)).values("concept")
+    return given.annotate(number=Sum("total"), latest=Max("created_at")).values_list("concept", "number", "latest")
 
 
 def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, attempt: int = 0) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, IntegerField, Max, Min, OuterRef, Prefetch, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -44,6 +44,7 @@ FIRST_DESIGN = (Step.Kind.ANALYSE, Step.Kind.DESIGN, Step.Kind.REVIEW)
 REQUESTED_CHANGE = (Step.Kind.PLAN, Step.Kind.EDIT, Step.Kind.REVIEW)
 
 QUIZ_RESULTS = "content.practising.results"
+QUIZ_ANSWERS = "content.practising.answers_so_far"
 
 PLACE = re.compile(r"\b[csm](-[0-9]+)+\b")  # how a part is meant in a tree
 MOST_DELETED = 50  # that are offered to be taken back at once
@@ -254,7 +255,8 @@ def page(roadmap: Roadmap) -> RoadmapPage:
     # The tag's facts first: what changes while the rest is read gets another tag, and is asked for again.
     facts = _step_facts(roadmap)
     unserved = _unserved(facts)
-    learned = dict(_progress(roadmap).values_list("concept_id", "done_at"))
+    learning = _learning(roadmap)
+    learned: dict[int, datetime | None] = {concept: moment for concept, _answers, moment in learning if concept}
     steps = list(_steps(roadmap))
     written = [step for step in steps if step.concept_id and step.kind in Step.CONTENT_KINDS]
     trail = [step for step in steps if step.kind in Step.WORKFLOW_KINDS]
@@ -264,7 +266,7 @@ def page(roadmap: Roadmap) -> RoadmapPage:
     pieces = Pieces(_by_state(written), _failures(written, stages))
     shown = RoadmapPage(
         roadmap,
-        tag(roadmap, steps=facts, unserved=unserved, learned=len(learned)),
+        tag(roadmap, steps=facts, unserved=unserved, learning=learning),
         stages,
         pieces,
         unserved_queues=unserved,
@@ -283,12 +285,14 @@ def prerequisite_keys(page: RoadmapPage) -> dict[int, list[str]]:
 def current_tag(roadmap: Roadmap) -> str:
     """The tag of the page as it would be now: two or three small queries, whatever the number of concepts."""
     facts = _step_facts(roadmap)
-    return tag(roadmap, steps=facts, unserved=_unserved(facts), learned=_progress(roadmap).count())
+    return tag(roadmap, steps=facts, unserved=_unserved(facts), learning=_learning(roadmap))
 
 
-def tag(roadmap: Roadmap, *, steps: list[StepFacts], unserved: list[Unserved], learned: int) -> str:
+def tag(
+    roadmap: Roadmap, *, steps: list[StepFacts], unserved: list[Unserved], learning: list[tuple[int, int, datetime]]
+) -> str:
     """Changes whenever what a roadmap's page shows does."""
-    facts = (roadmap.slug, roadmap.state, roadmap.updated_at, steps, unserved, learned, timezone.localdate())
+    facts = (roadmap.slug, roadmap.state, roadmap.updated_at, steps, unserved, learning, timezone.localdate())
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
 
 
@@ -317,8 +321,11 @@ def _steps(roadmap: Roadmap) -> Iterable[Step]:
     ).order_by("pk")
 
 
-def _progress(roadmap: Roadmap) -> QuerySet[ConceptProgress]:
-    return ConceptProgress.objects.filter(concept__roadmap=roadmap, user_id=roadmap.owner_id, done_at__isnull=False)
+def _learning(roadmap: Roadmap) -> list[tuple[int, int, datetime]]:
+    """Which concepts the owner learned, and when; with concept 0, how many questions they answered. One query."""
+    own = ConceptProgress.objects.filter(concept__roadmap=roadmap, user_id=roadmap.owner_id, done_at__isnull=False)
+    learned = own.values_list("concept_id", Value(0), "done_at")
+    return sorted(learned.union(import_string(QUIZ_ANSWERS)(roadmap), all=True), key=lambda row: row[0])
 
 
 def _by_state(steps: Iterable[Step]) -> dict[str, int]:

@@ -331,6 +331,26 @@ def test_where_a_learner_is_and_what_comes_next_and_why(program, person):
     assert program("get", at(make_roadmap(owner=person), path="roadmaps/{slug}")).json()["progress"] is None
 
 
+def learn_another_instead(program, written):
+    program("delete", at(written, "/learned"))
+    program("put", f"roadmaps/{written.slug}/concepts/c-1-1-2/learned")
+
+
+def answer_the_quiz(program, written):
+    program("post", at(written, "/attempts"), {"version": 1, "answers": [{"question": 0, "chosen": [0]}]})
+
+
+@pytest.mark.parametrize("change", [learn_another_instead, answer_the_quiz])
+def test_a_poller_hears_of_what_was_learned_or_answered_however_many_there_are(program, written, change):
+    address = at(written, path="roadmaps/{slug}")
+    program("put", at(written, "/learned"))
+    tag = program("get", address).headers["ETag"]
+
+    change(program, written)
+
+    assert program("get", address, If_None_Match=tag).status_code == 200
+
+
 def test_a_poller_hears_of_a_new_day(program, written):
     """The finishing date moves with it."""
     address = at(written, path="roadmaps/{slug}")
