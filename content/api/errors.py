@@ -1,6 +1,7 @@
 """Which answer does each kind of failure get?"""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from django import forms
@@ -39,8 +40,11 @@ class TooManyRequestsError(Exception):
 
 
 def require(form: "forms.Form | forms.ModelForm[Any]") -> dict[str, Any]:
-    """What the form takes; raises InvalidError with its words."""
+    """What the form takes; raises InvalidError with its words, or TooManyTriesError where it did not even look."""
     if not form.is_valid():
+        for error in chain.from_iterable(form.errors.as_data().values()):
+            if isinstance(error.__cause__, TooManyTriesError):
+                raise error.__cause__
         raise InvalidError(
             [
                 {"field": "" if name == "__all__" else name, "message": str(message)}
