@@ -99,7 +99,7 @@ def test_what_was_wrong_anywhere_is_asked_one_after_the_other_and_explained(visi
     take(visitor, roadmap, "c-1-1-3", **{"question-1": "0"})
 
     first = visitor.get(place(roadmap))
-    assert "3 questions were answered wrong the last time." in text_of(first)
+    assert "3 questions were answered wrong the last time. A question that you answer right leaves" in text_of(first)
     assert "Question 1 of 3" in text_of(first)
     assert "explained" not in first.content.decode()
     marked = answer(visitor, roadmap, first, "1", headers=HTMX)

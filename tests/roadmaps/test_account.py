@@ -67,7 +67,8 @@ def test_what_is_saved_is_what_a_new_roadmap_begins_with_and_is_made_of(visitor,
     form = visitor.get(reverse("roadmaps:new")).context["form"]
     shown = {name: str(form[name].value()) for name in WISHES if name in form.fields}
     assert shown == {name: WISHES[name] for name in shown}
-    assert len(shown) == 4  # the rest is not asked again
+    assert len(shown) == 4  # the rest is not asked again, as the account's page says
+    assert "how you like to learn and the second language are taken from here" in text_of(visitor.get(ACCOUNT))
     visitor.post(reverse("roadmaps:new"), {"goal": "Learn to sail", **shown})
     made = Roadmap.objects.get(owner=person)
     assert {name: str(getattr(made, name)) for name in WISHES} == WISHES

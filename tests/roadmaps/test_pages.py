@@ -545,6 +545,7 @@ def test_a_deleted_roadmap_is_gone_from_the_list_and_can_be_taken_back(visitor, 
 
     assert "is deleted" in text_of(response)
     assert "No roadmap yet" in text_of(response)
+    assert f'<span lang="en">{roadmap}</span>' in response.content.decode()
     gone = timezone.localdate() + timedelta(days=30)
     assert f"gone for good after {date_format(gone)}" in text_of(response)
 
