@@ -154,12 +154,13 @@ def versions_page(roadmap: Roadmap, number: int) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two versions of one outline, and what the later one has other than the earlier one."""
+    """Two versions of one outline, and what the one that is looked at has other than the other one.
+
+    So beside "Restore" stands what would become of the latest.
+    """
 
     numbers: list[int]  # of all versions, the latest first
     against: int
-    older: int
-    newer: int
     changes: list[Difference]
 
 
@@ -169,9 +170,8 @@ def comparison(revision: OutlineRevision, asked: str) -> Comparison:
     numbers = list(known.order_by("-number").values_list("number", flat=True))
     usual = numbers[0] if revision.number != numbers[0] else numbers[min(1, len(numbers) - 1)]
     against = int(asked) if asked in map(str, numbers) else usual
-    older, newer = sorted([revision, known.get(number=against)], key=lambda each: each.number)
-    changes = differences.between(outline.tree_of(older), outline.tree_of(newer))
-    return Comparison(numbers, against, older.number, newer.number, changes)
+    changes = differences.between(outline.tree_of(known.get(number=against)), outline.tree_of(revision))
+    return Comparison(numbers, against, changes)
 
 
 def _runs(known: list[OutlineRevision]) -> list[Run]:

@@ -415,8 +415,11 @@ def test_an_outlines_version_shows_its_difference_and_is_restored(client, editor
 
     shown = client.get(address(earlier))
 
-    assert "What version 2 has other than version 1" in shown.content.decode()
+    assert "What version 1 has other than version 2" in shown.content.decode()
     assert "Renamed &lt;b&gt;since&lt;/b&gt;" in shown.content.decode()
+    assert "Restore this version" in shown.content.decode()
+    was = outline.tree_of(earlier).stages[0].modules[0].concepts[0].name
+    assert [each.name for each in shown.context["compared"].changes] == [was]  # what restoring would name it again
     assert "Restore this version" not in client.get(address(latest)).content.decode()
     client.post(address(earlier), {"action": "restore"})  # without having seen what is the latest
     assert outlined.revisions.count() == 2
@@ -428,6 +431,19 @@ def test_an_outlines_version_shows_its_difference_and_is_restored(client, editor
     assert [each.number for each in outlined.revisions.order_by("number")] == [1, 2, 3]
     assert outline.tree_of(outlined.revisions.get(number=3)) == outline.tree_of(earlier)
     assert not outlined.concepts.filter(name__startswith="Renamed").exists()
+
+
+def test_an_outlines_version_is_restored_only_beside_its_difference_from_the_latest(client, editor, outlined, earlier):
+    second = with_a_second_version(outlined)
+    outline.revise(outlined, outline.tree_of(earlier), author=OutlineRevision.Author.HAND, reason="back")
+    Roadmap.objects.filter(pk=outlined.pk).update(state=Roadmap.State.IN_REVIEW)
+
+    beside_another = client.get(address(second), {"against": "1"}).content.decode()
+
+    assert "What version 2 has other than version 1" in beside_another
+    assert "Restore this version" not in beside_another
+    assert "Compared with version 3, the latest, it can be restored." in beside_another
+    assert "Restore this version" in client.get(address(second), {"against": "3"}).content.decode()
 
 
 def test_an_outline_that_is_not_in_review_is_not_restored(client, editor, outlined, earlier):

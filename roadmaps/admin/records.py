@@ -136,9 +136,12 @@ class OutlineRevisionAdmin(WithVerbs, RecordAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         revision: OutlineRevision = context["original"]
         compared = sketching.comparison(revision, request.GET.get("against", ""))
-        is_latest, state = revision.number == compared.numbers[0], revision.roadmap.state
+        latest = compared.numbers[0]
+        is_latest = revision.number == latest
+        is_restorable = not is_latest and revision.roadmap.state == Roadmap.State.IN_REVIEW
         context |= {"compared": compared, "is_latest": is_latest, "sketch": sketching.drawn(revision)}
-        context |= {"may_restore": not is_latest and state == Roadmap.State.IN_REVIEW, "verbs": self.verbs(request)}
+        context |= {"is_restorable": is_restorable, "may_restore": is_restorable and compared.against == latest}
+        context |= {"verbs": self.verbs(request)}
         return super().render_change_form(request, context, *args, **kwargs)
 
 
