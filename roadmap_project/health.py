@@ -88,14 +88,13 @@ def _too_few(clusters: Iterable[ClusterBeat]) -> Iterator[CheckMessage]:
         serving, declared = sum(each.is_serving for each in of_queue), settings.CONNECTION_BUDGET.service(name).replicas
         if not 0 < serving < declared:
             continue
-        gone = ", ".join(
-            f"{each.name} ({each.seconds_since_pick_up:.0f} s ago)" for each in of_queue if not each.is_serving
-        )
+        # Everybody may read it: which machines these are is said in the admin.
+        gone = ", ".join(f"{each.seconds_since_pick_up:.0f} s ago" for each in of_queue if not each.is_serving)
         yield CheckWarning(
             f"{serving} of {declared} {name} clusters pick work up."
             + (f" Seen before: {gone}." if gone else " No other one was seen in the last hour."),
-            hint="Start the missing one, or look why its workers do nothing; or declare "
-            f"{name.upper()}_REPLICAS={serving}.",
+            hint="Start the missing one, or look why its workers do nothing. Which one each was is in the admin, under "
+            "“Cluster heartbeats”.",
             id="roadmap_project.W049",
         )
 
