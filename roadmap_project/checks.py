@@ -1,8 +1,7 @@
 """What must be true before anything starts? One finding, one id, each with what to do about it."""
 
-import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -13,7 +12,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.http import is_same_domain
 from gunicorn.config import Config as GunicornConfig
 
 from roadmap_project import process
@@ -442,16 +440,27 @@ def prices(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Check
 
 @register(Tags.security, deploy=True)
 def priced_model(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """The default prices are those of one model at one provider."""
-    models = {settings.OPENAI_MODEL, *settings.OPENAI_MODEL_BY_PURPOSE.values()} - {settings.PRICED_MODEL}
-    if settings.LLM_PROVIDER != "openai" or settings.LLM_PRICES_ARE_SET or not (models or settings.OPENAI_BASE_URL):
+    """The default prices are those of one model at one provider, and there is one pair for all models."""
+    called = {settings.OPENAI_MODEL, *settings.OPENAI_MODEL_BY_PURPOSE.values()}
+    if settings.LLM_PRICES_ARE_SET:
+        is_off = len(called) > 1
+        said = f"{', '.join(sorted(called))} are called, and the calls of all are counted at one pair of prices"
+        hint = (
+            "Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to those of the dearest; where all cost the same, this may stand."
+        )
+    else:
+        models = called - {settings.PRICED_MODEL}
+        is_off = bool(models or settings.OPENAI_BASE_URL)
+        asked = ", ".join(sorted(models)) or "The endpoint of OPENAI_BASE_URL"
+        said = f"{asked} is called, and its calls are counted at the prices of {settings.PRICED_MODEL} at OpenAI"
+        hint = "Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to the model's dollars per million tokens."
+    if settings.LLM_PROVIDER != "openai" or not is_off:
         return []
-    asked = ", ".join(sorted(models)) or "The endpoint of OPENAI_BASE_URL"
     return [
         CheckWarning(
-            f"{asked} is called, and its calls are counted at the prices of {settings.PRICED_MODEL} at OpenAI: the "
-            "cost in the admin is wrong, and MAX_COST_PER_PERSON and MAX_COST_TOTAL hold too little back or too much.",
-            hint="Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to the model's dollars per million tokens.",
+            f"{said}: the cost in the admin is wrong, and MAX_COST_PER_PERSON and MAX_COST_TOTAL hold too little back "
+            "or too much.",
+            hint=hint,
             id="roadmap_project.W036",
         )
     ]
@@ -459,50 +468,33 @@ def priced_model(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 
 @register(Tags.security, deploy=True)
 def trusted_origins(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """What Django compares with an Origin header as it stands, without a word where it never fits."""
-    odd = [each for each in settings.CSRF_TRUSTED_ORIGINS if not _is_origin(each)]
-    if odd:
-        return [
-            CheckWarning(
-                f"CSRF_TRUSTED_ORIGINS has what no browser sends as an origin: {', '.join(odd)}.",
-                hint="Set CSRF_TRUSTED_ORIGINS to https://HOST, without a path or a slash at its end.",
-                id="roadmap_project.W037",
-            )
-        ]
-    hosts = {urlsplit(each).hostname or "" for each in settings.CSRF_TRUSTED_ORIGINS}
-    patterns = [host.removeprefix("*") for host in hosts]
-    bare = [each for each in settings.ALLOWED_HOSTS if _is_public(each) and not any(map(_covers(each), patterns))]
-    if not bare or not hosts:
-        return []
+    """What Django compares with an Origin header as it stands, and where mail's links lead, without a word where it
+    never fits."""
+    given = {"CSRF_TRUSTED_ORIGINS": settings.CSRF_TRUSTED_ORIGINS}
+    if settings.SITE_URL and settings.SITE_URL not in (each.rstrip("/") for each in settings.CSRF_TRUSTED_ORIGINS):
+        given["SITE_URL"] = [settings.SITE_URL]
     return [
         CheckWarning(
-            f"CSRF_TRUSTED_ORIGINS has no origin of these ALLOWED_HOSTS: {', '.join(bare)}. Behind a proxy that does "
-            "not say X-Forwarded-Proto, forms that are sent from there are refused.",
-            hint=f"Set CSRF_TRUSTED_ORIGINS to name each: https://{'*' if bare[0].startswith('.') else ''}{bare[0]}; "
-            "or take from ALLOWED_HOSTS what nobody visits.",
-            id="roadmap_project.W038",
+            f"{name} has what no browser sends as an origin: {', '.join(odd)}.",
+            hint=f"Set {name} to https://HOST, without a path or a slash at its end, in small letters, a name of other "
+            "letters as xn--…, and a port only where it is not 443.",
+            id="roadmap_project.W037",
         )
+        for name, values in given.items()
+        if (odd := [each for each in values if not _is_origin(each)])
     ]
 
 
 def _is_origin(text: str) -> bool:
+    """As browsers write them; of HTTPS, which is all that this site speaks where DEBUG is off."""
     try:
         parts = urlsplit(text)
-        _ = parts.port
+        port = parts.port
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and f"{parts.scheme}://{parts.netloc}" == text
-
-
-def _is_public(host: str) -> bool:
-    """Whether people visit it: no probe's name, no address, no name of a private network."""
-    is_named = "." in host.strip(".") and not host.endswith((".internal", ".localhost", ".local"))
-    return is_named and host != "healthcheck.railway.app" and not re.fullmatch(r"[\d.]+|\[.*\]", host)
-
-
-def _covers(host: str) -> Callable[[str], bool]:
-    """Whether a pattern of Django's (a host, or one that begins with a dot for all below it) takes this host."""
-    return lambda pattern: is_same_domain(host.lstrip("."), pattern) and (not host.startswith(".") or pattern == host)
+    schemes = {"https": 443, "http": 80} if settings.DEBUG else {"https": 443}
+    is_usual = text.isascii() and text == text.lower() and port != schemes.get(parts.scheme)
+    return is_usual and parts.scheme in schemes and bool(parts.hostname) and f"{parts.scheme}://{parts.netloc}" == text
 
 
 @register(Tags.security, deploy=True)

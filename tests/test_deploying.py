@@ -93,11 +93,19 @@ MISTAKES = [
         "roadmap_project.W036",
         "Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT",
     ),
-    ({"CSRF_TRUSTED_ORIGINS": "https://a.example.org/"}, "roadmap_project.W037", "without a path or a slash"),
     (
-        {"ALLOWED_HOSTS": "b.example.org", "CSRF_TRUSTED_ORIGINS": "https://a.example.org"},
-        "roadmap_project.W038",
-        "https://b.example.org",
+        {
+            "CSRF_TRUSTED_ORIGINS": "https://a.example.org/",
+            "RAILWAY_PUBLIC_DOMAIN": PRODUCTION["RAILWAY_PUBLIC_DOMAIN"],
+        },
+        "roadmap_project.W037",
+        "without a path or a slash",
+    ),
+    ({"SITE_URL": "roadmaps.example.org"}, "roadmap_project.W037", "Set SITE_URL to https://HOST"),
+    (
+        {"OPENAI_API_KEY": "k", "OPENAI_MODEL_TUTORIAL": "larger", "LLM_PRICE_INPUT": "1", "LLM_PRICE_OUTPUT": "2"},
+        "roadmap_project.W036",
+        "those of the dearest",
     ),
     ({"TRUSTED_PROXIES": "0"}, "roadmap_project.W035", "Set TRUSTED_PROXIES=1"),
 ]

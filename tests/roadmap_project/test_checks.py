@@ -519,6 +519,36 @@ def test_W031_mail_whose_links_lead_nowhere(settings):
     assert found(checks.mail) == ["roadmap_project.W031"]
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://r.example.org",
+        "https://r.example.org:443",
+        "https://R.example.org",
+        "https://bücher.example",
+        "https://r.example.org/",
+        "https://r.example.org:port",
+        "r.example.org",
+    ],
+)
+def test_W037_what_no_browser_sends_as_an_origin(settings, origin):
+    settings.CSRF_TRUSTED_ORIGINS, settings.SITE_URL = [origin], origin.rstrip("/")
+    assert found(checks.trusted_origins) == ["roadmap_project.W037"]  # once, where both are the same
+
+    settings.CSRF_TRUSTED_ORIGINS, settings.SITE_URL = ["https://r.example.org"], origin
+    assert found(checks.trusted_origins) == ["roadmap_project.W037"]
+    assert "SITE_URL" in checks.trusted_origins(None)[0].hint
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://r.example.org", "https://r.example.org:8443", "https://xn--bcher-kva.example"]
+)
+def test_W037_is_silent_about_origins(settings, origin):
+    settings.CSRF_TRUSTED_ORIGINS, settings.SITE_URL = ["https://*.example.org", origin], origin
+
+    assert found(checks.trusted_origins) == []
+
+
 def test_check_deploy_is_silent_with_production_settings():
     production = {
         "DEBUG": "",
