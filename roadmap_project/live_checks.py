@@ -77,6 +77,12 @@ def of_server(declared: ConnectionBudget, found: server.Server) -> Iterator[Chec
     yield from _limit(declared, found)
     yield from _role(declared, found)
     yield from _planned_roles(declared, found)
+    if not found.may_write:
+        yield Error(
+            f"The role {found.role} may not write to the tables of this database, as after a restore without rights.",
+            hint="Run what `manage.py connection_budget --sql` prints, in this database.",
+            id="roadmap_project.E027",
+        )
     # A migration's statements take as long as they take.
     missing = [name for name in found.missing_limits if not (settings.IS_MIGRATION and name == "statement_timeout")]
     if missing:

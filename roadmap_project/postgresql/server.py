@@ -21,7 +21,8 @@ SELECT current_setting('server_version_num')::int,
        (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user),
        pg_backend_pid(),
        ARRAY(SELECT name FROM unnest(string_to_array('{" ".join(session.LIMITS)}', ' ')) AS name
-             WHERE current_setting(name, true) = '0')
+             WHERE current_setting(name, true) = '0'),
+       coalesce(has_table_privilege(to_regclass('django_q_ormq'), 'INSERT'), true)
 """  # noqa: S608  constants
 ROLES = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname LIKE %s AND rolcanlogin"
 
@@ -39,6 +40,7 @@ class Server:
     role_limit: int | None
     service_roles: dict[str, int | None]
     missing_limits: tuple[str, ...]  # of session.LIMITS, those that do not hold in this session
+    may_write: bool = True  # also before the first migration, when there is nothing to write to
     is_direct: bool = True  # nobody stands between: a pooler tells its clients a process id of its own making
 
     def verdict_on(self, budget: ConnectionBudget) -> ConnectionBudget:
@@ -62,7 +64,7 @@ def ask() -> Server:
     """Two queries on this thread's connection; raises OperationalError where there is none to be had."""
     with connection.cursor() as cursor:
         cursor.execute(FACTS)
-        version, max_connections, reserved, database_limit, role, is_superuser, role_limit, pid, missing = (
+        version, max_connections, reserved, database_limit, role, is_superuser, role_limit, pid, missing, may_write = (
             cursor.fetchone()
         )
         cursor.execute(ROLES, [ROLE_PREFIX.replace("_", r"\_") + "%"])
@@ -77,6 +79,7 @@ def ask() -> Server:
         role_limit=_or_none(role_limit),
         service_roles=roles,
         missing_limits=tuple(missing),
+        may_write=may_write,
         is_direct=connection.connection.info.backend_pid == pid,
     )
 

@@ -290,6 +290,20 @@ def test_each_finding_of_the_server_has_a_test():
     assert {each for each in found if f"def test_{each}_" not in tests and f'"{each}"' not in tests} == set()
 
 
+def test_E027_a_role_that_may_not_write_is_refused_before_it_serves(superuser, monkeypatch):
+    superuser.execute("CREATE ROLE without_rights LOGIN")
+    try:
+        monkeypatch.setitem(connection.settings_dict, "USER", "without_rights")
+        connection.close()
+        (problem,) = [finding for finding in findings() if finding.is_serious()]
+        assert problem.id == "roadmap_project.E027"
+        assert "connection_budget --sql" in problem.hint
+        assert "roadmap_project.E027" in [finding.id for finding in live_checks.refusals_at_start()]
+    finally:
+        connection.close()
+        superuser.execute("DROP ROLE without_rights")
+
+
 def test_E015_a_server_without_a_connection_left_is_told_from_one_that_is_away(change, monkeypatch):
     connection.close()
     change(

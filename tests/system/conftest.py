@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -23,6 +24,17 @@ def model() -> Iterator[Model]:
     stub = Model("--latency", "0.5")
     yield stub
     stub.close()
+
+
+def superuser(database: str | None = None) -> psycopg.Connection:
+    config = connection.settings_dict
+    return psycopg.connect(
+        host=config["OPTIONS"].get("host"),
+        port=config["PORT"] or 5432,
+        user="postgres",
+        dbname=database or config["NAME"],
+        autocommit=True,
+    )
 
 
 def database_url() -> str:

@@ -36,7 +36,7 @@ from roadmaps import deciding, starting
 from roadmaps.models import Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import make_tutorial, make_written_roadmap
-from tests.system.conftest import alive, database_url, descendants, observed, wait_until
+from tests.system.conftest import alive, database_url, descendants, observed, superuser, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
 
@@ -60,17 +60,6 @@ def states():
 
 def all_final():
     return states() <= FINAL
-
-
-def superuser(database=None):
-    config = connection.settings_dict
-    return psycopg.connect(
-        host=config["OPTIONS"].get("host"),
-        port=config["PORT"] or 5432,
-        user="postgres",
-        dbname=database or config["NAME"],
-        autocommit=True,
-    )
 
 
 def said(fleet):

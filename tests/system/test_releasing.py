@@ -9,9 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import connection
 
 from roadmap_project.fleet import ROOT
+from roadmap_project.postgresql import roles
+from roadmap_project.postgresql.server import ROLE_PREFIX
 from roadmaps.models import Roadmap
 from tests.factories import (
     make_call,
@@ -21,7 +24,7 @@ from tests.factories import (
     make_tutorial,
     make_written_roadmap,
 )
-from tests.system.conftest import database_url
+from tests.system.conftest import database_url, superuser
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -141,12 +144,35 @@ def counts(database: str) -> dict[str, int]:
         return {table: session.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables}
 
 
-def manage(*arguments: str, database: str) -> subprocess.CompletedProcess[str]:
-    name = connection.settings_dict["NAME"]
-    environment = {**os.environ, "DATABASE_URL": database_url().replace(f"/{name}", f"/{database}"), "DEBUG": "1"}
+def manage(*arguments: str, database: str, user: str = "") -> subprocess.CompletedProcess[str]:
+    name, owner = connection.settings_dict["NAME"], connection.settings_dict["USER"]
+    url = database_url().replace(f"/{name}", f"/{database}").replace(f"//{owner}:", f"//{user or owner}:")
+    environment = {**os.environ, "DATABASE_URL": url, "DEBUG": "1"}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
+
+
+def with_the_rights_of_its_services(database: str, roadmap: Roadmap) -> None:
+    """Roles are the server's and stay, rights are the database's: a backup without them brings none."""
+    parameters = {**connection.get_connection_params(), "dbname": database, "user": f"{ROLE_PREFIX}content"}
+    for name in ("cursor_factory", "context", "prepare_threshold"):
+        parameters.pop(name, None)
+    owner = connection.settings_dict["USER"]
+    with superuser(database) as session:
+        session.execute(f"CREATE ROLE {ROLE_PREFIX}content LOGIN")
+        live = ("connection_budget", "--live")
+        assert "E027" in manage(*live, database=database, user=f"{ROLE_PREFIX}content").stdout
+        printed = manage("connection_budget", "--sql", database=database)
+        assert printed.returncode == 0, printed.stderr
+        session.execute(printed.stdout)
+        assert "E027" not in manage(*live, database=database, user=f"{ROLE_PREFIX}content").stdout
+        session.execute(f"ALTER ROLE {owner} CONNECTION LIMIT -1")
+    with psycopg.connect(**parameters) as session:
+        found = session.execute("SELECT slug FROM roadmaps_roadmap").fetchall()
+        session.execute("INSERT INTO roadmaps_providerpause (provider, until, reason) VALUES ('x', now(), '')")
+        session.rollback()
+    assert found == [(roadmap.slug,)]
 
 
 def test_a_backup_is_restored_into_an_empty_database_with_every_row_and_goes_on_from_there(tmp_path):
@@ -173,9 +199,13 @@ def test_a_backup_is_restored_into_an_empty_database_with_every_row_and_goes_on_
         shown = manage("roadmap", "show", roadmap.slug, database=restored)
         assert (shown.returncode, shown.stderr) == (0, "")
         assert shown.stdout == manage("roadmap", "show", roadmap.slug, database=here).stdout
+        with_the_rights_of_its_services(restored, roadmap)
         # Its sequences go on, too.
         again = manage("roadmap", "create", "Learn SQL", "--owner", roadmap.owner.username, database=restored)
         assert again.returncode == 0, again.stderr
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {restored} WITH (FORCE)")
+        with superuser() as session:
+            for name in roles.planned_limits(settings.CONNECTION_BUDGET):
+                session.execute(f"DROP ROLE IF EXISTS {ROLE_PREFIX}{name}")
