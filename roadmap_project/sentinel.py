@@ -10,6 +10,7 @@ import django_q.cluster
 import structlog
 from django.conf import settings
 from django.db import connections
+from django.utils.module_loading import import_string
 from django_q.conf import Conf
 from django_q.scheduler import scheduler
 from django_q.tasks import async_task
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 # By name: the tasks belong to an app that builds on this package. What died with its work is found by a sweep.
 AT_START = "roadmaps.tasks.sweep"
+SIGN_OFF = "roadmaps.steps.heartbeats.signed_off"
 
 SCHEDULE_SECONDS = 5.0  # between looks at the schedules
 LAST_WORDS_SECONDS = 1.0  # for a worker whose task timed out, to send that result
@@ -62,19 +64,24 @@ class Sentinel(django_q.cluster.Sentinel):  # type: ignore[misc]
         return child
 
     def guard(self) -> None:
-        """Replace children that ended as they should; stop when one died, or when the cluster is asked to."""
+        """Replace children that ended as they should; stop when one died, or when the cluster is asked to.
+
+        Asked to, it signs off: nobody is to miss it.
+        """
         self.start_event.set()
         next_look = 0.0
         while not self.stop_event.wait(Conf.GUARD_CYCLE):
             if self._has_lost_one():
                 self.stop_event.set(grace=min(settings.STOP_GRACE, SURVIVORS_SECONDS))
-                break
+                self.stop()
+                return
             # Not both in one round: the connection that a replacement closes would be reopened at once.
             if not self._replace_ended() and time.monotonic() >= next_look:
                 next_look = time.monotonic() + SCHEDULE_SECONDS
                 self._wake()
                 scheduler(broker=self.broker)
         self.stop()
+        _sign_off()
 
     @property
     def children(self) -> list[Process]:
@@ -145,6 +152,14 @@ class Sentinel(django_q.cluster.Sentinel):  # type: ignore[misc]
             if any(_is_busy(worker) for worker in self.pool):
                 stuck_at = time.monotonic() + STUCK_SECONDS
             time.sleep(process.POLL_SECONDS)
+
+
+def _sign_off() -> None:
+    """When no child is left, one of whom would say again that it lives."""
+    try:
+        import_string(SIGN_OFF)()
+    except LOST_CONNECTION as error:
+        log.warning("cluster_not_signed_off", reason=str(error).strip())
 
 
 def _put(onto: Any, word: str) -> bool:

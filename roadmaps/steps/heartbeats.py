@@ -28,6 +28,11 @@ def swept(queue: str) -> None:
     ClusterHeartbeat.objects.filter(queue=queue, picked_up_at__lt=Now() - FORGOTTEN_AFTER).delete()
 
 
+def signed_off() -> None:
+    """This cluster was asked to stop, and has."""
+    ClusterHeartbeat.objects.filter(queue=process.current.service, cluster=process.current.cluster).delete()
+
+
 def _of_this_cluster(queue: str) -> None:
     if process.current.cluster:
         process.current.beaten_at.value = time.monotonic()

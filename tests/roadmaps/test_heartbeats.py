@@ -1,9 +1,12 @@
 """Which queues does nobody serve?"""
 
+from types import SimpleNamespace
+
 import pytest
 from django.db.models.functions import Now
 
 from roadmap_project import process
+from roadmap_project.sentinel import Sentinel
 from roadmaps import tasks
 from roadmaps.models import ClusterHeartbeat, QueueHeartbeat
 from roadmaps.steps import heartbeats, sweeping
@@ -58,6 +61,28 @@ def test_a_cluster_that_is_long_gone_is_forgotten_by_the_sweep_of_its_queue():
         ("content", "late"),
         ("logs", "gone"),
     }
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_cluster_that_was_asked_to_stop_signs_off_and_one_that_lost_a_process_does_not(monkeypatch, is_asked):
+    monkeypatch.setattr(process, "current", process.Process(service="content", kind="sentinel", cluster="here:1"))
+    for name, queue in (("here:1", "content"), ("there:1", "content"), ("here:1", "logs")):
+        make_cluster(name=name, queue=queue)
+    guard = Sentinel.__new__(Sentinel)
+    guard.start_event, guard.stop_event = process.SharedEvent(), process.SharedEvent()
+    guard.pool, guard.monitor = [], SimpleNamespace(exitcode=-9, name="monitor", pid=1)
+    guard.pusher = SimpleNamespace(exitcode=None)
+    if is_asked:
+        guard.stop_event.set()
+    before_it_left = []
+    monkeypatch.setattr(guard, "stop", lambda: before_it_left.append(ClusterHeartbeat.objects.count()))
+
+    guard.guard()
+
+    assert before_it_left == [3]
+    left = {(each.queue, each.cluster) for each in ClusterHeartbeat.objects.all()}
+    assert {("content", "there:1"), ("logs", "here:1")} <= left
+    assert (("content", "here:1") in left) is not is_asked
 
 
 def test_who_is_no_cluster_leaves_no_sign_of_one():

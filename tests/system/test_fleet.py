@@ -15,7 +15,7 @@ from roadmap_project.counting import Peak
 from roadmap_project.environment import Environment
 from roadmap_project.fleet import ROOT, FleetError
 from roadmaps import starting
-from roadmaps.models import Roadmap, Step
+from roadmaps.models import ClusterHeartbeat, Roadmap, Step
 from tests.backlog import make_backlog
 from tests.system.conftest import alive, descendants, holding, observed, wait_until
 
@@ -96,12 +96,14 @@ def test_a_stopped_fleet_leaves_no_process_and_no_connection(fleet):
     wait_until(
         lambda: sum(len(descendants(each.pid)) for each in fleet.processes.values()) >= 26, seconds=30, fleet=fleet
     )
+    wait_until(lambda: ClusterHeartbeat.objects.count() == 3, seconds=30, fleet=fleet)
     family = set().union(*(descendants(each.pid) for each in fleet.processes.values()))
 
     fleet.stop()
 
     assert alive(family) == set()
     assert not holding()
+    assert not ClusterHeartbeat.objects.exists()
 
 
 def test_D11_sigterm_during_calls_loses_nothing(fleet, model):
