@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_noop
 from pydantic import ValidationError
 
+from roadmap_project.told import kept
 from roadmaps import allowing, log_lines, outline
 from roadmaps.answers import ConceptOutline, OutlineTree
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, OutlineRevision, Roadmap
+
+EDITED_BY = kept(gettext_noop("%(key)s was edited by %(name)s."))
 
 
 def version_of(roadmap: Roadmap) -> int:
@@ -48,6 +52,6 @@ def amend(concept: Concept, tree: OutlineTree, *, by: str) -> None:
     if tree == outline.tree_of(outline.latest(roadmap)):
         return
     revision = outline.revise(
-        roadmap, tree, author=OutlineRevision.Author.HAND, reason=f"{concept.key} was edited by {by}."
+        roadmap, tree, author=OutlineRevision.Author.HAND, reason=EDITED_BY % {"key": concept.key, "name": by}
     )
     log_lines.line(roadmap, "concept_amended", str(concept), concept=concept, version=revision.number, by=by)

@@ -18,7 +18,7 @@ from content import writing
 from content.models import Question, Quiz, Resource, ResourceList, Share, Tutorial
 from roadmap_project import api_tokens, told
 from roadmap_project.llm import reasons
-from roadmaps import deciding, designing, editing, finishing, mailing, reviewing, sending
+from roadmaps import amending, deciding, designing, editing, finishing, mailing, reviewing, sending
 from roadmaps.models import (
     Concept,
     Feedback,
@@ -109,6 +109,7 @@ def test_a_stored_sentence_is_told_in_the_readers_language_with_what_stands_in_i
     assert told.told(stored) == "The outline could not be changed: the provider answered 500: oops"
     with translation.override("zh-hans"):
         assert told.told(stored) == "未能修改大纲：服务商返回 500：oops"
+        assert told.told(amending.EDITED_BY % {"key": "c-1-1-2", "name": "eve"}) == "eve 编辑了 c-1-1-2。"
         assert told.told("What a person wrote.") == "What a person wrote."
         assert told.told("") == ""
 
