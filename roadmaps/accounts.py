@@ -63,7 +63,8 @@ def ask_for_address(user: User, address: str) -> None:
 def delete(user: User) -> None:
     """The account and all that is theirs, in one transaction. What is being made is cancelled first.
 
-    Of model calls only their cost is kept. Whoever sends an answer afterwards finds no step to store it to.
+    Of model calls only their cost is kept, of what the admin noted that it was about this account. Whoever sends an
+    answer afterwards finds no step to store it to.
     """
     with transaction.atomic():
         # Nothing new begins for them; the lock lets a result be stored that waits to leave a message for them.
@@ -72,6 +73,7 @@ def delete(user: User) -> None:
         for pk in list(roadmaps.values_list("pk", flat=True)):
             Step.objects.filter(roadmap=pk).cancel()
             erasing.erase(pk)
+        erasing.forget_notes_about(user)
         pk = user.pk
         user.delete()
     log.info("account_deleted", user=pk)

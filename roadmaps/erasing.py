@@ -7,8 +7,9 @@ from typing import Any
 
 import structlog
 from django.contrib.admin.models import LogEntry as Noted
-from django.db import transaction
-from django.db.models import Q, QuerySet, TextField
+from django.contrib.auth.models import User
+from django.db import DatabaseError, transaction
+from django.db.models import CASCADE, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from roadmap_project.models import KeyedRequest
@@ -53,16 +54,39 @@ def _noted_about(roadmap: Roadmap) -> QuerySet[Noted]:
     return Noted.objects.filter(reduce(or_, map(_about, parts)))
 
 
+def forget_notes_about(user: User) -> None:
+    """What the admin noted about a person and what goes with them says from now on only that it was an account's."""
+    parts: list[QuerySet[Any]] = [User.objects.filter(pk=user.pk)]
+    parts += [
+        link.field.model._base_manager.filter(**{link.field.name: user})
+        for link in User._meta.related_objects
+        if link.on_delete is CASCADE and not link.many_to_many
+    ]
+    Noted.objects.filter(reduce(or_, map(_about, parts))).update(object_repr=f"account {user.pk}")
+
+
 def _about(rows: QuerySet[Any]) -> Q:
     named = {"content_type__app_label": rows.model._meta.app_label, "content_type__model": rows.model._meta.model_name}
     return Q(**named, object_id__in=rows.values_list(Cast("pk", TextField())))
 
 
 def purge_deleted_roadmaps(*, deleted_before: datetime) -> int:
-    """Erase, each in a transaction of its own, what people deleted before that moment."""
+    """Erase, each in a transaction of its own, what people deleted before that moment.
+
+    One that cannot be erased keeps no other from it; the last such error is raised when all were tried, so that the
+    task counts as failed.
+    """
     expired = Roadmap.objects.filter(deleted_at__lt=deleted_before).values_list("pk", flat=True)
-    erased = sum(erase(pk, deleted_before=deleted_before) for pk in list(expired))
+    erased, failed = 0, None
+    for pk in list(expired):
+        try:
+            erased += erase(pk, deleted_before=deleted_before)
+        except DatabaseError as error:
+            log.exception("deleted_roadmap_not_purged", roadmap=pk)
+            failed = error
     log.info("deleted_roadmaps_purged", count=erased)
+    if failed:
+        raise failed
     return erased
 
 

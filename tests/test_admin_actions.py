@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_q.models import Success
 
 from content.models import Note, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
+from roadmap_project.models import ApiToken
 from roadmaps import accounts, deciding, erasing, tasks
 from roadmaps.models import (
     Concept,
@@ -23,6 +24,7 @@ from roadmaps.models import (
     Module,
     OutlineReview,
     OutlineRevision,
+    Profile,
     Roadmap,
     Stage,
     Step,
@@ -402,6 +404,33 @@ def test_deleting_a_person_is_complete_and_keeps_what_their_model_calls_cost(adm
     assert list(Roadmap.objects.all()) == [kept]
     call = ModelCall.objects.get(roadmap=None)
     assert (float(call.cost), call.error) == (0.5, "")
+
+
+def test_a_log_line_is_found_by_its_requests_id(admin_client):
+    make_log_entry(roadmap=None, event="found", details={"request_id": "0a1b2c3d"})
+    make_log_entry(roadmap=None, event="other", details={"request_id": "ffffffff"})
+
+    page = admin_client.get(address(LogEntry, "changelist"), {"q": "0a1b2c3d"})
+
+    assert [each.event for each in page.context["cl"].result_list] == ["found"]
+
+
+@pytest.mark.parametrize("is_by_the_admin", [True, False])
+def test_what_was_noted_about_a_deleted_person_keeps_no_name_of_theirs(admin_client, is_by_the_admin):
+    person, kept = make_user(username="jane.roe@example.org"), make_user(username="john.doe@example.org")
+    token = ApiToken.objects.create(user=person, name="Jane’s phone", digest="x", expires_at=timezone.now())
+    for row in (person, kept, token, Profile.objects.create(user=person)):
+        Noted.objects.log_actions(User.objects.get(username="admin").pk, [row], CHANGE, "done", single_object=True)
+    pk = person.pk
+
+    if is_by_the_admin:
+        admin_client.post(address(person, "delete"), {"post": "yes"})
+    else:
+        accounts.delete(person)
+
+    assert not User.objects.filter(pk=pk).exists()
+    said = set(Noted.objects.values_list("object_repr", flat=True))
+    assert said == {f"account {pk}", "john.doe@example.org"}
 
 
 def by_the_admin(roadmap, client):

@@ -189,7 +189,7 @@ class LogEntryAdmin(RecordAdmin):
     list_display = ("when", "level", "event", "step_label", "took", "message", "of_roadmap", "of_concept")
     list_filter = ("level", StepKindFilter)
     list_select_related = ("roadmap", "concept")
-    search_fields = ("roadmap__slug", "event", "message")
+    search_fields = ("roadmap__slug", "event", "message", "details__request_id")
     way_to_concept = "concept"
 
     @admin.display(description="happened at", ordering="happened_at")
