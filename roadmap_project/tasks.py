@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from roadmap_project import purging, sampling
@@ -26,5 +27,7 @@ def purge_task_results() -> None:
 
 
 def purge_keyed_requests() -> None:
-    """Those that are a day old: nobody sends the same request for so long."""
-    purging.purge(KeyedRequest.objects.filter(created_at__lt=timezone.now() - timedelta(days=1)).order_by("created_at"))
+    """Those that are a day old: nobody sends the same request for so long. And sessions whose time is over."""
+    now = timezone.now()
+    purging.purge(KeyedRequest.objects.filter(created_at__lt=now - timedelta(days=1)).order_by("created_at"))
+    purging.purge(Session.objects.filter(expire_date__lt=now).order_by("expire_date"))

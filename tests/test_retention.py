@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as declared
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 from django_q.models import Task
@@ -92,6 +93,16 @@ def test_what_is_older_goes_in_batches_and_what_is_younger_stays(
     assert transactions >= 5 / batch
     purge()
     assert model.objects.count() == 1
+
+
+def test_sessions_go_daily_when_their_time_is_over():
+    now = timezone.now()
+    for key, expires in (("over", now - timedelta(minutes=1)), ("going-on", now + timedelta(minutes=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=expires)
+
+    shared.purge_keyed_requests()
+
+    assert Session.objects.get().session_key == "going-on"
 
 
 def _transaction() -> int:
