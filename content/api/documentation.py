@@ -10,9 +10,11 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
+from content.api.errors import InvalidError
 from content.api.example_document import EXAMPLES
 from content.exporting.documents import RoadmapDocument
 from content.rendering import to_html
@@ -33,6 +35,32 @@ class Api(NinjaAPI):
         for name, shown in EXAMPLES.items():
             made["components"]["schemas"][name]["examples"] = [shown]
         return made
+
+    @functools.cached_property
+    def query_names(self) -> dict[str, set[str]]:
+        """What each operation knows in the query of its address."""
+        operations = [each for methods in self.document["paths"].values() for each in methods.values()]
+        return {
+            each["operationId"]: {one["name"] for one in each["parameters"] if one["in"] == "query"}
+            for each in operations
+        }
+
+
+def known_names_alone(api: Api) -> Any:
+    """A parameter of the address that its operation does not know is refused: it is a mistake nobody would notice."""
+
+    def decorator(operation: Any) -> Any:
+        @functools.wraps(operation)
+        def wrapped(request: HttpRequest, *args: Any, **sent: Any) -> Any:
+            unknown = sorted(set(request.GET) - api.query_names[operation.__name__])
+            if unknown:
+                said = _("There is no such parameter.")
+                raise InvalidError([{"field": each[:200], "message": said} for each in unknown])
+            return operation(request, *args, **sent)
+
+        return wrapped
+
+    return decorator
 
 
 def openapi_of(api: Api) -> Any:

@@ -22,7 +22,7 @@ What you can do on the pages your own programs can do here. Make a token at /acc
 request, as `Authorization: Bearer …`. Lists come in pages. Whatever goes wrong is answered in one shape, \
 `ErrorAnswer`, with a code for programs, a sentence for people, and the request's id. Sentences for people \
 (`message`, `notice`, `reason`, `failure`, `origin`, …) are in English, or in Chinese where `Accept-Language` asks \
-for it.
+for it. A field or a parameter that an operation does not know is refused (422).
 
 Every `POST` but `POST /api/v1/account/delete` takes an `Idempotency-Key`. Sent again with the same key within a day, \
 a request is answered as the first time and changes nothing more; with the same key and something else it is refused \
@@ -39,6 +39,7 @@ api = documentation.Api(
     docs_url=None,
 )
 errors.add_to(api)
+api.add_decorator(documentation.known_names_alone(api))
 api.add_router("", about.router)
 api.add_router("account", account.router)
 for router in (

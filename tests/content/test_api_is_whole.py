@@ -3,6 +3,7 @@
 import pytest
 
 from content.api.urls import api
+from tests.programs import Program
 from tests.test_security_ownership import OURS, address, made
 
 pytestmark = pytest.mark.django_db
@@ -99,3 +100,28 @@ def test_every_page_that_something_is_sent_to_has_an_operation_that_changes_some
     for name in taking:
         named = PAGES[name]
         assert isinstance(named, str) or named & changing, name
+
+
+READING = sorted(path for path, methods in api.document["paths"].items() if "get" in methods)
+PLACES = {
+    "attempt": 1,
+    "file_format": "markdown",
+    "key": "c-1-1-1",
+    "kind": "tutorial",
+    "number": 1,
+    "slug": "sql-abcd2345",
+    "token": "A" * 43,
+    "version": 1,
+}
+
+
+@pytest.mark.parametrize("path", READING)
+def test_what_is_read_refuses_a_parameter_that_it_does_not_know(person, path):
+    """Before it looks what is there, and after it knows who asks."""
+    asked = path.format(**PLACES) + "?per_pge=1"
+
+    refused = Program(person)("get", asked)
+
+    assert refused.status_code == 422
+    assert [each["field"] for each in refused.json()["error"]["problems"]] == ["per_pge"]
+    assert Program()("get", asked).status_code == 401
