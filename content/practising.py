@@ -43,13 +43,15 @@ def answers_so_far(roadmap: Roadmap) -> QuerySet[QuizAttempt, tuple[int, int, da
     return given.annotate(number=Sum("total"), latest=Max("created_at")).values_list("concept", "number", "latest")
 
 
-def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, attempt: int = 0) -> dict[str, Any]:
+def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, since: int = 0) -> dict[str, Any]:
     """The first of the questions that a round has left, by their primary keys; it begins with all that were missed.
 
-    `attempt` is what the answer before was added to, and another one to the same quiz will be.
+    `since` is the owner's latest attempt when it began: later ones are the round's, which is how a question that is
+    sent again is known.
     """
     known = {each.pk: each for each in _with_concepts(roadmap).filter(pk__in=left)} if left else {}
     asked = [known[pk] for pk in dict.fromkeys(left) if pk in known]
+    since = since if asked else _latest_attempt(roadmap)
     weak = [] if asked else missed(roadmap)
     asked = asked or weak[:ROUND]
     return {
@@ -57,7 +59,7 @@ def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, attem
         "question": asked[0] if asked else None,
         "concept": asked[0].quiz.concept if asked else None,
         "left": [each.pk for each in asked[1:]],
-        "attempt": attempt,
+        "since": since,
         "done": done,
         "number": done + 1,
         "total": done + len(asked),
@@ -68,12 +70,16 @@ def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, attem
 
 
 def answer(
-    roadmap: Roadmap, pk: int, *, user: User, attempt_pk: int, values: Iterable[str]
+    roadmap: Roadmap, pk: int, *, user: User, since: int, values: Iterable[str]
 ) -> tuple[Question, QuizAttempt, answering.MarkedQuestion] | None:
-    """Kept as every answer to a quiz is. None where the roadmap has no such question."""
+    """Kept as every answer to a quiz is, in the round's attempt. None where the roadmap has no such question."""
     question = _with_concepts(roadmap).filter(pk=pk).first()
     if question is None:
         return None
+    own = (
+        QuizAttempt.objects.filter(user=user, quiz=question.quiz, pk__gt=since) if since else QuizAttempt.objects.none()
+    )
+    attempt_pk = own.order_by("pk").values_list("pk", flat=True).first() or 0
     answered = answering.answer_one(
         question.quiz, user=user, attempt_pk=attempt_pk, position=question.position, values=values
     )
@@ -89,6 +95,10 @@ def _attempts(roadmap: Roadmap) -> QuerySet[QuizAttempt]:
     """The owner's, at quizzes as they are now; the latest first."""
     own = QuizAttempt.objects.filter(user=roadmap.owner_id, quiz__concept__roadmap=roadmap, quiz__is_current=True)
     return own.order_by("-pk")
+
+
+def _latest_attempt(roadmap: Roadmap) -> int:
+    return _attempts(roadmap).values_list("pk", flat=True).first() or 0
 
 
 def _answered_quizzes(roadmap: Roadmap, asked: QuerySet[Question]) -> list[list[tuple[Question, bool | None]]]:

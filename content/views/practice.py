@@ -27,7 +27,7 @@ def practice(request: SignedInRequest, slug: str) -> HttpResponse:
         found,
         numbers(sent.getlist("left")),
         done=number(sent.get("done", "")),
-        attempt=number(sent.get("attempt", "")),
+        since=number(sent.get("since", "")),
     )
     return _show(request, shown)
 
@@ -40,18 +40,18 @@ def _mark(request: SignedInRequest, found: Roadmap) -> HttpResponse:
         found,
         number(sent.get("question", "")),
         user=request.user,
-        attempt_pk=number(sent.get("attempt", "")),
+        since=number(sent.get("since", "")),
         values=sent.getlist(f"question-{position}"),
     )
     if answered is None:
         raise Http404
-    question, attempt, marked = answered
+    question, _attempt, marked = answered
     left = numbers(sent.getlist("left"))
     done = number(sent.get("done", "")) + 1
     context = {
         "roadmap": found,
         "concept": question.quiz.concept,
-        "attempt": attempt.pk,
+        "since": number(sent.get("since", "")),
         "marked": [marked],
         "left": left,
         "done": done,

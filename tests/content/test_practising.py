@@ -152,6 +152,20 @@ def test_the_same_answer_sent_twice_counts_once(visitor, roadmap):
     assert QuizAttempt.objects.first().total == 2
 
 
+def test_the_first_question_of_a_quiz_sent_again_after_its_explanation_counts_once(visitor, roadmap):
+    take(visitor, roadmap, "c-1-1-2", **{"question-0": "0"})
+    first = visitor.get(place(roadmap))
+
+    for chosen in ("0", "1"):
+        again = answer(visitor, roadmap, first, chosen)
+
+    assert "Wrong" in text_of(again)
+    assert QuizAttempt.objects.count() == 2
+    assert len(practising.missed(roadmap)) == 1
+    answer(visitor, roadmap, visitor.get(place(roadmap)), "1")  # the next round
+    assert practising.missed(roadmap) == []
+
+
 def test_a_round_is_short_enough_to_be_sent(visitor, roadmap):
     many = [("true_false", f"Is {number}?", ["True", "False"], [1], "No.") for number in range(30)]
     quiz = make_quiz(concept=roadmap.concepts.first(), version=2, questions=many)
@@ -170,7 +184,7 @@ def test_junk_names_no_question(visitor, roadmap, junk):
     take(visitor, roadmap, "c-1-1-2", **{"question-0": "0"})
 
     assert visitor.post(place(roadmap), {"question": junk, "asked": junk}).status_code == 404
-    assert "Question 1 of 1" in text_of(visitor.get(place(roadmap), {"left": junk, "done": junk, "attempt": junk}))
+    assert "Question 1 of 1" in text_of(visitor.get(place(roadmap), {"left": junk, "done": junk, "since": junk}))
 
 
 def test_G1_no_question_of_another_roadmap_is_asked_or_answered(visitor, roadmap):
