@@ -1,6 +1,7 @@
 """How does a document become a new roadmap? From a file that nobody vouches for, or copied from a shared link."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -112,21 +113,36 @@ def _known(source: str) -> str:
         return ""
 
 
-def create(document: RoadmapDocument, *, owner: User, origin: str, request_key: uuid.UUID | None = None) -> Roadmap:
+@dataclass(frozen=True)
+class LaidOut:
+    """A document and its tutorials' HTML by concept key, whose links lead to a roadmap with this slug."""
+
+    document: RoadmapDocument
+    token: str
+    slug: str
+    html: dict[str, str]
+
+
+def lay_out(document: RoadmapDocument) -> LaidOut:
+    """Before any transaction: it is the slow part."""
+    token = new_token()
+    slug = slug_from(slugify(document.title).split("-")[:6], token)
+    return LaidOut(document, token, slug, _rendered(document, slug))
+
+
+def create(laid_out: LaidOut, *, owner: User, origin: str, request_key: uuid.UUID | None = None) -> Roadmap:
     """A new roadmap with everything that the document has; what it lacks is bought only when the owner asks for it.
 
     Called twice with the same `request_key`, both calls return the same roadmap.
     """
-    token = new_token()
-    slug = slug_from(slugify(document.title).split("-")[:6], token)
-    html = _rendered(document, slug)  # before the transaction: it is the slow part
+    document = laid_out.document
     with transaction.atomic():
         if existing := starting.made_before(owner=owner, request_key=request_key):
             return existing
         roadmap = Roadmap.objects.create(
             owner=owner,
-            token=token,
-            slug=slug,
+            token=laid_out.token,
+            slug=laid_out.slug,
             request_key=request_key,
             origin=origin,
             **{name: getattr(document, name) for name in SAME},
@@ -134,7 +150,7 @@ def create(document: RoadmapDocument, *, owner: User, origin: str, request_key: 
         revision = outline.revise(roadmap, document.outline(), author=OutlineRevision.Author.DESIGN, reason=origin)
         concepts = {concept.key: concept for concept in roadmap.concepts.all()}
         placed = [(concepts[each.key], each) for each in document.parts()]
-        _add_tutorials(placed, html)
+        _add_tutorials(placed, laid_out.html)
         _add_resources(placed)
         _add_quizzes(placed)
         _add_notes(placed, owner)

@@ -33,7 +33,11 @@ def revoke(roadmap: Roadmap) -> None:
         log_lines.line(roadmap, "share_revoked")
 
 
+def lay_out(shared: Share) -> importing.LaidOut:
+    """What a copy would hold; it is the slow part."""
+    return importing.lay_out(reading.for_others(shared.roadmap))
+
+
 def copy(shared: Share, *, owner: User, request_key: uuid.UUID | None = None) -> Roadmap:
     """A roadmap of the reader's own with all that is finished. Once per `request_key`."""
-    document = reading.for_others(shared.roadmap)
-    return importing.create(document, owner=owner, origin=importing.FROM_A_LINK, request_key=request_key)
+    return importing.create(lay_out(shared), owner=owner, origin=importing.FROM_A_LINK, request_key=request_key)

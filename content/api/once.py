@@ -36,35 +36,47 @@ def once(operation: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(operation)
     def wrapped(request: TokenRequest, *, idempotency_key: str | None = None, **sent: Any) -> Any:
         texts = [each.model_dump_json() for each in sent.values() if isinstance(each, BaseModel)]
-        return answer_once(request, idempotency_key, "".join(texts).encode(), lambda: operation(request, **sent))
+        return answer_once(request, idempotency_key, "".join(texts).encode(), lambda _: operation(request, **sent))
 
     contribute_operation_args(wrapped, "idempotency_key", cast("type[Any]", str | None), KEY)
     return wrapped
 
 
-def answer_once(request: TokenRequest, key: str | None, sent: bytes, answer: Callable[[], Any]) -> Any:
+def answer_once(
+    request: TokenRequest,
+    key: str | None,
+    sent: bytes,
+    answer: Callable[[Any], Any],
+    *,
+    prepare: Callable[[], Any] = lambda: None,
+) -> Any:
     """What `answer` gives, or what it gave to the request of this person that had the same key.
 
     In one transaction with the answer's own: a second request waits until the first is over. What is refused leaves
-    nothing, and its key can be used again; so nothing that must be counted when it is refused may be answered here.
-    Raises KeyUsedOtherwiseError.
+    nothing, and its key can be used again; so what must be counted when it is refused, and what takes a while, belongs
+    into `prepare`, which comes before the transaction and gives `answer` its argument. Raises KeyUsedOtherwiseError.
     """
     if key is None:
-        return answer()
+        return answer(prepare())
     asked = f"{request.method} {request.path}\n".encode() + sent
     digest = hashlib.sha256(asked).hexdigest()
     # Apart from the rest, so that whoever waits for a kept answer holds nothing else.
-    KeyedRequest.objects.filter(user=request.user, key=key, created_at__lt=timezone.now() - KEPT).delete()
+    same = KeyedRequest.objects.filter(user=request.user, key=key)
+    same.filter(created_at__lt=timezone.now() - KEPT).delete()
+    kept = same.filter(digest=digest).first()
+    if kept and kept.status is not None:
+        return Status(kept.status, kept.answer)
+    prepared = prepare()
     with transaction.atomic():
         # Without a conflict to raise: an insertion waits for another one of the same key.
         KeyedRequest.objects.bulk_create(
             [KeyedRequest(user=request.user, key=key, digest=digest)], ignore_conflicts=True
         )
-        row = KeyedRequest.objects.select_for_update().get(user=request.user, key=key)
+        row = same.select_for_update().get()
         if row.digest != digest:
             raise KeyUsedOtherwiseError(_("This key was used before, with something else."))
         if row.status is None:
-            row.status, row.answer = _plain(answer())
+            row.status, row.answer = _plain(answer(prepared))
             row.save(update_fields=["status", "answer"])
     return Status(row.status, row.answer)
 

@@ -83,14 +83,16 @@ def import_roadmap(request: TokenRequest, idempotency_key: RequestKey = None) ->
     sent = request.read(importing.MOST_BYTES + 1)
     if len(sent) > importing.MOST_BYTES:
         raise RequestDataTooBig
-    throttling.count(throttling.bringing_in(request.user.pk))
-    document = _parsed(sent)  # outside the transaction, as it takes a while
 
-    def bring_in() -> Any:
-        made = importing.create(document, owner=request.user, origin=importing.FROM_A_FILE)
+    def prepare() -> importing.LaidOut:
+        throttling.count(throttling.bringing_in(request.user.pk))
+        return importing.lay_out(_parsed(sent))
+
+    def bring_in(laid_out: importing.LaidOut) -> Any:
+        made = importing.create(laid_out, owner=request.user, origin=importing.FROM_A_FILE)
         return Status(201, summary(request, made))
 
-    return answer_once(request, idempotency_key, sent, bring_in)
+    return answer_once(request, idempotency_key, sent, bring_in, prepare=prepare)
 
 
 def _parsed(sent: bytes) -> RoadmapDocument:

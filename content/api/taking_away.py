@@ -9,9 +9,9 @@ from django.urls import reverse
 from ninja import Router, Status
 from pydantic import Field
 
-from content import sharing
+from content import importing, sharing
 from content.api.door import TokenRequest
-from content.api.once import once
+from content.api.once import RequestKey, answer_once
 from content.api.roadmap_shapes import RoadmapSummary
 from content.api.roadmaps import summary
 from content.api.shapes import READS, ErrorAnswer, Shape, change, read
@@ -71,12 +71,19 @@ def unshare_roadmap(request: TokenRequest, slug: str) -> Any:
 @shared_router.post(
     "{share_token:token}/copy", response=change(RoadmapSummary, status=201), summary="Copy a shared roadmap"
 )
-@once
-def copy_shared(request: TokenRequest, token: str) -> Any:
+def copy_shared(request: TokenRequest, token: str, idempotency_key: RequestKey = None) -> Any:
     """Into one of yours, with all that is written."""
-    share = get_object_or_404(Share.objects.open().select_related("roadmap"), token=token)
-    throttling.count(throttling.bringing_in(request.user.pk))
-    return Status(201, summary(request, sharing.copy(share, owner=request.user)))
+
+    def prepare() -> importing.LaidOut:
+        share = get_object_or_404(Share.objects.open().select_related("roadmap"), token=token)
+        throttling.count(throttling.bringing_in(request.user.pk))
+        return sharing.lay_out(share)
+
+    def copy(laid_out: importing.LaidOut) -> Any:
+        made = importing.create(laid_out, owner=request.user, origin=importing.FROM_A_LINK)
+        return Status(201, summary(request, made))
+
+    return answer_once(request, idempotency_key, b"", copy, prepare=prepare)
 
 
 def _link(request: TokenRequest, share: Share) -> SharedLink:

@@ -120,7 +120,10 @@ def bring_in(request: SignedInRequest) -> HttpResponse:
             form.add_error(None, str(error).split("\n"))
         else:
             made = importing.create(
-                document, owner=request.user, origin=importing.FROM_A_FILE, request_key=form.cleaned_data["request_key"]
+                importing.lay_out(document),
+                owner=request.user,
+                origin=importing.FROM_A_FILE,
+                request_key=form.cleaned_data["request_key"],
             )
             return redirect(made)
     return render(request, "content/bring_in.html", {"form": form})

@@ -8,12 +8,12 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from content import sharing
+from content import rendering, sharing
 from content.api.urls import api
 from content.exporting import reading as exported
 from content.models import QuizAttempt, Tutorial
-from roadmap_project import tasks
-from roadmap_project.models import KeyedRequest
+from roadmap_project import tasks, throttling
+from roadmap_project.models import KeyedRequest, SignInTries
 from roadmaps import erasing
 from roadmaps.models import Roadmap
 from tests.content.test_api import CONCEPT, at, error
@@ -121,6 +121,44 @@ def test_what_has_no_natural_bound_happens_once(program, person, written):
     assert Tutorial.objects.filter(concept__roadmap=written).count() == 3
     assert person.roadmaps.count() == 4
     assert reviewed.revisions.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_brought_in_is_laid_out_before_the_transaction_of_its_key(person, monkeypatch):
+    written, program, within, to_html = make_written_roadmap(owner=person), Program(person), [], rendering.to_html
+    make_tutorial(concept=written.concepts.first())
+    requests = [
+        ("roadmaps/import", exported.for_owner(written).model_dump_json().encode()),
+        (f"shared/{sharing.share(written).token}/copy", None),
+    ]
+
+    def noted(*args, **options):
+        within.append(connection.in_atomic_block)
+        return to_html(*args, **options)
+
+    monkeypatch.setattr(rendering, "to_html", noted)
+    for number, (path, body) in enumerate(requests):
+        for _ in range(2):
+            assert program("post", path, body, Idempotency_Key=f"key-{number}").status_code == 201
+
+    assert within == [False, False]  # and once for each
+
+
+def test_a_copy_that_is_refused_has_counted_and_one_that_was_answered_before_does_not(
+    program, person, written, settings
+):
+    settings.IMPORTS_PER_PERSON = 2
+    path = f"shared/{sharing.share(written).token}/copy"
+
+    def counted() -> int:
+        return SignInTries.objects.get(key=throttling.bringing_in(person.pk).key).tries
+
+    for _ in range(3):
+        program("post", path, Idempotency_Key="one")
+    assert counted() == 1
+    program("post", path, Idempotency_Key="two")
+    error(program("post", path, Idempotency_Key="three"), 429)
+    assert counted() == 3
 
 
 def test_what_was_refused_leaves_its_key_free(program, person, settings):

@@ -476,6 +476,6 @@ def test_what_the_library_wrote_is_taken_away_as_english_whatever_was_wished(roa
     Roadmap.objects.update(language="zh", origin=reasons.FROM_THE_LIBRARY)
     document = reading.for_others(Roadmap.objects.get())
 
-    copy = importing.create(document, owner=person, origin=importing.FROM_A_LINK)
+    copy = importing.create(importing.lay_out(document), owner=person, origin=importing.FROM_A_LINK)
 
     assert (document.language, copy.content_language) == ("en", "en")

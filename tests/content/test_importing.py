@@ -74,7 +74,9 @@ def contents(roadmap: Roadmap) -> dict:
 
 
 def bring_in(data, owner) -> Roadmap:
-    return importing.create(importing.parse(json.dumps(data).encode()), owner=owner, origin=importing.FROM_A_FILE)
+    return importing.create(
+        importing.lay_out(importing.parse(json.dumps(data).encode())), owner=owner, origin=importing.FROM_A_FILE
+    )
 
 
 def refusal(data) -> str:
@@ -168,14 +170,14 @@ def test_bringing_in_costs_the_same_statements_per_part_whatever_is_written(
     document = importing.parse(json.dumps(data).encode())
 
     with django_assert_max_num_queries(40):
-        importing.create(document, owner=person, origin="")
+        importing.create(importing.lay_out(document), owner=person, origin="")
 
 
 def test_B4_the_same_request_makes_one_roadmap(person, data):
     key = uuid.uuid4()
     document = importing.parse(json.dumps(data).encode())
 
-    made = [importing.create(document, owner=person, origin="", request_key=key) for _ in "ab"]
+    made = [importing.create(importing.lay_out(document), owner=person, origin="", request_key=key) for _ in "ab"]
 
     assert made[0] == made[1]
     assert Tutorial.objects.filter(concept__roadmap=made[0]).count() == 4
