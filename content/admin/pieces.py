@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet, URLField
 from django.forms.models import BaseInlineFormSet
@@ -140,13 +139,6 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
         author: Any = request.user
         rows = queryset.select_related("concept")
         self.decide(request, rows, lambda piece: revising.restore(piece, author=author), "restored as the current one")
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if "action" in request.POST:
-            return self.act(request, unquote(object_id))
-        return super().change_view(request, object_id, form_url, extra_context)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         piece: Piece = context["original"]

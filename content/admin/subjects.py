@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -154,13 +153,6 @@ class SubjectVersionAdmin(WithVerbs, ReadOnly, LargeListAdmin):
             self.message_user(request, "Please choose one version.", messages.ERROR)
             return None
         return downloaded(self, request, chosen[0])
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if "action" in request.POST:
-            return self.act(request, unquote(object_id))
-        return super().change_view(request, object_id, form_url, extra_context)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         version: SubjectVersion = context["original"]

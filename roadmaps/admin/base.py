@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import actions
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
@@ -141,6 +142,14 @@ class WithVerbs:
         """Those that this person may use, for the page's buttons."""
         allowed = self.get_actions(request)
         return [{"name": name, "label": allowed[name][2]} for name in self.page_verbs if name in allowed]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if "action" in request.POST:
+            return self.act(request, unquote(object_id))
+        shown: HttpResponse = super().change_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
+        return shown
 
     def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Carry out the posted verb on one row, and show its page again."""

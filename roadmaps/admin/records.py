@@ -3,7 +3,6 @@
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -125,13 +124,6 @@ class OutlineRevisionAdmin(WithVerbs, RecordAdmin):
             reshaping.restore(revision.roadmap_id, seen_version=int(seen), by=by, version=revision.number)
 
         self.decide(request, queryset.select_related("roadmap"), decide, "restored as the latest version")
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if "action" in request.POST:
-            return self.act(request, unquote(object_id))
-        return super().change_view(request, object_id, form_url, extra_context)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         revision: OutlineRevision = context["original"]
