@@ -262,5 +262,5 @@ def test_pages_of_few_concepts_or_many_need_the_same_number_of_queries(client, d
 
     with django_assert_num_queries(18):
         client.get(address(roadmap))
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(23):
         client.get(address(concept))

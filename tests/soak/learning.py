@@ -143,6 +143,7 @@ class Learner:
         self._pause(self.journey.patience)
         self.cancel_clicks.append(time.time())
         self._decide("cancel/")
+        self.cancel_clicks.append(time.time())  # the click that worked may be a later one: the database was away
         if self._look() == "cancelled":
             self.cancels.append((time.time(), float("inf")))
 
