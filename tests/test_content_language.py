@@ -44,6 +44,9 @@ class Heard(HTMLParser):
         if tag not in EMPTY:
             self._open.append((tag, language))
 
+    def handle_startendtag(self, tag, attrs):
+        """Holds no words, and nothing was opened that it would close."""
+
     def handle_endtag(self, tag):
         while self._open and self._open.pop()[0] != tag:
             pass

@@ -46,7 +46,7 @@ def outcomes(answer_or_error) -> list[str]:
     return [call.outcome for call in answer_or_error.calls]
 
 
-def transient(retry_after: float | None = 0.01) -> LanguageModelError:
+def transient(retry_after: float | None = None) -> LanguageModelError:
     return LanguageModelError("busy", permanent=False, retry_after=retry_after, outcome="http_503")
 
 
@@ -194,9 +194,9 @@ def test_F6_a_transient_error_is_tried_once_more(asked):
 
 
 def test_F6_a_second_transient_error_is_handed_on_as_transient(asked):
-    error, model = asked(transient(0.02))
+    error, model = asked(transient())
 
-    assert (error.permanent, error.retry_after) == (False, 0.02)
+    assert (error.permanent, error.retry_after) == (False, None)
     assert outcomes(error) == ["http_503", "http_503"]
     assert len(model.repairs) == 2
 
@@ -218,8 +218,8 @@ def test_F6_a_permanent_error_is_not_tried_again(asked):
     assert len(model.repairs) == 1
 
 
-@pytest.mark.parametrize("retry_after", [5.01, 60.0, 3600.0])
-def test_F6_a_long_retry_after_is_handed_on_at_once(asked, retry_after):
+@pytest.mark.parametrize("retry_after", [0.0, 0.02, 60.0, 3600.0])
+def test_F6_a_retry_after_is_handed_on_at_once_however_short(asked, retry_after):
     started = time.monotonic()
 
     error, model = asked(transient(retry_after), VALID)
@@ -372,7 +372,7 @@ def test_F1_what_is_wrong_is_said_in_bounded_words_also_where_the_answer_is_quot
         json.dumps(quiz), request=ModelRequest(purpose="quiz", system="", prompt="", answer=QuizAnswer)
     )
 
-    assert "questions.0: Value error, correct [1000" in str(error)
+    assert "questions.0.correct: List should have at most 8 items" in str(error)
     assert len(model.repairs[1].problem) <= 2000
     assert len(model.repairs[1].answer) == 20_000
     assert len(str(error)) <= 2100

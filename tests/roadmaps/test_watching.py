@@ -245,7 +245,7 @@ def test_no_query_reads_a_table_through_however_many_rows_it_has():
         report()
 
     asked = [query["sql"] for query in queries if query["sql"].lstrip().startswith("SELECT")]
-    assert len(asked) == 6
+    assert 6 < len(asked) <= 8  # with or without schedules
     for query in asked:
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN (FORMAT JSON) {query}")
