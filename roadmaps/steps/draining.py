@@ -17,9 +17,8 @@ from roadmaps.steps.storing import patiently, pause_when_spent, store
 
 log = structlog.get_logger(__name__)
 
-CLAIM_SECONDS = (
-    2.0  # between claims while slots are free and something waits, and between looks whether calls may go on
-)
+# Between claims while slots are free and something waits, and between looks whether calls may go on.
+CLAIM_SECONDS = 2.0
 RELEASE_SECONDS = 0.25  # a quiet time after which the connection is given up; sooner, reopening would cost the bound
 LISTEN_SECONDS = 0.4  # between looks at the stop event
 BEAT_SECONDS = 20.0

@@ -193,7 +193,7 @@ def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
     permanent = error.permanent if isinstance(error, AskingFailedError) else True
     retry_after = error.retry_after if isinstance(error, AskingFailedError) else None
     if retry_after is not None:
-        _pause(max(retry_after, LEAST_PAUSE), reason, in_flight=claiming.in_flight())
+        _pause_as_asked(retry_after, reason)
     if permanent or step.attempts >= Step.MOST_ATTEMPTS:
         fail(step, reason, lines)
     else:
@@ -206,8 +206,7 @@ def _store_limit(step: Step, retry_after: float | None, reason: str, lines: Step
     Each time it waits longer, so that a day of limiting is a few hundred calls and not thousands.
     """
     shortest, longest = LIMIT_SECONDS
-    asked = shortest if retry_after is None else max(retry_after, LEAST_PAUSE)
-    _pause(asked, reason, in_flight=claiming.in_flight())
+    asked = _pause_as_asked(shortest if retry_after is None else retry_after, reason)
     if step.limited_for >= Step.MOST_LIMITED:
         fail(step, f"limited for {step.limited_for.total_seconds() / 3600:.0f} hours: {reason}", lines)
     else:
@@ -219,6 +218,13 @@ def _store_limit(step: Step, retry_after: float | None, reason: str, lines: Step
 def _apart(seconds: float) -> float:
     """A little longer, so that those of one bad moment do not all come back in the same instant."""
     return seconds * random.uniform(1, 1.25)
+
+
+def _pause_as_asked(seconds: float, reason: str) -> float:
+    """For how long it is: afterwards calls begin little by little."""
+    asked = max(seconds, LEAST_PAUSE)
+    _pause(asked, reason, in_flight=claiming.in_flight())
+    return asked
 
 
 def _pause(seconds: float, reason: str, *, in_flight: int | None = None) -> None:
