@@ -1,10 +1,12 @@
 """How is a quiz answered and marked?"""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Func, QuerySet, TextField
 
 from content.models import Question, Quiz, QuizAttempt
 
@@ -94,15 +96,27 @@ def marked(attempt: QuizAttempt) -> list[MarkedQuestion]:
     ]
 
 
-def missed(questions: Iterable[Question], attempts: Iterable[QuizAttempt]) -> set[int]:
-    """Positions of the questions whose last answer was wrong; the attempts are at their quiz, the latest first."""
-    last = last_answers(attempt.answers for attempt in attempts)
+class Keys(Func):
+    """One row for each key of a JSON object."""
+
+    function = "jsonb_object_keys"
+    set_returning = True
+    output_field = TextField()
+
+
+def last_answers(attempts: QuerySet[QuizAttempt]) -> dict[int, dict[int, list[int]]]:
+    """What was chosen last for each question that was ever answered in these attempts, by its quiz and its position.
+
+    One query, and a row for each question, however many attempts there are.
+    """
+    last: dict[int, dict[int, list[int]]] = defaultdict(dict)
+    asked = attempts.annotate(asked=Keys("answers")).order_by("quiz", "asked", "-pk").distinct("quiz", "asked")
+    for quiz, position, answers in asked.values_list("quiz", "asked", "answers"):
+        last[quiz][int(position)] = answers[position]
+    return last
+
+
+def missed(quiz: Quiz, questions: Iterable[Question], user: User) -> set[int]:
+    """Positions of the quiz's questions that the person answered wrong the last time."""
+    last = last_answers(QuizAttempt.objects.filter(quiz=quiz, user=user)).get(quiz.pk, {})
     return {each.position for each in questions if each.position in last and not each.is_right(last[each.position])}
-
-
-def last_answers(attempts: Iterable[Mapping[str, list[int]]]) -> dict[int, list[int]]:
-    """What was chosen last, by the question's position, from the answers of attempts, the latest first."""
-    last: dict[str, list[int]] = {}
-    for answers in attempts:
-        last = {**answers, **last}
-    return {int(position): chosen for position, chosen in last.items()}

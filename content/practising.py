@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import F, Max, QuerySet, Sum, Value, Window
-from django.db.models.functions import RowNumber
+from django.db import transaction
+from django.db.models import Max, QuerySet, Sum, Value
 
 from content import answering
 from content.models import Question, QuizAttempt
-from content.reading import ATTEMPTS
 from roadmaps.learning import QuizResult
 from roadmaps.models import Roadmap
 
@@ -72,17 +71,21 @@ def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, since
 def answer(
     roadmap: Roadmap, pk: int, *, user: User, since: int, values: Iterable[str]
 ) -> tuple[Question, QuizAttempt, answering.MarkedQuestion] | None:
-    """Kept as every answer to a quiz is, in the round's attempt. None where the roadmap has no such question."""
+    """Kept as every answer to a quiz is, in the round's attempt. None where the roadmap has no such question.
+
+    A person's answers are taken one after the other, so that two at the same instant find the same attempt.
+    """
     question = _with_concepts(roadmap).filter(pk=pk).first()
     if question is None:
         return None
-    own = (
-        QuizAttempt.objects.filter(user=user, quiz=question.quiz, pk__gt=since) if since else QuizAttempt.objects.none()
-    )
-    attempt_pk = own.order_by("pk").values_list("pk", flat=True).first() or 0
-    answered = answering.answer_one(
-        question.quiz, user=user, attempt_pk=attempt_pk, position=question.position, values=values
-    )
+    quiz = question.quiz
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        own = QuizAttempt.objects.filter(user=user, quiz=quiz, pk__gt=since) if since else QuizAttempt.objects.none()
+        attempt_pk = own.order_by("pk").values_list("pk", flat=True).first() or 0
+        answered = answering.answer_one(
+            quiz, user=user, attempt_pk=attempt_pk, position=question.position, values=values
+        )
     return (question, *answered) if answered else None
 
 
@@ -102,17 +105,10 @@ def _latest_attempt(roadmap: Roadmap) -> int:
 
 
 def _answered_quizzes(roadmap: Roadmap, asked: QuerySet[Question]) -> list[list[tuple[Question, bool | None]]]:
-    """Each quiz's questions, and whether the last answer was right; by as many attempts as a concept's page knows."""
-    place = Window(RowNumber(), partition_by=F("quiz"), order_by=F("pk").desc())
-    latest = _attempts(roadmap).annotate(place=place).filter(place__lte=ATTEMPTS)
-    attempts: dict[int, list[dict[str, list[int]]]] = defaultdict(list)
-    for quiz, answers in latest.values_list("quiz_id", "answers"):
-        attempts[quiz].append(answers)
-    if not attempts:
-        return []
-    last = {quiz: answering.last_answers(each) for quiz, each in attempts.items()}
+    """Each quiz's questions, and whether the last answer was right; None for those that were never answered."""
+    last = answering.last_answers(_attempts(roadmap))
     quizzes: dict[int, list[tuple[Question, bool | None]]] = defaultdict(list)
-    for each in asked.filter(quiz__in=last):
+    for each in asked.filter(quiz__in=last) if last else ():
         chosen = last[each.quiz_id].get(each.position)
         quizzes[each.quiz_id].append((each, None if chosen is None else each.is_right(chosen)))
     return list(quizzes.values())

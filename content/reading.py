@@ -52,7 +52,6 @@ def concept_page(found: Concept, user: User) -> dict[str, Any]:
     pieces = [PieceView(each.kind, each.piece, each.step, each.version) for each in _pieces(found)]
     tutorial, resources, quiz = pieces
     questions = list(quiz.piece.questions.all()) if quiz.piece else []
-    attempts = list(attempts_of(user, found)[:ATTEMPTS])
     return {
         **place(found),
         **pieces_context(found, pieces),
@@ -63,17 +62,12 @@ def concept_page(found: Concept, user: User) -> dict[str, Any]:
         "links": resources.piece.resources.all() if resources.piece else [],
         "quiz": quiz,
         "questions": len(questions),
-        "attempt": attempts[0] if attempts else None,
-        "missed": len(answering.missed(questions, [each for each in attempts if each.quiz_id == quiz.piece.pk]))
-        if quiz.piece
-        else 0,
+        "attempt": attempts_of(user, found).first(),
+        "missed": len(answering.missed(quiz.piece, questions, user)) if quiz.piece else 0,
         "is_learned": ConceptProgress.objects.filter(concept=found, user=user, done_at__isnull=False).exists(),
         "note": Note.objects.filter(concept=found, user=user).first(),
         "can_regenerate": found.roadmap.state != Roadmap.State.CANCELLED,
     }
-
-
-ATTEMPTS = 30  # the latest ones, which say what is still weak
 
 
 def attempts_of(user: User, found: Concept) -> QuerySet[QuizAttempt]:
@@ -130,8 +124,7 @@ def _tag(found: Concept, shown: list[PieceView]) -> str:
 def quiz_page(quiz: Quiz, user: User, *, only_missed: bool) -> dict[str, Any]:
     """Questions whose last answer was wrong come first; or they come alone."""
     questions = list(quiz.questions.all())
-    attempts = QuizAttempt.objects.filter(user=user, quiz=quiz).order_by("-pk")[:ATTEMPTS]
-    missed = answering.missed(questions, attempts)
+    missed = answering.missed(quiz, questions, user)
     first = [each for each in questions if each.position in missed]
     rest = [each for each in questions if each.position not in missed]
     is_practice = only_missed and bool(first)

@@ -1,8 +1,11 @@
 """What was answered right and wrong all over a roadmap, and its practice in one place."""
 
 import re
+import threading
+import time
 
 import pytest
+from django.db import connection, transaction
 from django.urls import reverse
 
 from content import practising
@@ -15,6 +18,10 @@ pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 RIGHT = {"question-0": "1", "question-1": ["0", "2"], "question-2": "1"}
+
+WAITING_FOR_A_LOCK = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 @pytest.fixture
@@ -203,6 +210,48 @@ def test_G3_nothing_is_said_about_answers_before_they_are_given(visitor, roadmap
         shown = response.content.decode()
         assert not any(explanation in shown for explanation in Question.objects.values_list("explanation", flat=True))
         assert "correct" not in shown
+
+
+def test_what_was_answered_wrong_long_ago_is_still_to_practise_however_much_was_answered_since(
+    visitor, person, roadmap
+):
+    concept = roadmap.concepts.get(key="c-1-1-2")
+    quiz = concept.quiz_versions.get()
+    wrong, right = {"answers": {"0": [0]}, "right": 0, "total": 1}, {"answers": {"2": [1]}, "right": 1, "total": 1}
+    QuizAttempt.objects.create(user=person, quiz=quiz, **wrong)
+    QuizAttempt.objects.bulk_create(QuizAttempt(user=person, quiz=quiz, **right) for _ in range(100))
+
+    assert [each.position for each in practising.missed(roadmap)] == [0]
+    assert [(each.right, each.wrong) for each in practising.results(roadmap).values()] == [(1, 1)]
+    assert "1 to practise" in text_of(visitor.get(address("concept", concept)))
+    assert 'name="asked" value="2"' not in visitor.get(address("quiz", concept) + "?missed").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rounds_first_answer_sent_twice_at_once_begins_one_attempt(visitor, person, roadmap):
+    take(visitor, roadmap, "c-1-1-2", **{"question-0": "0"})
+    question, since = practising.missed(roadmap)[0].pk, QuizAttempt.objects.latest("pk").pk
+
+    def answer_it() -> None:
+        try:
+            practising.answer(roadmap, question, user=person, since=since, values=["1"])
+        finally:
+            connection.close()
+
+    fingers = [threading.Thread(target=answer_it) for _ in range(2)]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE content_quizattempt IN SHARE MODE")  # both may look, and neither can write yet
+        for each in fingers:
+            each.start()
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            cursor.execute(WAITING_FOR_A_LOCK)
+            if cursor.fetchone() == (2,):
+                break
+    for each in fingers:
+        each.join(20)
+
+    assert QuizAttempt.objects.filter(pk__gt=since).count() == 1
 
 
 def test_many_answers_cost_no_more_queries(visitor, roadmap):
