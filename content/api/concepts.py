@@ -28,7 +28,8 @@ from content.api.concept_shapes import (
 from content.api.door import TokenRequest
 from content.api.errors import InvalidError
 from content.api.once import once
-from content.api.shapes import Kind, Page, Paging, change, paged, read
+from content.api.paging import Page, Paging, paged
+from content.api.shapes import Kind, change, read
 from content.models import MODELS, Note, Quiz
 from content.views.lookup import own_concept, own_roadmap
 from roadmaps import deciding, learning
@@ -122,7 +123,8 @@ def answer_quiz(request: TokenRequest, slug: str, key: str, body: Answers) -> An
 @quiz_router.get(f"{PREFIX}/attempts", response=read(Page[AttemptSummary]), summary="List your attempts")
 def list_attempts(request: TokenRequest, slug: str, key: str, paging: Query[Paging]) -> Any:
     """The latest first."""
-    return paged(reading.attempts_of(request.user, own_concept(request, slug, key)), paging, AttemptSummary.of)
+    attempts = reading.attempts_of(request.user, own_concept(request, slug, key))
+    return paged(attempts, paging, AttemptSummary.of, by=("id",))
 
 
 @quiz_router.get(f"{PREFIX}/attempts/{{row:attempt}}", response=read(Attempt), summary="Read an attempt")
@@ -148,8 +150,8 @@ def regenerate_piece(request: TokenRequest, slug: str, key: str, kind: Kind, bod
 )
 def list_versions(request: TokenRequest, slug: str, key: str, kind: Kind, paging: Query[Paging]) -> Any:
     """The latest first."""
-    versions = MODELS[Step.Kind(kind)].objects.filter(concept=own_concept(request, slug, key)).order_by("-version")
-    return paged(versions.only(*VersionSummary.model_fields), paging, VersionSummary.model_validate)
+    versions = MODELS[Step.Kind(kind)].objects.filter(concept=own_concept(request, slug, key))
+    return paged(versions.only(*VersionSummary.model_fields), paging, VersionSummary.model_validate, by=("version",))
 
 
 @piece_router.get(

@@ -8,6 +8,7 @@ from django.conf import settings
 from pydantic import Field, StringConstraints
 
 from content.api.concept_shapes import ConceptName
+from content.api.paging import Paging
 from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
 from roadmaps.deciding import Plan
 from roadmaps.models import Concept, Feedback, OutlineReview, OutlineRevision, Roadmap, Step
@@ -338,9 +339,7 @@ class LogLine(Shape):
     next: Told = Field(examples=["It is tried again."], description="What happens now, where the line says so.")
 
 
-class LogFilter(Sent):
+class LogFilter(Paging):
     level: Literal["info", "warning", "error"] | None = Field(None, description="Lines of this level or a worse one.")
     step: StepKind | None = None
     concept: str | None = Field(None, pattern=r"^c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}$", examples=["c-1-1-1"])
-    page: int = Field(1, ge=1, le=100_000)
-    per_page: int = Field(20, ge=1, le=100)

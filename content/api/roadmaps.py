@@ -14,6 +14,7 @@ from content import importing
 from content.api.door import TokenRequest
 from content.api.errors import InvalidError, require
 from content.api.once import RequestKey, answer_once, once
+from content.api.paging import Page, Paging, paged
 from content.api.roadmap_shapes import (
     DeletedRoadmap,
     LogFilter,
@@ -28,7 +29,7 @@ from content.api.roadmap_shapes import (
     WantedChange,
     WantedChangeState,
 )
-from content.api.shapes import Page, Paging, change, paged, read
+from content.api.shapes import change, read
 from content.exporting.documents import RoadmapDocument
 from content.views.lookup import own_roadmap
 from roadmap_project import throttling
@@ -55,7 +56,7 @@ def summary(request: TokenRequest, made: Roadmap) -> RoadmapSummary:
 @router.get("", response=read(Page[RoadmapSummary]), summary="List your roadmaps")
 def list_roadmaps(request: TokenRequest, paging: Query[Paging]) -> Any:
     """The newest first."""
-    return paged(reading.listed(request.user), paging, RoadmapSummary.model_validate)
+    return paged(reading.listed(request.user), paging, RoadmapSummary.model_validate, by=("created_at", "id"))
 
 
 @router.post("", response=change(RoadmapSummary, status=201), summary="Start a roadmap")
@@ -110,7 +111,7 @@ def _parsed(sent: bytes) -> RoadmapDocument:
 @router.get("deleted", response=read(Page[DeletedRoadmap]), summary="List your deleted roadmaps")
 def list_deleted(request: TokenRequest, paging: Query[Paging]) -> Any:
     """Those that can still be taken back, the last deleted first."""
-    return paged(reading.deleted_of(request.user).order_by("-deleted_at", "-pk"), paging, DeletedRoadmap.of)
+    return paged(reading.deleted_of(request.user), paging, DeletedRoadmap.of, by=("deleted_at", "id"))
 
 
 @router.post("{slug:slug}/take-back", response=change(RoadmapSummary), summary="Take a deleted roadmap back")
@@ -185,8 +186,8 @@ def request_review(request: TokenRequest, slug: str) -> Any:
 @router.get("{slug:slug}/outlines", response=read(Page[RevisionSummary]), summary="List the outline's versions")
 def list_outlines(request: TokenRequest, slug: str, paging: Query[Paging]) -> Any:
     """The latest first."""
-    revisions = own_roadmap(request, slug).revisions.order_by("-number").defer("tree")
-    return paged(revisions, paging, RevisionSummary.model_validate)
+    revisions = own_roadmap(request, slug).revisions.defer("tree")
+    return paged(revisions, paging, RevisionSummary.model_validate, by=("number",))
 
 
 @router.get("{slug:slug}/outlines/{row:number}", response=read(Revision), summary="Read a version of the outline")
@@ -209,9 +210,9 @@ def restore_outline(request: TokenRequest, slug: str, number: int, body: SeenOut
 @log_router.get("{slug:slug}/log", response=read(Page[LogLine]), summary="Read the execution log")
 def read_log(request: TokenRequest, slug: str, filters: Query[LogFilter]) -> Any:
     """What happened, the latest first; from one level on, of one kind of step, about one concept, if you say so."""
-    wanted = filters.model_dump(include={"level", "step", "concept"}, exclude_none=True)
+    wanted = filters.model_dump(exclude=set(Paging.model_fields), exclude_none=True)
     lines = reading.log_of(own_roadmap(request, slug), **wanted)
-    return paged(lines, Paging(page=filters.page, per_page=filters.per_page), _line)
+    return paged(lines, filters, _line, by=("happened_at", "id"))
 
 
 def _line(entry: LogEntry) -> LogLine:

@@ -1,13 +1,10 @@
 """What do requests and answers look like? The ground for the shapes of the other modules."""
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from django.db.models import QuerySet
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from roadmap_project.told import told
-
-Item = TypeVar("Item")
 
 NO_NUL = r"^[^\u0000]*$"  # which PostgreSQL's text cannot hold; halves of surrogate pairs pydantic refuses by itself
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
@@ -47,32 +44,6 @@ class ErrorAnswer(Shape):
     """What is answered instead, whatever is wrong."""
 
     error: Error
-
-
-class Paging(Sent):
-    page: int = Field(1, ge=1, le=100_000, description="From 1; beyond the last there are no items.")
-    per_page: int = Field(20, ge=1, le=100)
-
-
-class Page(Shape, Generic[Item]):
-    """Some of the items; `count` is the number of all."""
-
-    items: list[Item]
-    count: int = Field(examples=[1])
-    page: int = Field(examples=[1])
-    pages: int = Field(examples=[1])
-
-
-def paged(rows: "QuerySet[Any]", paging: Paging, shape: Any) -> dict[str, Any]:
-    """Two queries: how many there are, and those of this page. `shape` makes an item of a row."""
-    count = rows.count()
-    start = (paging.page - 1) * paging.per_page
-    return {
-        "items": [shape(each) for each in rows[start : start + paging.per_page]] if start < count else [],
-        "count": count,
-        "page": paging.page,
-        "pages": -(-count // paging.per_page),
-    }
 
 
 READS = frozenset({400, 401, 404, 422, 429, 500, 503})

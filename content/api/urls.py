@@ -19,10 +19,11 @@ from content.api.door import Token, nothing_here, through
 
 DESCRIPTION = """\
 What you can do on the pages your own programs can do here. Make a token at /account/tokens/ and send it with every \
-request, as `Authorization: Bearer …`. Lists come in pages. Whatever goes wrong is answered in one shape, \
-`ErrorAnswer`, with a code for programs, a sentence for people, and the request's id. Sentences for people \
-(`message`, `notice`, `reason`, `failure`, `origin`, …) are in English, or in Chinese where `Accept-Language` asks \
-for it. A field or a parameter that an operation does not know is refused (422).
+request, as `Authorization: Bearer …`. Lists come in pages: send a page's `next` as `after` \
+of the following request, until it is null. Whatever goes wrong is answered in one shape, `ErrorAnswer`, with a code \
+for programs, a sentence for people, and the request's id. Sentences for people (`message`, `notice`, `reason`, \
+`failure`, `origin`, …) are in English, or in Chinese where `Accept-Language` asks for it. A field or a parameter that \
+an operation does not know is refused (422).
 
 Every `POST` but `POST /api/v1/account/delete` takes an `Idempotency-Key`. Sent again with the same key within a day, \
 a request is answered as the first time and changes nothing more; with the same key and something else it is refused \

@@ -67,7 +67,7 @@ def test_a_concept_is_added_changed_moved_and_removed(program, reviewed):
     assert names(removed) == [[before]]
     assert moved.json()["author"] == "hand"
     assert (moved.json()["part"], removed.json()["part"]) == (key, "")
-    assert program("get", at(reviewed, "/outlines", path="roadmaps/{slug}")).json()["count"] == 5
+    assert program("get", at(reviewed, "/outlines", path="roadmaps/{slug}")).json()["items"][0]["number"] == 5
 
 
 def test_modules_and_stages_are_added_with_their_first_concept_and_named_by_their_places(program, reviewed):
