@@ -8,13 +8,28 @@ from typing import IO, Any
 
 from django.contrib.auth.models import User
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model, QuerySet
 
 from content.exporting import reading
 from content.exporting.reading import piece_document
-from content.models import MODELS, Note, QuizAttempt
-from roadmaps.models import ConceptProgress, Feedback, LogEntry, Profile, Roadmap
+from content.models import MODELS, Note, QuizAttempt, Resource, Share
+from roadmap_project.models import ApiToken
+from roadmaps.models import (
+    ConceptProgress,
+    Feedback,
+    LogEntry,
+    Mail,
+    ModelCall,
+    OutlineReview,
+    OutlineRevision,
+    Profile,
+    Roadmap,
+    Step,
+)
 
 ROWS_AT_ONCE = 500
+# Columns that say nothing about anybody: secrets, and what the machinery keeps for itself. All others come along.
+LEFT_OUT = {"digest", "key", "lease_expires_at", "lease_token", "password", "rank", "request_key", "worker"}
 
 
 def write(user: User) -> IO[bytes]:
@@ -22,6 +37,7 @@ def write(user: User) -> IO[bytes]:
     file = tempfile.TemporaryFile()  # noqa: SIM115  the response closes it
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("account.json", _json(_account(user)))
+        _add_lines(archive, "mail", _rows(Mail.objects.filter(user=user), "roadmap__slug"))
         for roadmap in Roadmap.objects.filter(owner=user).order_by("pk").iterator(chunk_size=1):
             _add(archive, roadmap)
     file.seek(0)
@@ -29,13 +45,11 @@ def write(user: User) -> IO[bytes]:
 
 
 def _account(user: User) -> dict[str, Any]:
-    profile = Profile.of(user)
-    names = [field.name for field in Profile._meta.concrete_fields if field.name not in ("id", "user")]
     return {
-        "username": user.get_username(),
-        "email": user.email,
-        "joined_at": user.date_joined,
-        "profile": {name: getattr(profile, name) for name in names},
+        **_own(user),
+        "groups": list(user.groups.values_list("name", flat=True)),
+        "profile": _own(Profile.of(user)),
+        "tokens": list(_rows(ApiToken.objects.filter(user=user))),
     }
 
 
@@ -45,47 +59,73 @@ def _add(archive: zipfile.ZipFile, roadmap: Roadmap) -> None:
     Deleted ones, as long as they are kept, lie apart.
     """
     folder = f"{'deleted' if roadmap.deleted_at else 'roadmaps'}/{roadmap.slug}"
+    share = Share.objects.filter(roadmap=roadmap).first()
     archive.writestr(f"{folder}/roadmap.json", reading.for_owner(roadmap).model_dump_json(indent=1))
+    archive.writestr(f"{folder}/about.json", _json(_own(roadmap) | {"share": share and _own(share)}))
     own = {"user": roadmap.owner_id, "concept__roadmap": roadmap}
-    attempts = QuizAttempt.objects.filter(user=roadmap.owner_id, quiz__concept__roadmap=roadmap).order_by("pk")
-    rows = {
-        "notes": Note.objects.filter(**own).order_by("pk").values("concept__key", "text", "saved_at"),
-        "progress": ConceptProgress.objects.filter(**own).order_by("pk").values("concept__key", "done_at"),
-        "attempts": attempts.values("quiz__concept__key", "quiz__version", "answers", "right", "total", "created_at"),
-        "requests": Feedback.objects.filter(roadmap=roadmap).values("text", "state", "answer", "created_at"),
-        "log": LogEntry.objects.filter(roadmap=roadmap)
-        .order_by("happened_at", "pk")
-        .values("happened_at", "level", "event", "message", "concept__key", "details"),
-    }
-    rows["outlines"] = roadmap.revisions.order_by("number").values(
-        "number", "author", "reason", "tree", "changes", "created_at"
-    )
-    for name, found in rows.items():
-        with archive.open(f"{folder}/{name}.jsonl", "w") as file:
-            _write_lines(file, found.iterator(chunk_size=ROWS_AT_ONCE))
-    with archive.open(f"{folder}/versions.jsonl", "w") as file:
-        _write_lines(file, _earlier_versions(roadmap))
+    attempts = QuizAttempt.objects.filter(user=roadmap.owner_id, quiz__concept__roadmap=roadmap)
+    links = Resource.objects.filter(resource_list__concept__roadmap=roadmap)
+    for name, rows in {
+        "attempts": _rows(attempts, "quiz__concept__key", "quiz__version"),
+        "calls": _rows(ModelCall.objects.filter(roadmap=roadmap), "concept__key"),
+        "links": _rows(links, "resource_list__concept__key", "resource_list__version"),
+        "log": _rows(LogEntry.objects.filter(roadmap=roadmap), "concept__key", order=("happened_at", "pk")),
+        "notes": _rows(Note.objects.filter(**own), "concept__key"),
+        "outlines": _rows(OutlineRevision.objects.filter(roadmap=roadmap)),
+        "progress": _rows(ConceptProgress.objects.filter(**own), "concept__key"),
+        "requests": _rows(Feedback.objects.filter(roadmap=roadmap), "revision__number"),
+        "reviews": _rows(OutlineReview.objects.filter(revision__roadmap=roadmap), "revision__number"),
+        "versions": _versions(roadmap),
+        "work": _rows(Step.objects.filter(roadmap=roadmap), "concept__key"),
+    }.items():
+        _add_lines(archive, f"{folder}/{name}", rows)
 
 
-def _earlier_versions(roadmap: Roadmap) -> Iterator[Mapping[str, Any]]:
-    """Of every piece, with what was asked for; memory holds one version at a time."""
+def _own(row: Model) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _columns(type(row))}
+
+
+def _columns(model: type[Model]) -> list[str]:
+    """Of its own, so that whoever adds one need not come here."""
+    return [
+        field.name
+        for field in model._meta.concrete_fields
+        if not (field.primary_key or field.remote_field or field.name in LEFT_OUT)
+    ]
+
+
+def _rows(found: QuerySet[Any], *named: str, order: tuple[str, ...] = ("pk",)) -> Iterator[Mapping[str, Any]]:
+    """Each row's columns, and those `named`, which say what it is about."""
+    return found.order_by(*order).values(*_columns(found.model), *named).iterator(chunk_size=ROWS_AT_ONCE)
+
+
+def _versions(roadmap: Roadmap) -> Iterator[Mapping[str, Any]]:
+    """Of every piece, with what was asked for; the current one's text is in the roadmap. Memory holds one at a time."""
     for kind, model in MODELS.items():
-        earlier = model.objects.filter(concept__roadmap=roadmap, is_current=False).select_related("concept")
-        for piece in earlier.order_by("pk").iterator(chunk_size=1):
+        versions = model.objects.filter(concept__roadmap=roadmap).select_related("concept")
+        for piece in versions.order_by("pk").iterator(chunk_size=1):
+            text = None if piece.is_current else piece_document(kind, piece, origin=piece.origin)
             yield {
                 "concept": piece.concept.key,
                 "kind": kind.value,
                 "version": piece.version,
+                "is_current": piece.is_current,
                 "wish": piece.wish,
                 "created_at": piece.created_at,
-                "piece": piece_document(kind, piece, origin=piece.origin).model_dump(mode="json"),
+                "piece": text and text.model_dump(mode="json"),
             }
 
 
-def _write_lines(file: IO[bytes], rows: Iterable[Mapping[str, Any]]) -> None:
-    for row in rows:
-        line = {name.removesuffix("__key").rpartition("__")[2]: value for name, value in row.items()}
-        file.write(f"{_json(line)}\n".encode())
+def _add_lines(archive: zipfile.ZipFile, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    with archive.open(f"{name}.jsonl", "w") as file:
+        for row in rows:
+            line = {_short(column): value for column, value in row.items()}
+            file.write(f"{_json(line)}\n".encode())
+
+
+def _short(column: str) -> str:
+    """Like `concept` for `quiz__concept__key`, and `version` for `quiz__version`."""
+    return column.removesuffix("__key").removesuffix("__slug").rpartition("__")[2]
 
 
 def _json(value: Any) -> str:

@@ -446,9 +446,9 @@ def test_everything_can_be_taken_away_and_brought_in_again(visitor, person):
     assert len(lines("progress")) == 1
     assert [(each["number"], each["reason"]) for each in lines("outlines")][-1] == (7, "By hand")
     assert lines("outlines")[-1]["tree"]["stages"]
-    earlier = {each["version"]: each for each in lines("versions") if each["kind"] == "tutorial"}
-    assert (earlier[7]["wish"], earlier[7]["piece"]["markdown"]) == ("Shorter", "## Overview\n\nText 7.")
-    assert 8 not in earlier  # the current one is in roadmap.json
+    versions = {each["version"]: each for each in lines("versions") if each["kind"] == "tutorial"}
+    assert (versions[7]["wish"], versions[7]["piece"]["markdown"]) == ("Shorter", "## Overview\n\nText 7.")
+    assert (versions[8]["is_current"], versions[8]["piece"]) == (True, None)  # which is in roadmap.json
     assert json.loads(archive.read(f"roadmaps/{without_outline.slug}/roadmap.json"))["goal"] == "Not designed yet"
 
 
