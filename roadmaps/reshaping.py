@@ -1,7 +1,8 @@
 """How does a person change an outline by hand?
 
 Each edit is one transaction under the roadmap's lock, on the version that the person saw, while the outline waits for
-their review; it makes a version of its own, so that each can be looked at and taken back. Stages and modules are meant
+their review; it makes a version of its own, so that each can be looked at and taken back (what an editor changes later,
+too: see `problem_with_restoring`). Stages and modules are meant
 by their places in the version that was seen (`s-2`, `m-2-1`), concepts by their keys, which the server makes.
 """
 
@@ -97,11 +98,11 @@ class Edit:
 
 
 @contextmanager
-def _editing(roadmap_id: int, *, seen_version: int, by: User) -> Iterator[Edit]:
+def _editing(roadmap_id: int, *, seen_version: int, by: User, only_in_review: bool = True) -> Iterator[Edit]:
     """Stores what the block made of the tree as a new version, unless it is the same."""
     with transaction.atomic():
         roadmap = deciding.locked(roadmap_id)
-        if roadmap.state != Roadmap.State.IN_REVIEW:
+        if only_in_review and roadmap.state != Roadmap.State.IN_REVIEW:
             raise RefusedError(_("The outline can be edited only while it waits for your review."))
         latest = outline.latest(roadmap)
         if latest.number != seen_version:
@@ -308,13 +309,31 @@ def move(roadmap_id: int, *, seen_version: int, by: User, part: str, direction: 
 # Restoring
 
 
+def problem_with_restoring(roadmap: Roadmap, *, earlier: OutlineTree, latest: OutlineTree) -> str:
+    """Why the earlier version cannot become the latest now, in words for the person; empty where it can.
+
+    After the review what was written hangs on the concepts: then they have to be the same ones.
+    """
+    if roadmap.state == Roadmap.State.IN_REVIEW:
+        return ""
+    if roadmap.state == Roadmap.State.DESIGNING:
+        return _("The outline is being worked on. Versions can be restored when that is over.")
+    if {each.key for each in earlier.concepts()} == {each.key for each in latest.concepts()}:
+        return ""
+    return _(
+        "This version has other concepts than the latest. After the review only one with the same concepts can be "
+        "restored, so that nothing that was written is lost or missing."
+    )
+
+
 def restore(roadmap_id: int, *, seen_version: int, by: User, version: int) -> Edit:
     """Make an earlier version the current one again, as a new version."""
-    with _editing(roadmap_id, seen_version=seen_version, by=by) as edit:
+    with _editing(roadmap_id, seen_version=seen_version, by=by, only_in_review=False) as edit:
         earlier = edit.roadmap.revisions.filter(number=version).first()
         if earlier is None:
             raise RefusedError(_("There is no version %(number)s.") % {"number": version})
         restored = outline.tree_of(earlier)
+        deciding.refuse(problem_with_restoring(edit.roadmap, earlier=restored, latest=edit.tree))
         edit.tree.title, edit.tree.stages = restored.title, restored.stages
         edit.reason = RESTORED % {"number": version}
     return edit

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from roadmaps import allowing, differences, outline
+from roadmaps import allowing, differences, outline, reshaping
 from roadmaps.differences import Difference
 from roadmaps.models import Concept, OutlineRevision, Roadmap
 
@@ -142,13 +142,14 @@ def versions_page(roadmap: Roadmap, number: int) -> dict[str, Any] | None:
     if chosen is None:
         return None
     latest = known[0] if chosen.number != known[0].number else chosen
+    trees = {"earlier": outline.tree_of(chosen), "latest": outline.tree_of(latest)}
     return {
         "runs": list(_runs(known)),
         "latest": latest,
         "chosen": chosen,
         "sketch": drawn(chosen),
-        "changes": [] if chosen == latest else differences.between(outline.tree_of(latest), outline.tree_of(chosen)),
-        "may_restore": chosen != latest and roadmap.state == Roadmap.State.IN_REVIEW,
+        "changes": differences.between(trees["latest"], trees["earlier"]),
+        "problem": reshaping.problem_with_restoring(roadmap, **trees),
     }
 
 
@@ -162,6 +163,11 @@ class Comparison:
     numbers: list[int]  # of all versions, the latest first
     against: int
     changes: list[Difference]
+    problem: str  # why the one looked at cannot become what the other one is, the latest
+
+    @property
+    def is_with_latest(self) -> bool:
+        return self.against == self.numbers[0]
 
 
 def comparison(revision: OutlineRevision, asked: str) -> Comparison:
@@ -170,8 +176,9 @@ def comparison(revision: OutlineRevision, asked: str) -> Comparison:
     numbers = list(known.order_by("-number").values_list("number", flat=True))
     usual = numbers[0] if revision.number != numbers[0] else numbers[min(1, len(numbers) - 1)]
     against = int(asked) if asked in map(str, numbers) else usual
-    changes = differences.between(outline.tree_of(known.get(number=against)), outline.tree_of(revision))
-    return Comparison(numbers, against, changes)
+    before, after = outline.tree_of(known.get(number=against)), outline.tree_of(revision)
+    problem = reshaping.problem_with_restoring(revision.roadmap, earlier=after, latest=before)
+    return Comparison(numbers, against, differences.between(before, after), problem)
 
 
 def _runs(known: list[OutlineRevision]) -> list[Run]:

@@ -442,17 +442,33 @@ def test_an_outlines_version_is_restored_only_beside_its_difference_from_the_lat
 
     assert "What version 2 has other than version 1" in beside_another
     assert "Restore this version" not in beside_another
-    assert "Compared with version 3, the latest, it can be restored." in beside_another
+    assert "To restore it, compare it with version 3, the latest." in beside_another
     assert "Restore this version" in client.get(address(second), {"against": "3"}).content.decode()
 
 
-def test_an_outline_that_is_not_in_review_is_not_restored(client, editor, outlined, earlier):
-    with_a_second_version(outlined)
-    Roadmap.objects.filter(pk=outlined.pk).update(state=Roadmap.State.READY)
+def test_what_an_editor_changed_of_a_finished_outline_is_put_back(client, editor, outlined, earlier):
+    concept = outlined.concepts.get(key="c-1-1-3")
+    was = concept.name
+    client.post(address(concept), concept_as_posted(concept, name="Worse"))
 
+    shown = client.get(address(earlier)).content.decode()
+    client.post(address(earlier), {"action": "restore", "seen": "2"})
+
+    assert "Restore this version" in shown
+    concept.refresh_from_db()
+    assert (concept.name, outlined.revisions.count()) == (was, 3)
+
+
+def test_a_finished_outline_takes_no_version_with_other_concepts(client, editor, outlined, earlier):
+    tree = outline.tree_of(earlier)
+    del tree.stages[0].modules[0].concepts[2]
+    outline.revise(outlined, tree, author=OutlineRevision.Author.HAND, reason="without the third")
+
+    shown = client.get(address(earlier)).content.decode()
     page = client.post(address(earlier), {"action": "restore", "seen": "2"}, follow=True)
 
-    assert "Restore this version" not in client.get(address(earlier)).content.decode()
+    assert "Restore this version" not in shown
+    assert "other concepts than the latest" in shown
     assert outlined.revisions.count() == 2
     assert 'class="error"' in page.content.decode()
 

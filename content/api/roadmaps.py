@@ -201,7 +201,7 @@ def read_outline(request: TokenRequest, slug: str, number: int) -> Any:
 )
 @once
 def restore_outline(request: TokenRequest, slug: str, number: int, body: SeenOutline) -> Any:
-    """As a new version, while the outline waits for your review; refused where it changed since you looked."""
+    """As a new version; refused where it changed since you looked, and after the review where it has other concepts."""
     found = own_roadmap(request, slug)
     reshaping.restore(found.pk, seen_version=body.seen_version, by=request.user, version=number)
     return Revision.of(found.revisions.select_related("review").order_by("-number")[0])

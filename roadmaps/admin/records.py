@@ -26,7 +26,6 @@ from roadmaps.models import (
     Profile,
     ProviderPause,
     QueueHeartbeat,
-    Roadmap,
     Stage,
     Step,
 )
@@ -128,11 +127,8 @@ class OutlineRevisionAdmin(WithVerbs, RecordAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         revision: OutlineRevision = context["original"]
         compared = sketching.comparison(revision, request.GET.get("against", ""))
-        latest = compared.numbers[0]
-        is_latest = revision.number == latest
-        is_restorable = not is_latest and revision.roadmap.state == Roadmap.State.IN_REVIEW
+        is_latest = revision.number == compared.numbers[0]
         context |= {"compared": compared, "is_latest": is_latest, "sketch": sketching.drawn(revision)}
-        context |= {"is_restorable": is_restorable, "may_restore": is_restorable and compared.against == latest}
         context |= {"verbs": self.verbs(request)}
         return super().render_change_form(request, context, *args, **kwargs)
 

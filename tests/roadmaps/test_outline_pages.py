@@ -354,11 +354,18 @@ def test_edits_by_hand_that_follow_each_other_are_folded(visitor, roadmap):
     assert re.search(r"Version 5 Edited as you asked.* Version 4 Edited by hand.* 2 edits by hand before it", shown)
 
 
-def test_versions_of_what_is_written_are_read_not_restored(visitor, person):
+def test_of_what_is_written_a_version_is_restored_that_has_the_same_concepts_and_no_other(visitor, person):
     roadmap = make_written_roadmap(owner=person)
+    roadmap.concepts.filter(key="c-1-1-1").update(name="As an editor calls it")
     make_revision(roadmap=roadmap, number=2)
+    roadmap.concepts.get(key="c-1-1-2").delete()
+    make_revision(roadmap=roadmap, number=3)
 
-    shown = text_of(visitor.get(f"{address('versions', roadmap)}?version=1"))
+    of_others = text_of(visitor.get(f"{address('versions', roadmap)}?version=2"))
+    roadmap.revisions.get(number=3).delete()
+    of_the_same = text_of(visitor.get(f"{address('versions', roadmap)}?version=1"))
 
-    assert "while the outline waits for your review" in shown
-    assert "Restore this version" not in shown
+    assert "This version has other concepts than the latest." in of_others
+    assert "Restore this version" not in of_others
+    assert "Changed Concept 1 was called “As an editor calls it”" in of_the_same
+    assert "Restore this version" in of_the_same

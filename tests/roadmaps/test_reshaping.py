@@ -1,17 +1,18 @@
 """Outlines edited by hand: each kind of edit, what is refused and in which words, and two people at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from roadmaps import deciding, outline, reshaping
+from roadmaps import amending, deciding, outline, reshaping
 from roadmaps.allowing import WrongPartError
 from roadmaps.deciding import RefusedError
-from roadmaps.models import Concept, OutlineRevision, Roadmap
+from roadmaps.models import Concept, OutlineRevision, Roadmap, Step
 from roadmaps.reshaping import NewConcept, OutdatedError
-from tests.factories import make_roadmap_in_review
+from tests.factories import make_roadmap_in_review, make_tutorial, make_written_roadmap
 
 pytestmark = pytest.mark.django_db
 
@@ -23,14 +24,19 @@ def roadmap(person) -> Roadmap:
 
 
 @pytest.fixture
-def edit(roadmap, person):
-    """Call an edit on the latest version."""
+def edit_of(person):
+    """Call an edit on a roadmap's latest version."""
 
-    def on_the_latest(function, **wishes):
+    def on_the_latest(roadmap, function, **wishes):
         latest = outline.latest(roadmap).number
         return function(roadmap.pk, seen_version=latest, by=person, **wishes)
 
     return on_the_latest
+
+
+@pytest.fixture
+def edit(roadmap, edit_of):
+    return partial(edit_of, roadmap)
 
 
 def keys(roadmap: Roadmap) -> list[str]:
@@ -276,6 +282,46 @@ def test_a_version_is_restored_as_a_new_one(roadmap, edit):
     assert names(roadmap.stages)[0] == "Stage 1"
     with pytest.raises(RefusedError, match="no version 9"):
         edit(reshaping.restore, version=9)
+
+
+@pytest.mark.parametrize("state", ["writing", "ready", "partly_ready", "failed", "cancelled"])
+def test_after_the_review_what_an_editor_changed_is_restored_and_keeps_what_was_written(person, edit_of, state):
+    roadmap = make_written_roadmap(owner=person, state=state, concepts=2)
+    concept = roadmap.concepts.get(key="c-1-1-2")
+    tutorial = make_tutorial(concept=concept)
+    before = outline.tree_of(outline.latest(roadmap))
+    amended = amending.amended(roadmap, concept.key, seen_version=1, name="Clearer", prerequisites=[])
+    amending.amend(concept, amended, by="ed")
+
+    done = edit_of(roadmap, reshaping.restore, version=1)
+
+    assert outline.tree_of(done.revision) == before
+    concept.refresh_from_db()
+    assert (concept.name, prerequisites(roadmap, concept.key)) == ("Concept 2", ["c-1-1-1"])
+    assert list(concept.tutorial_versions.all()) == [tutorial]
+    assert roadmap.steps.filter(concept=concept, state=Step.State.DONE).count() == 3
+    roadmap.refresh_from_db()
+    assert roadmap.state == state
+
+
+def test_after_the_review_no_version_with_other_concepts_is_restored(roadmap, edit):
+    edit(reshaping.remove, part="c-1-1-2")
+    Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.READY)
+
+    with pytest.raises(RefusedError, match="other concepts than the latest"):
+        edit(reshaping.restore, version=1)
+
+    assert (roadmap.concepts.count(), roadmap.revisions.count()) == (7, 2)
+
+
+def test_no_version_is_restored_while_the_outline_is_worked_on(roadmap, edit):
+    edit(reshaping.change_stage, stage="s-1", name="Begin")
+    Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.DESIGNING)
+
+    with pytest.raises(RefusedError, match="being worked on"):
+        edit(reshaping.restore, version=1)
+
+    assert names(roadmap.stages)[0] == "Begin"
 
 
 def test_there_are_not_endlessly_many_versions(roadmap, edit, monkeypatch):
