@@ -19,6 +19,7 @@ from roadmap_project.cluster_settings import least_retry
 from roadmap_project.connection_budget import CLUSTER_NAMES, ConnectionBudget
 from roadmap_project.fitting import suggestion
 from roadmap_project.llm.asking import TRIES_IN_CALL
+from roadmap_project.llm.prices import counted_at_anothers
 
 log = structlog.get_logger(__name__)
 
@@ -440,27 +441,26 @@ def prices(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Check
 
 @register(Tags.security, deploy=True)
 def priced_model(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """The default prices are those of one model at one provider, and there is one pair for all models."""
-    called = {settings.OPENAI_MODEL, *settings.OPENAI_MODEL_BY_PURPOSE.values()}
-    if settings.LLM_PRICES_ARE_SET:
-        is_off = len(called) > 1
-        said = f"{', '.join(sorted(called))} are called, and the calls of all are counted at one pair of prices"
-        hint = (
-            "Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to those of the dearest; where all cost the same, this may stand."
-        )
-    else:
-        models = called - {settings.PRICED_MODEL}
-        is_off = bool(models or settings.OPENAI_BASE_URL)
-        asked = ", ".join(sorted(models)) or "The endpoint of OPENAI_BASE_URL"
-        said = f"{asked} is called, and its calls are counted at the prices of {settings.PRICED_MODEL} at OpenAI"
-        hint = "Set LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to the model's dollars per million tokens."
-    if settings.LLM_PROVIDER != "openai" or not is_off:
+    """The default prices are those of one model at one provider, and a pair that is set is one model's."""
+    wrong = counted_at_anothers() if settings.LLM_PROVIDER == "openai" else {}
+    if not wrong:
         return []
+    if settings.LLM_PRICES_ARE_SET:
+        whose = "LLM_PRICE_INPUT and LLM_PRICE_OUTPUT, which are another model's"
+        names = [f"LLM_PRICE_{way}_{each.upper()}" for each in wrong for way in ("INPUT", "OUTPUT")]
+        wanted = f"{', '.join(names)} to what these models cost"
+    else:
+        whose = f"the prices of {settings.PRICED_MODEL} at OpenAI"
+        wanted = "LLM_PRICE_INPUT and LLM_PRICE_OUTPUT to what the model costs"
+    purposes: dict[str, list[str]] = {}
+    for purpose, model in wrong.items():
+        purposes.setdefault(model, []).append(purpose)
+    called = "; ".join(f"{model} for {', '.join(each)}" for model, each in purposes.items())
     return [
         CheckWarning(
-            f"{said}: the cost in the admin is wrong, and MAX_COST_PER_PERSON and MAX_COST_TOTAL hold too little back "
-            "or too much.",
-            hint=hint,
+            f"These calls are counted at {whose}: {called}. The cost in the admin is wrong, and MAX_COST_PER_PERSON "
+            "and MAX_COST_TOTAL hold too little back or too much.",
+            hint=f"Set {wanted}, in dollars per million tokens.",
             id="roadmap_project.W036",
         )
     ]

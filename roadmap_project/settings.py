@@ -137,25 +137,23 @@ OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
 PRICED_MODEL = "gpt-4o-mini"  # at OpenAI itself, where it costs what the prices below say
 OPENAI_MODEL = env.text("OPENAI_MODEL", PRICED_MODEL)
+LLM_PURPOSES = ("goal_analysis", "outline", "review", "edit_plan", "edited_outline", "tutorial", "resources", "quiz")
 OPENAI_MODEL_BY_PURPOSE = {
-    purpose: model
-    for purpose in (
-        "goal_analysis",
-        "outline",
-        "review",
-        "edit_plan",
-        "edited_outline",
-        "tutorial",
-        "resources",
-        "quiz",
-    )
-    if (model := env.text(f"OPENAI_MODEL_{purpose.upper()}"))
+    purpose: model for purpose in LLM_PURPOSES if (model := env.text(f"OPENAI_MODEL_{purpose.upper()}"))
 }
 LLM_TIMEOUT = env.decimal("LLM_TIMEOUT", 90, least=0.1)
 LLM_MAX_IN_FLIGHT = env.whole("LLM_MAX_IN_FLIGHT", 0)
 LLM_PRICE_INPUT = env.decimal("LLM_PRICE_INPUT", 0.15)
 LLM_PRICE_OUTPUT = env.decimal("LLM_PRICE_OUTPUT", 0.60)
 LLM_PRICES_ARE_SET = bool(env.text("LLM_PRICE_INPUT") and env.text("LLM_PRICE_OUTPUT"))
+LLM_PRICES_BY_PURPOSE = {
+    purpose: (
+        env.decimal(f"LLM_PRICE_INPUT_{purpose.upper()}", LLM_PRICE_INPUT),
+        env.decimal(f"LLM_PRICE_OUTPUT_{purpose.upper()}", LLM_PRICE_OUTPUT),
+    )
+    for purpose in LLM_PURPOSES
+    if env.text(f"LLM_PRICE_INPUT_{purpose.upper()}") or env.text(f"LLM_PRICE_OUTPUT_{purpose.upper()}")
+}
 LINK_CHECKS = env.flag("LINK_CHECKS", default=True)
 
 # Roadmaps being made at once, and US dollars a day (UTC); 0: any number

@@ -8,12 +8,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Count
 
 from roadmap_project.connection_budget import Service
+from roadmap_project.llm import prices
 from roadmap_project.llm.reasons import OF_THE_LIBRARY
 from roadmaps.models import ModelCall, Roadmap
 
@@ -40,7 +40,6 @@ ASSUMED = {
     "resources": Usual(700, 900, 20),
     "quiz": Usual(700, 1_800, 30),
 }
-OPENAI = "api.openai.com"
 IN_THE_LIBRARY = Usual(0, 0, 0.05)
 
 
@@ -78,7 +77,7 @@ def estimate(*, service: Service) -> Estimate:
     at_once = max(1, min(slots, settings.LLM_MAX_IN_FLIGHT or slots))
     rounds = math.ceil(concepts[1] * len(WRITING) / at_once)
     writing = rounds * max(taken[each].seconds for each in WRITING)
-    models = tuple(dict.fromkeys(_model_for(each) for each in ASSUMED))
+    models = tuple(dict.fromkeys(prices.model_of(each) for each in ASSUMED))
     return Estimate(
         concepts,
         is_size_known,
@@ -87,7 +86,7 @@ def estimate(*, service: Service) -> Estimate:
         (_thousands(taken, concepts[0]), _thousands(taken, concepts[1])),
         (_cost(taken, concepts[0]), _cost(taken, concepts[1])),
         models,
-        is_price_known=settings.LLM_PRICES_ARE_SET or _is_the_priced(models),
+        is_price_known=prices.counted_at_anothers().keys().isdisjoint(ASSUMED),
         is_measured=set(ASSUMED) <= set(usual),
     )
 
@@ -98,23 +97,10 @@ def cost_of(answers: Mapping[str, int]) -> float:
         return 0.0
     provider = settings.LLM_PROVIDER
     usual = _measured(provider) if provider != "library" else {}
-    prices = {"of_input": float(settings.LLM_PRICE_INPUT), "of_output": float(settings.LLM_PRICE_OUTPUT)}
-    weighed = sum(
-        number * _weighed(usual.get(purpose, _assumed(provider, purpose)), **prices)
+    return sum(
+        number * _dollars(purpose, usual.get(purpose, _assumed(provider, purpose)))
         for purpose, number in answers.items()
     )
-    return weighed / 1_000_000
-
-
-def _model_for(purpose: str) -> str:
-    model: str = settings.OPENAI_MODEL_BY_PURPOSE.get(purpose, settings.OPENAI_MODEL)
-    return model
-
-
-def _is_the_priced(models: tuple[str, ...]) -> bool:
-    """Whether the prices that stand in the settings are this model's: the same name costs otherwise elsewhere."""
-    host = urlsplit(settings.OPENAI_BASE_URL).hostname or OPENAI
-    return models == (settings.PRICED_MODEL,) and host == OPENAI
 
 
 def _assumed(provider: str, purpose: str) -> Usual:
@@ -126,24 +112,22 @@ def _minutes(seconds: float) -> int:
 
 
 def _thousands(taken: dict[str, Usual], concepts: int) -> int:
-    return math.ceil(_sum(taken, concepts, of_input=1, of_output=1) / 1_000)
+    tokens = sum(
+        _answers(purpose, concepts) * (usual.input_tokens + usual.output_tokens) for purpose, usual in taken.items()
+    )
+    return math.ceil(tokens / 1_000)
 
 
 def _cost(taken: dict[str, Usual], concepts: int) -> float:
-    prices = {"of_input": float(settings.LLM_PRICE_INPUT), "of_output": float(settings.LLM_PRICE_OUTPUT)}
-    return _sum(taken, concepts, **prices) / 1_000_000
+    return sum(_answers(purpose, concepts) * _dollars(purpose, usual) for purpose, usual in taken.items())
 
 
-def _sum(taken: dict[str, Usual], concepts: int, *, of_input: float, of_output: float) -> float:
-    """Of all answers' tokens, each weighed."""
-    return sum(
-        (concepts if purpose in WRITING else 1) * _weighed(usual, of_input=of_input, of_output=of_output)
-        for purpose, usual in taken.items()
-    )
+def _answers(purpose: str, concepts: int) -> int:
+    return concepts if purpose in WRITING else 1
 
 
-def _weighed(usual: Usual, *, of_input: float, of_output: float) -> float:
-    return usual.input_tokens * of_input + usual.output_tokens * of_output
+def _dollars(purpose: str, usual: Usual) -> float:
+    return prices.dollars(purpose, input_tokens=usual.input_tokens, output_tokens=usual.output_tokens)
 
 
 def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
@@ -167,7 +151,7 @@ def _measured(provider: str) -> dict[str, Usual]:
     fields = ("purpose", "model", "outcome", "input_tokens", "output_tokens", "latency")
     by_purpose = defaultdict(list)
     for purpose, model, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:
-        if _is_of(model, _model_for(purpose)):
+        if _is_of(model, prices.model_of(purpose)):
             by_purpose[purpose].append(rest)
     measured = {}
     for purpose, rows in by_purpose.items():

@@ -38,6 +38,16 @@ POOLED = {
     "DATABASE_UNPOOLED_URL": PRODUCTION["DATABASE_URL"],
 }
 
+MODELS = {
+    "OPENAI_API_KEY": "k",
+    "OPENAI_MODEL": "large",
+    "LLM_PRICE_INPUT": "2",
+    "LLM_PRICE_OUTPUT": "8",
+    "OPENAI_MODEL_QUIZ": "small",
+    "LLM_PRICE_INPUT_QUIZ": "0.1",
+    "LLM_PRICE_OUTPUT_QUIZ": "0.4",
+}
+
 # What somebody got wrong; the finding; what it tells them to do.
 MISTAKES = [
     ({"SECRET_KEY": ""}, "roadmap_project.E016", "Set it to a long random text"),
@@ -105,7 +115,7 @@ MISTAKES = [
     (
         {"OPENAI_API_KEY": "k", "OPENAI_MODEL_TUTORIAL": "larger", "LLM_PRICE_INPUT": "1", "LLM_PRICE_OUTPUT": "2"},
         "roadmap_project.W036",
-        "those of the dearest",
+        "Set LLM_PRICE_INPUT_TUTORIAL, LLM_PRICE_OUTPUT_TUTORIAL to",
     ),
     ({"TRUSTED_PROXIES": "0"}, "roadmap_project.W035", "Set TRUSTED_PROXIES=1"),
 ]
@@ -140,7 +150,7 @@ def checked() -> list[tuple[dict[str, str], subprocess.CompletedProcess[str]]]:
         return [(environment, run.result()) for environment, run in runs]
 
 
-@pytest.mark.parametrize("environment", [PRODUCTION, ELSEWHERE, PRODUCTION | POOLED])
+@pytest.mark.parametrize("environment", [PRODUCTION, ELSEWHERE | MODELS, PRODUCTION | POOLED])
 def test_check_deploy_has_nothing_to_say_about_what_is_right(environment):
     done = manage("check", "--deploy", "--fail-level", "DEBUG", **environment)
 

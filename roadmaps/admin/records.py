@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -66,7 +67,7 @@ class OutcomeFilter(KnownValuesFilter):
 
 class PurposeFilter(KnownValuesFilter):
     title = parameter_name = "purpose"
-    values = ("goal_analysis", "outline", "review", "edit_plan", "edited_outline", "tutorial", "resources", "quiz")
+    values = settings.LLM_PURPOSES
 
 
 class ProviderFilter(KnownValuesFilter):

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.utils import timezone
 
+from roadmap_project.llm import prices
 from roadmap_project.llm.asking import CallRecord, storable
 from roadmaps.models import LogEntry, ModelCall, Step
 
@@ -91,6 +91,6 @@ def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:
 
 
 def cost_of(call: CallRecord) -> Decimal:
-    """US dollars, by the configured prices per million tokens."""
-    dollars = call.input_tokens * settings.LLM_PRICE_INPUT + call.output_tokens * settings.LLM_PRICE_OUTPUT
-    return Decimal(str(round(dollars / 1_000_000, 6)))
+    """US dollars, by the configured prices."""
+    dollars = prices.dollars(call.purpose, input_tokens=call.input_tokens, output_tokens=call.output_tokens)
+    return Decimal(str(round(dollars, 6)))

@@ -1,22 +1,28 @@
 """What one is told before starting: by what was made here where there is enough of it, else by assumptions."""
 
+from decimal import Decimal
+
 import pytest
+from django.conf import settings
 
 from roadmap_project.connection_budget import Service
+from roadmap_project.llm.asking import CallRecord
 from roadmap_project.llm.library import LibraryProvider
 from roadmaps import estimating
 from roadmaps.models import ModelCall, Roadmap
+from roadmaps.steps import recording
 from tests.factories import make_roadmap, make_tree
 
 pytestmark = pytest.mark.django_db
 
+PURPOSES = settings.LLM_PURPOSES
 CONTENT = Service("content", processes=2, threads=1, replicas=1, processes_variable="CONTENT_WORKERS", in_flight=8)
 
 
 @pytest.fixture
 def _model(settings):
     settings.LLM_PROVIDER, settings.OPENAI_MODEL = "openai", "some-model"
-    settings.LLM_PRICE_INPUT, settings.LLM_PRICE_OUTPUT = 1, 10
+    settings.LLM_PRICE_INPUT, settings.LLM_PRICE_OUTPUT, settings.LLM_PRICES_BY_PURPOSE = 1, 10, {}
     settings.LLM_MAX_IN_FLIGHT = 0
 
 
@@ -42,6 +48,30 @@ def test_without_a_past_everything_is_assumed_and_said_so():
     once, each = 6_700 + 10 * 6_700, 2_400 + 10 * 5_200  # tokens at 1 and 10 dollars a million
     assert expected.cost == pytest.approx(((once + 25 * each) / 1e6, (once + 32 * each) / 1e6))
     assert (expected.design_minutes, expected.writing_minutes) == (2, 4)  # 88 s; six rounds of 40 s
+
+
+@pytest.mark.usefixtures("_model")
+def test_a_purpose_with_prices_of_its_own_is_estimated_at_them(settings):
+    settings.LLM_PRICES_BY_PURPOSE = {"tutorial": (3, 15), "outline": (2, 20)}
+
+    expected = estimating.estimate(service=CONTENT)
+
+    once = 2 * 1_500 + 20 * 5_000 + 1 * 5_200 + 10 * 1_700
+    each = 3 * 1_000 + 15 * 2_500 + 1 * 1_400 + 10 * 2_700
+    assert expected.cost == pytest.approx(((once + 25 * each) / 1e6, (once + 32 * each) / 1e6))
+    assert estimating.cost_of({"tutorial": 2, "quiz": 1}) == pytest.approx(
+        (2 * (3 * 1_000 + 15 * 2_500) + 1 * 700 + 10 * 1_800) / 1e6
+    )
+
+
+@pytest.mark.parametrize(("purpose", "cost"), [("tutorial", "0.018"), ("quiz", "0.011")])
+@pytest.mark.usefixtures("_model")
+def test_a_call_is_counted_at_its_purposes_prices_else_at_those_of_all(settings, purpose, cost):
+    settings.LLM_PRICES_BY_PURPOSE = {"tutorial": (3, 15)}
+
+    call = CallRecord(purpose, "openai", "some-model", "ok", 1, input_tokens=1_000, output_tokens=1_000)
+
+    assert recording.cost_of(call) == Decimal(cost)
 
 
 @pytest.mark.usefixtures("_model")
@@ -78,11 +108,15 @@ def test_too_few_calls_say_nothing():
         (False, {"OPENAI_MODEL": "other"}),
         (False, {"OPENAI_BASE_URL": "https://elsewhere.example/v1"}),
         (False, {"OPENAI_MODEL_BY_PURPOSE": {"quiz": "other"}}),
+        (False, {"OPENAI_MODEL_BY_PURPOSE": {"quiz": "other"}, "LLM_PRICES_ARE_SET": True}),
+        (True, {"OPENAI_MODEL_BY_PURPOSE": {"quiz": "other"}, "LLM_PRICES_BY_PURPOSE": {"quiz": (1, 2)}}),
+        (True, {"OPENAI_MODEL_BY_PURPOSE": dict.fromkeys(PURPOSES, "other"), "LLM_PRICES_ARE_SET": True}),
+        (False, {"OPENAI_MODEL_BY_PURPOSE": dict.fromkeys(PURPOSES, "other")}),
     ],
 )
 def test_the_built_in_prices_are_one_models_at_its_own_address(settings, is_known, differing):
     settings.LLM_PROVIDER, settings.OPENAI_MODEL, settings.OPENAI_BASE_URL = "openai", settings.PRICED_MODEL, ""
-    settings.LLM_PRICES_ARE_SET, settings.OPENAI_MODEL_BY_PURPOSE = False, {}
+    settings.LLM_PRICES_ARE_SET, settings.OPENAI_MODEL_BY_PURPOSE, settings.LLM_PRICES_BY_PURPOSE = False, {}, {}
     for name, value in differing.items():
         setattr(settings, name, value)
 
