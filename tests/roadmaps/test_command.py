@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django_q.models import OrmQ
 
 from roadmap_project.fleet import ROOT
@@ -176,6 +178,46 @@ def test_follow_holds_no_connection_while_it_waits(monkeypatch):
         "[########################] 9 of 9 pieces  Ready",
         f"{roadmap}: Ready",
     ]
+
+
+@pytest.fixture
+def waited(monkeypatch) -> Iterator[list[float]]:
+    """How long was waited each time; the database is away from the first time on, and back after the third."""
+    seconds: list[float] = []
+    port = connection.settings_dict["PORT"]
+
+    def wait(for_seconds: float) -> None:
+        seconds.append(for_seconds)
+        connection.settings_dict["PORT"] = "1" if len(seconds) < 3 else port
+
+    monkeypatch.setattr("time.sleep", wait)
+    yield seconds
+    connection.settings_dict["PORT"] = port
+
+
+@pytest.mark.django_db(transaction=True)
+def test_follow_waits_for_a_database_that_restarts_and_says_so_beside_the_progress(waited):
+    roadmap = make_written_roadmap(state=Roadmap.State.WRITING)
+    out, aside = Finishing(), io.StringIO()
+
+    call_command("roadmap", "follow", roadmap.slug, stdout=out, stderr=aside)
+
+    assert len(waited) == 3
+    assert out.getvalue().splitlines()[-1] == f"{roadmap}: Ready"
+    said = [line for line in aside.getvalue().splitlines() if "The database" in line]
+    assert said[0].startswith("The database does not answer, and is waited for: ")
+    assert said[1:] == ["The database answers again."]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_follow_does_not_wait_for_ever(waited, monkeypatch):
+    roadmap = make_written_roadmap(state=Roadmap.State.WRITING)
+    monkeypatch.setattr("roadmaps.management.commands.roadmap.LONGEST_OUTAGE", 0)
+
+    with pytest.raises(CommandError, match="The database cannot be asked") as caught:
+        call_command("roadmap", "follow", roadmap.slug, stdout=io.StringIO(), stderr=io.StringIO())
+
+    assert (caught.value.returncode, len(waited)) == (1, 1)
 
 
 def production() -> dict[str, str]:

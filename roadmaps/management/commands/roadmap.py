@@ -12,10 +12,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
 from django.utils.module_loading import import_string
 
-from roadmap_project.connections import connection_released
+from roadmap_project.connections import LOST_CONNECTION, connection_released
 from roadmaps import deciding, log_lines, operating, reading, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap
@@ -30,6 +29,7 @@ DECISIONS: dict[str, Callable[[int], Roadmap]] = {
     "retry": deciding.retry,
     "cancel": deciding.cancel,
 }
+LONGEST_OUTAGE = 600.0  # seconds that `follow` waits for a database that does not answer any more
 READY, NOT_READY, USAGE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
 
 
@@ -67,7 +67,7 @@ class Command(BaseCommand):
             self.stdout.flush()
         except RefusedError as error:
             raise CommandError(str(error), returncode=NOT_READY) from error
-        except OperationalError as error:
+        except LOST_CONNECTION as error:
             raise CommandError(f"The database cannot be asked: {str(error).strip()}", returncode=NOT_READY) from error
         except KeyboardInterrupt:
             status = INTERRUPTED
@@ -95,18 +95,40 @@ class Command(BaseCommand):
 
     def _follow(self, *, slug: str, every: float, **_: Any) -> int:
         """One look is two short queries; no connection is held between two looks."""
-        roadmap, shown = _found(slug), ""
+        (roadmap, line), shown = _look(slug), ""
         while True:
-            line = _progress(roadmap)
             if line != shown:
                 self._rewrite(line)
                 shown = line
             if not roadmap.is_changing:
                 break
+            roadmap, line = self._next_look(slug, every)
+        return self._end(roadmap)
+
+    def _next_look(self, slug: str, every: float) -> tuple[Roadmap, str]:
+        """A database that restarts is waited for; one that stays away so long raises what the last look met."""
+        away_since = None
+        while True:
             with connection_released():
                 time.sleep(every)
-            roadmap = _found(slug)
-        return self._end(roadmap)
+            try:
+                look = _look(slug)
+            except LOST_CONNECTION as error:
+                if away_since is None:
+                    away_since = time.monotonic()
+                    self._say_aside(f"The database does not answer, and is waited for: {str(error).strip()}")
+                if time.monotonic() - away_since >= LONGEST_OUTAGE:
+                    raise
+            else:
+                if away_since is not None:
+                    self._say_aside("The database answers again.")
+                return look
+
+    def _say_aside(self, words: str) -> None:
+        if self.stdout.isatty():
+            self.stdout.write("")  # below the line that is rewritten in place
+            self.stdout.flush()
+        self.stderr.write(words)
 
     def _rewrite(self, line: str) -> None:
         """In place on a terminal, else a line for every change."""
@@ -192,6 +214,11 @@ def _found(slug: str) -> Roadmap:
     if roadmap is None:
         raise CommandError(f"There is no roadmap “{slug}”.", returncode=USAGE)
     return roadmap
+
+
+def _look(slug: str) -> tuple[Roadmap, str]:
+    roadmap = _found(slug)
+    return roadmap, _progress(roadmap)
 
 
 def _progress(roadmap: Roadmap) -> str:
