@@ -1,5 +1,6 @@
 """How is a subject taken into the library from its files? Hostile archives included."""
 
+import hashlib
 import io
 import re
 import stat
@@ -31,15 +32,17 @@ from roadmaps.models import LibrarySubject, SubjectVersion
 LARGEST_ARCHIVE = 5_000_000  # bytes
 LARGEST_FILE = 200_000
 MOST_FILES = 121  # as many concepts as the library's outlines may have, and the subject's own file
+MARK = r"[0-9]{1,9}|[0-9a-f]{20}"
 Parsed = TypeVar("Parsed")
 
 
 class MovedOnError(RefusedError):
-    """Somebody else's version came in between."""
+    """Something else than what was seen is in place: another version, or what a release made of the bundled subject."""
 
     def __init__(self, row: LibrarySubject) -> None:
         by = f" by {row.author.get_username()}" if row.author else ""
-        super().__init__(f"Meanwhile version {row.version}{by} is in place. Please look at what is different from it.")
+        what = f"version {row.version}{by} is" if row.version else "another text of the bundled subject is"
+        super().__init__(f"Meanwhile {what} in place. Please look at what is different from it.")
 
 
 def take_in(packed: bytes, *, author: User) -> SubjectVersion:
@@ -76,16 +79,16 @@ def _kept(row: LibrarySubject) -> SubjectVersion:
     return version
 
 
-def put_in_place(version: SubjectVersion, *, seen: int) -> None:
+def put_in_place(version: SubjectVersion, *, seen: str) -> None:
     """Offer this version, and keep the one that was offered until now; a second call changes nothing.
 
-    Raises MovedOnError where that is not the version that was seen.
+    Raises MovedOnError where that is not the one whose `mark` was seen.
     """
     with transaction.atomic():
         row = LibrarySubject.objects.select_for_update().get(pk=version.of_id)
         if row.version == version.number:
             return
-        if row.version != seen:
+        if seen != mark(row):
             raise MovedOnError(row)
         if row.version:
             _kept(row)
@@ -112,6 +115,15 @@ def in_place(row: LibrarySubject) -> Contents | None:
         return read(row)
     subject = bundled_subject(row.key)
     return subject, [bundled_concept(subject.key, key) for key in subject.order]
+
+
+def mark(row: LibrarySubject) -> str:
+    """Of what is in place: a version's number, and of a bundled subject, which any release may change, a digest."""
+    if row.version:
+        return str(row.version)
+    subject, concepts = in_place(row) or (None, [])
+    said = "\n".join(each.model_dump_json() for each in (subject, *concepts) if each)
+    return hashlib.sha256(said.encode()).hexdigest()[:20]
 
 
 SUBJECT_PARTS = {

@@ -1,5 +1,6 @@
 """Subjects that this installation added to the library: taken in as an archive of files, and given out as one."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,17 +42,21 @@ class ArchiveForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(LibrarySubject)
 class LibrarySubjectAdmin(LargeListAdmin):
-    list_display = ("key", "title", "version", "is_offered", "author", "updated_at")
+    list_display = ("key", "title", "in_place", "is_offered", "author", "updated_at")
     list_filter = ("is_offered",)
     list_select_related = ("author",)
     search_fields = ("key", "title")
-    fields = ("key", "title", "is_offered", "version", "author", "created_at", "updated_at")
-    readonly_fields = ("key", "title", "version", "author", "created_at", "updated_at")
+    fields = ("key", "title", "is_offered", "in_place", "author", "created_at", "updated_at")
+    readonly_fields = ("key", "title", "in_place", "author", "created_at", "updated_at")
     actions = ("download",)
     change_form_template = "admin/content/library_subject.html"
 
     class Media:
         css = {"all": ["content/curating.css"]}
+
+    @admin.display(description="in place", ordering="version")
+    def in_place(self, row: LibrarySubject) -> str:
+        return f"version {row.version}" if row.version else "the bundled subject"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj else ("archive",)
@@ -140,10 +145,10 @@ class SubjectVersionAdmin(WithVerbs, ReadOnly, LargeListAdmin):
     def put_in_place(self, request: HttpRequest, queryset: QuerySet[SubjectVersion]) -> None:
         """From its page, which says what is replaced: a list does not."""
         seen = request.POST.get("seen", "")
-        if not (seen.isdecimal() and len(seen) < 10):
+        if not re.fullmatch(taking_in.MARK, seen):
             self.message_user(request, "Please put it in place on its page, beside the difference.", messages.ERROR)
             return
-        self.decide(request, queryset, lambda version: taking_in.put_in_place(version, seen=int(seen)), "is in place")
+        self.decide(request, queryset, lambda version: taking_in.put_in_place(version, seen=seen), "is in place")
         for version in queryset.all():
             say_where_goals_lead(self, request, version)
 
@@ -157,7 +162,7 @@ class SubjectVersionAdmin(WithVerbs, ReadOnly, LargeListAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         version: SubjectVersion = context["original"]
         verbs = [each for each in self.verbs(request) if not (version.is_in_place and each["name"] == "put_in_place")]
-        context |= {"verbs": verbs, "in_place": version.of}
+        context |= {"verbs": verbs, "in_place": version.of, "seen": taking_in.mark(version.of)}
         if not version.is_in_place:
             context |= {"differences": taking_in.differences(taking_in.in_place(version.of), taking_in.read(version))}
         return super().render_change_form(request, context, *args, **kwargs)

@@ -299,11 +299,11 @@ def test_a_subject_that_is_taken_in_again_is_kept_beside_the_one_in_place_until_
     assert LibrarySubject.objects.get().title == first.title
 
     for _ in range(2):
-        taking_in.put_in_place(second, seen=1)
+        taking_in.put_in_place(second, seen="1")
     row = LibrarySubject.objects.get()
     assert (row.title, row.version, row.author.username) == ("Second", 2, "second")
 
-    taking_in.put_in_place(first, seen=2)  # the earlier one was kept, and so is the later one
+    taking_in.put_in_place(first, seen="2")  # the earlier one was kept, and so is the later one
     row.refresh_from_db()
     assert (row.title, row.version) == (first.title, 1)
     assert taking_in.read(row) == taking_in.unpacked(packed(bundled()))
@@ -325,7 +325,7 @@ def test_a_subject_from_before_versions_were_kept_is_kept_when_it_is_replaced(db
     second = taking_in.take_in(renamed("Second"), author=make_user())
 
     assert [version.number for version in SubjectVersion.objects.all()] == [8, 7]
-    taking_in.put_in_place(second, seen=7)
+    taking_in.put_in_place(second, seen="7")
     assert LibrarySubject.objects.get().version == 8
 
 
@@ -333,10 +333,10 @@ def test_what_came_in_between_is_not_replaced_unseen(db):
     taking_in.take_in(packed(bundled()), author=make_user())
     second = taking_in.take_in(renamed("Second"), author=make_user(username="second"))
     third = taking_in.take_in(renamed("Third"), author=make_user())
-    taking_in.put_in_place(second, seen=1)
+    taking_in.put_in_place(second, seen="1")
 
     with pytest.raises(taking_in.MovedOnError, match="Meanwhile version 2 by second is in place"):
-        taking_in.put_in_place(third, seen=1)
+        taking_in.put_in_place(third, seen="1")
 
     assert LibrarySubject.objects.get().title == "Second"
 
@@ -401,7 +401,7 @@ def of_a_bundled_key() -> bytes:
 
 def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdrawn(db):
     version = taking_in.take_in(of_a_bundled_key(), author=make_user())
-    taking_in.put_in_place(version, seen=0)
+    taking_in.put_in_place(version, seen=taking_in.mark(version.of))
 
     added_subjects.refresh()
     assert subjects.subject("sql-databases").title.startswith("Better: ")
@@ -577,7 +577,7 @@ def upload(client, data):
 
 def put_in_place(client, shown, **changes):
     """As the button on the shown version's page does."""
-    data = {"action": "put_in_place", "seen": shown.context["in_place"].version, **changes}
+    data = {"action": "put_in_place", "seen": shown.context["seen"], **changes}
     return client.post(shown.request["PATH_INFO"], data, follow=True)
 
 
@@ -623,6 +623,7 @@ def test_a_bundled_subject_is_replaced_after_a_look_at_the_difference(client, ed
     row = LibrarySubject.objects.get()
     client.post(address(row), {"is_offered": "on"})
     assert title() == usual
+    assert "the bundled subject" in client.get(address(row)).content.decode()
 
     upload(client, of_a_bundled_key())  # once more, which is kept beside it, too
     put_in_place(client, shown)
@@ -631,6 +632,19 @@ def test_a_bundled_subject_is_replaced_after_a_look_at_the_difference(client, ed
     assert (row.version, row.is_offered, row.versions.count()) == (1, True, 2)
     client.post(address(row), {})
     assert title() == usual
+
+
+def test_what_a_release_made_of_a_bundled_subject_is_not_replaced_unseen(client, editor, monkeypatch):
+    shown = upload(client, of_a_bundled_key())
+    released = subjects.bundled_subject("sql-databases").model_copy(update={"description": "As released since."})
+    monkeypatch.setattr(taking_in, "bundled_subject", lambda key: released)
+
+    refused = put_in_place(client, shown)
+
+    assert "Meanwhile another text of the bundled subject is in place" in refused.content.decode()
+    assert LibrarySubject.objects.get().version == 0
+    put_in_place(client, client.get(shown.request["PATH_INFO"]))
+    assert LibrarySubject.objects.get().version == 1
 
 
 def test_who_may_only_look_puts_no_subject_in_place(client, db):
