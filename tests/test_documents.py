@@ -41,6 +41,32 @@ def test_the_readmes_table_is_the_budgets():
     assert shown[1] == table(ConnectionBudget.from_environment(Environment({})))
 
 
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"^    (\S.*)$", re.MULTILINE)
+
+
+def facts(section: str) -> dict[str, object]:
+    """What a translation leaves as it is: names in code, numbers, the commands of blocks, how long tables are."""
+    fences, unfenced = FENCED.findall(section), FENCED.sub("", section)
+    commands = [line for _, block in fences for line in block.splitlines()] + INDENTED.findall(unfenced)
+    return {
+        "names": {" ".join(name.split()) for name in re.findall(r"`([^`]+)`", INDENTED.sub("", unfenced))},
+        "numbers": set(re.findall(r"\d+(?:[.,]\d+)*", section)),
+        "commands": [re.split(r" {2,}", line)[0] for line in commands],
+        "programs": [block for language, block in fences if language],
+        "rows": len(re.findall(r"^\|", section, re.MULTILINE)),
+    }
+
+
+def test_both_readmes_say_the_same_section_by_section():
+    english, chinese = (
+        re.split(r"^## .*$", (ROOT / name).read_text(), flags=re.MULTILINE) for name in ("README.md", "README.zh-CN.md")
+    )
+
+    assert [facts(section) for section in chinese] == [facts(section) for section in english]
+    assert len(english) > 7
+
+
 def test_the_readmes_variables_are_described_in_the_example():
     described = (ROOT / ".env.example").read_text()
     table_rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
