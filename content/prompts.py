@@ -22,6 +22,9 @@ def place(concept: Concept, prerequisites: list[Concept], wish: str) -> str:
     asked = f"\nThe learner's wish for this piece: {wish}" if wish else ""
     return fenced(f"""Goal: {roadmap.goal}
 Level: {roadmap.get_level_display()}
+What for: {roadmap.motivation or "not said"}
+Knows already: {roadmap.background or "not said"}
+Likes to learn with: {roadmap.get_preference_display()}
 Roadmap: {roadmap.title}
 Stage: {concept.module.stage.name}; module: {concept.module.name}
 Concept: {concept.name}

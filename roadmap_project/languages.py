@@ -11,14 +11,20 @@ from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
+from django.utils.text import capfirst
 
 WITHOUT_A_SCRIPT = {"zh": "zh-hans"}  # whose name Django knows only with one
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
 TAG_BY_NAME = {
     name.lower(): code
     for code, known in LANG_INFO.items()
-    for name in (known.get("name", ""), known.get("name_local", ""))
+    for name in (known.get("name"), known.get("name_local"))
+    if name  # which those have not that stand for another
 }
+OFFERED = (  # the common ones, in the order of their own names
+    *("id", "cs", "da", "de", "en", "es", "fr", "it", "hu", "nl", "nb", "pl", "pt", "pt-br", "ro", "fi", "sv", "vi"),
+    *("tr", "el", "ru", "uk", "he", "ar", "fa", "ur", "hi", "bn", "th", "ko", "ja", "zh", "zh-hant"),
+)
 
 
 def spoken_here(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -51,6 +57,19 @@ def tag_of(language: str) -> str:
     """What people type (`French`, `de`) as a tag; `und`, undetermined, for what is neither a tag nor a known name."""
     wanted = language.strip().lower()
     return TAG_BY_NAME.get(wanted) or (wanted if LANGUAGE_TAG.fullmatch(wanted) else "und")
+
+
+def code_of(typed: str) -> str:
+    """The code of a language that Django knows by this name, in English or its own; anything else as it was typed."""
+    wanted = typed.strip().lower()
+    code = TAG_BY_NAME.get(wanted, wanted if wanted in OFFERED else typed)
+    return next((short for short, full in WITHOUT_A_SCRIPT.items() if full == code), code)
+
+
+def own_name(code: str) -> str:
+    """“fr” as Français; what is no code that Django knows stays as it is."""
+    known: dict[str, Any] = LANG_INFO.get(WITHOUT_A_SCRIPT.get(code, code), {})
+    return str(capfirst(known.get("name_local", code)))
 
 
 def name_of(typed: str) -> str:

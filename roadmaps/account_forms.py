@@ -8,11 +8,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from roadmap_project.forms import right_password, tries_counted
+from roadmaps.language_choice import LanguageField
 from roadmaps.models import Profile, Roadmap
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     level = forms.ChoiceField(label=_("Where you usually start"), choices=Roadmap.Level, widget=forms.RadioSelect)
+    language = LanguageField(label=_("Language of your roadmaps"))
+    second_language = LanguageField(label=_("Second language for resources"), required=False)
 
     class Meta:
         model = Profile
@@ -30,12 +33,9 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
             "hours_per_week": _("Hours a week"),
             "background": _("What you know already"),
             "preference": _("How you like to learn"),
-            "language": _("Language of your roadmaps"),
             "interface_language": _("Language of these pages"),
-            "second_language": _("Second language for resources"),
             "gets_mail": _("Write to me when a roadmap waits for my review, and when it is ready or failed"),
         }
-        help_texts = {"language": _("Like en, de, or French.")}
         widgets = {
             "background": forms.Textarea(attrs={"rows": 3, "maxlength": 2000}),
             "hours_per_week": forms.NumberInput(attrs={"min": 1, "max": 168}),

@@ -29,13 +29,16 @@ FORM = require_http_methods(["GET", "HEAD", "POST"])
 @FORM
 @login_required
 def account(request: SignedInRequest) -> HttpResponse:
+    """With `?new` somebody comes from the form of a new roadmap, and goes back to it."""
+    is_for_a_new_roadmap = "new" in request.GET
     form = ProfileForm(request.POST or None, instance=Profile.of(request.user))
     if form.is_valid():
         language = form.save().interface_language
         with translation.override(language or translation.get_language()):
             messages.success(request, _("Saved. New roadmaps begin with this."))
-        return _spoken(redirect("roadmaps:account"), language)
-    return render(request, "roadmaps/account.html", {"form": form, "mail_is_sent": settings.MAIL_IS_SENT})
+        return _spoken(redirect("roadmaps:new" if is_for_a_new_roadmap else "roadmaps:account"), language)
+    context = {"form": form, "mail_is_sent": settings.MAIL_IS_SENT, "is_for_a_new_roadmap": is_for_a_new_roadmap}
+    return render(request, "roadmaps/account.html", context)
 
 
 @require_POST

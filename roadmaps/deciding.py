@@ -36,10 +36,13 @@ class PastDeadlineError(RefusedError):
 
 
 class Plan(TypedDict, total=False):
-    """When a person wants to learn; what is not named stays as it is."""
+    """When a person wants to learn, what for, and how; what is not named stays as it is."""
 
     hours_per_week: int  # 1 to 168
     deadline: date | None
+    motivation: str
+    preference: str
+    second_language: str
 
 
 def locked(roadmap_id: int) -> Roadmap:
@@ -253,9 +256,9 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
 
 
 def change_plan(roadmap_id: int, **wanted: Unpack[Plan]) -> Roadmap:
-    """Other hours a week or another deadline, in whatever state the roadmap is. Said again, it changes nothing.
+    """Other hours, another deadline or other wishes, in whatever state the roadmap is. Said again, it changes nothing.
 
-    What is designed already stays; what is designed later fits the new plan. Raises PastDeadlineError for a new
+    What is there already stays; what is designed or written later fits the new plan. Raises PastDeadlineError for a new
     deadline that is not in the future; one that passed meanwhile may stay.
     """
     with transaction.atomic():
@@ -269,7 +272,8 @@ def change_plan(roadmap_id: int, **wanted: Unpack[Plan]) -> Roadmap:
             roadmap.weeks = math.ceil(roadmap.hours / roadmap.hours_per_week)
             roadmap.save(update_fields=[*changed, "weeks", "updated_at"])
     if changed:
-        log_lines.line(roadmap, "plan_changed", ", ".join(f"{name}={getattr(roadmap, name)}" for name in changed))
+        told = [name if name == "motivation" else f"{name}={getattr(roadmap, name)}" for name in changed]
+        log_lines.line(roadmap, "plan_changed", ", ".join(told))
     return roadmap
 
 

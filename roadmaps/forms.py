@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from roadmaps import reshaping
+from roadmaps.language_choice import LanguageField
 from roadmaps.models import Concept, Roadmap, Step
 from roadmaps.reshaping import Edit
 from roadmaps.sketching import Node, Sketch
@@ -39,6 +40,9 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
         initial=Roadmap.Level.BEGINNER,
         widget=forms.RadioSelect,
     )
+    language = LanguageField(
+        label=gettext_lazy("Language"), help_text=gettext_lazy("In which your roadmap is written.")
+    )
     skips_review = forms.BooleanField(required=False, widget=forms.HiddenInput)
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
@@ -56,7 +60,6 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
             "hours_per_week": gettext_lazy("Hours a week"),
             "deadline": gettext_lazy("Done by"),
             "background": gettext_lazy("What you know already"),
-            "language": gettext_lazy("Language"),
         }
         help_texts = {
             "hours_per_week": gettext_lazy(
@@ -66,7 +69,6 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
             "background": gettext_lazy(
                 "Like: I use spreadsheets daily, and have never programmed. Leave empty if nothing."
             ),
-            "language": gettext_lazy("In which it is written. Like en, de, or French."),
         }
         widgets = {
             "deadline": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
@@ -78,6 +80,11 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.fields["request_key"].initial = uuid.uuid4
 
+    def typed(self) -> dict[str, str]:
+        """What is otherwise than the form began, right or wrong."""
+        no_words = {"skips_review"} | ({"request_key"} & self.errors.keys())
+        return {name: self[name].data or "" for name in self.changed_data if name not in no_words}
+
     def clean_deadline(self) -> date | None:
         deadline: date | None = self.cleaned_data["deadline"]
         if deadline and deadline <= timezone.localdate():
@@ -86,14 +93,25 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
-    """When somebody wants to learn. The domain judges the day."""
+    """When somebody wants to learn, what for, and how. The domain judges the day."""
+
+    second_language = LanguageField(label=gettext_lazy("Second language for resources"), required=False)
 
     class Meta:
         model = Roadmap
-        fields = ["hours_per_week", "deadline"]
-        labels = {name: GoalForm.Meta.labels[name] for name in ("hours_per_week", "deadline")}
+        fields = ["hours_per_week", "deadline", "motivation", "preference", "second_language"]
+        labels = {
+            "hours_per_week": gettext_lazy("Hours a week"),
+            "deadline": gettext_lazy("Done by"),
+            "motivation": gettext_lazy("What you want it for"),
+            "preference": gettext_lazy("How you like to learn"),
+        }
         help_texts = {"deadline": GoalForm.Meta.help_texts["deadline"]}
-        widgets = {name: GoalForm.Meta.widgets[name] for name in ("hours_per_week", "deadline")}
+        widgets = {
+            "hours_per_week": GoalForm.Meta.widgets["hours_per_week"],
+            "deadline": GoalForm.Meta.widgets["deadline"],
+            "motivation": forms.Textarea(attrs={"rows": 2, "maxlength": 1000}),
+        }
 
 
 class FeedbackForm(forms.Form):

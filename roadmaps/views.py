@@ -27,7 +27,7 @@ from django_htmx.middleware import HtmxDetails
 from roadmap_project import known_browsers
 from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
-from roadmaps import accounts, added_subjects, deciding, estimating, reading, starting
+from roadmaps import accounts, added_subjects, deciding, drafting, estimating, reading, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm, PlanForm
 from roadmaps.models import Roadmap
@@ -133,15 +133,27 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
 @never_cache  # or Back would show a form whose request key is used up
 @login_required
 def new(request: SignedInRequest) -> HttpResponse:
+    """What was typed is kept while somebody looks at their account: by its button, and with a script on every way."""
     defaults = accounts.defaults(request.user)
     form = GoalForm(request.POST or None, initial=defaults)
+    if form.is_bound and (request.htmx or "to_account" in request.POST):
+        drafting.keep(request.session, form.typed())
+        if request.htmx:
+            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return redirect(reverse("roadmaps:account") + "?new")
     if form.is_valid():
         try:
-            return redirect(starting.start(owner=request.user, **{**defaults, **form.cleaned_data}))
+            made = starting.start(owner=request.user, **{**defaults, **form.cleaned_data})
         except RefusedError as error:
             form.add_error("goal", str(error))
+        else:
+            drafting.forget(request.session)
+            return redirect(made)
+    if not form.is_bound:
+        form.initial = {**defaults, **drafting.kept(request.session, request.user)}
     expected = estimating.estimate(service=settings.CONNECTION_BUDGET.service("content"))
-    return render(request, "roadmaps/new.html", {"form": form, "expected": expected, **_provider()})
+    wishes = {"preference": Roadmap.Preference(defaults["preference"]).label, "second": defaults["second_language"]}
+    return render(request, "roadmaps/new.html", {"form": form, "expected": expected, "wishes": wishes, **_provider()})
 
 
 @require_safe
@@ -161,7 +173,8 @@ def _page(
     request: SignedInRequest, found: Roadmap, *, form: FeedbackForm | None = None, plan: PlanForm | None = None
 ) -> HttpResponse:
     forms = {"plan": plan or PlanForm(instance=found), "plan_is_open": plan is not None or "plan" in request.GET}
-    return render(request, "roadmaps/roadmap.html", {**_context(found, form or FeedbackForm()), **forms})
+    context = {**_context(found, form or FeedbackForm()), **forms, "provider": settings.LLM_PROVIDER}
+    return render(request, "roadmaps/roadmap.html", context)
 
 
 def _context(found: Roadmap, form: FeedbackForm) -> dict[str, Any]:

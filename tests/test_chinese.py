@@ -150,7 +150,9 @@ class Shown(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
-        silent = self.is_silent or tag in SILENT or (tag != "html" and (values.get("lang") or "").startswith("en"))
+        is_in_english = tag != "html" and (values.get("lang") or "").startswith("en")
+        names_a_language = tag == "option" and "lang" in values  # in its own words
+        silent = self.is_silent or tag in SILENT or is_in_english or names_a_language
         if not silent:
             self.said += [values[each] or "" for each in (*SHOWN, *KEPT_FOR_SCRIPTS) if each in values]
             if tag == "input" and values.get("type") in ("submit", "button"):

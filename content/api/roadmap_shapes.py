@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from django.conf import settings
 from pydantic import Field, StringConstraints
@@ -48,14 +48,15 @@ class PlanToChange(Sent):
     deadline: date | None = Field(
         None, examples=["2040-06-30"], description="A day in the future; null takes the deadline away."
     )
+    motivation: Text | None = Field(None, max_length=1000, examples=["To change into data analysis"])
+    preference: Preference | None = None
+    second_language: Text | None = Field(None, max_length=40, examples=["de"], description="For resources.")
 
     def wanted(self) -> Plan:
-        sent: Plan = {}
-        if self.hours_per_week is not None:
-            sent["hours_per_week"] = self.hours_per_week
+        sent: dict[str, Any] = self.model_dump(exclude_none=True)
         if "deadline" in self.model_fields_set:
             sent["deadline"] = self.deadline
-        return sent
+        return cast(Plan, sent)
 
 
 class WantedChange(Sent):

@@ -134,9 +134,9 @@ def read_roadmap(request: TokenRequest, response: HttpResponse, slug: str) -> An
     return RoadmapDetail.of(page, reading.prerequisite_keys(page))
 
 
-@router.patch("{slug:slug}", response=change(RoadmapSummary), summary="Change hours a week and deadline")
+@router.patch("{slug:slug}", response=change(RoadmapSummary), summary="Change the plan and the wishes")
 def change_plan(request: TokenRequest, slug: str, body: PlanToChange) -> Any:
-    """The finishing date follows; what is designed already stays."""
+    """The finishing date follows hours and deadline; wishes count for what is designed or written from now on."""
     return summary(request, deciding.change_plan(own_roadmap(request, slug).pk, **body.wanted()))
 
 

@@ -188,6 +188,20 @@ def test_hours_and_deadline_of_a_roadmap_are_changed(program, written):
     assert error(program("patch", address, {"hours_per_week": 0}), 422)["field"] == "hours_per_week"
 
 
+def test_wishes_of_a_roadmap_are_changed_one_by_one(program, written):
+    address = at(written, path="roadmaps/{slug}")
+    wishes = {"motivation": "A new job", "preference": "visual", "second_language": "de"}
+
+    for name, value in wishes.items():
+        assert program("patch", address, {name: value}).status_code == 200
+    program("patch", address, {"second_language": ""})
+
+    read = program("get", address).json()
+    assert {name: read[name] for name in wishes} == {**wishes, "second_language": ""}
+    assert (read["hours_per_week"], read["deadline"]) == (6, None)
+    assert error(program("patch", address, {"preference": "dance"}), 422)["field"] == "preference"
+
+
 def test_a_deleted_roadmap_is_taken_back(program, written, person):
     address = at(written, path="roadmaps/{slug}")
     Roadmap.objects.filter(pk=make_roadmap().pk).update(deleted_at=timezone.now())  # somebody else's
@@ -742,7 +756,7 @@ def test_changes_are_counted_for_the_person_and_reading_goes_on(person, library,
         ("roadmaps/{slug}/outlines/1", 3),
         ("roadmaps/{slug}/outlines/1/difference", 4),
         ("roadmaps/{slug}/log", 3),
-        (CONCEPT, 15),
+        (CONCEPT, 16),
         (CONCEPT + "/quiz", 6),
         (CONCEPT + "/attempts", 3),
         (CONCEPT + "/pieces/quiz/versions", 3),

@@ -74,6 +74,67 @@ def test_what_is_saved_is_what_a_new_roadmap_begins_with_and_is_made_of(visitor,
     assert {name: str(getattr(made, name)) for name in WISHES} == WISHES
 
 
+def test_what_was_typed_for_a_new_roadmap_is_there_after_a_look_at_the_account(visitor):
+    new = reverse("roadmaps:new")
+    begun = {each: str(visitor.get(new).context["form"][each].value()) for each in ("level", "hours_per_week")}
+    typed = {**begun, "goal": "Sail  round", "deadline": "tomorrow", "language": "other", "language_other": "Klingon"}
+
+    account = visitor.post(new, {**typed, "to_account": "on"}, follow=True)
+    assert account.redirect_chain == [(f"{ACCOUNT}?new", 302)]
+    assert "What you typed for your new roadmap is kept. Go on with it" in text_of(account)
+    back = visitor.post(f"{ACCOUNT}?new", {**WISHES, "hours_per_week": "12"}, follow=True)
+
+    assert back.redirect_chain == [(new, 302)]
+    form = back.context["form"]
+    kept = {name: str(form[name].value()) for name in ("goal", "deadline", "language")}
+    assert kept == {"goal": "Sail  round", "deadline": "tomorrow", "language": "Klingon"}
+    assert form["hours_per_week"].value() == 12  # which was left alone, and follows the account
+    assert "how you like to learn (Hands-on practice) and the second language for links (English)" in text_of(back)
+
+
+def test_what_was_typed_is_kept_by_the_script_until_the_roadmap_is_started(visitor):
+    new = reverse("roadmaps:new")
+    typed = {"goal": "Learn to sail", "request_key": "b7f6f0f4-5d0c-4f8e-9d54-3b1d5a1f6a55"}
+
+    kept = visitor.post(new, typed, headers={"HX-Request": "true"})
+    assert (kept.status_code, kept.content) == (204, b"")
+    assert visitor.get(new).context["form"]["goal"].value() == "Learn to sail"
+    assert not Roadmap.objects.exists()
+
+    visitor.post(new, {**WISHES, **typed})
+    visitor.post(new, typed, headers={"HX-Request": "true"})  # on its way when the form was sent
+    assert Roadmap.objects.get().goal == "Learn to sail"
+    assert visitor.get(new).context["form"]["goal"].value() is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept"),
+    [
+        ({"language": "fr"}, "fr"),
+        ({"language": "other", "language_other": "Français"}, "fr"),
+        ({"language": "other", "language_other": "简体中文"}, "zh"),
+        ({"language": "other", "language_other": "gsw-CH"}, "gsw-CH"),
+        ({"language": "pt-PT"}, "pt-PT"),  # as programs and older pages say it
+    ],
+)
+def test_a_language_is_chosen_by_its_own_name_or_typed_where_it_is_not_offered(visitor, person, chosen, kept):
+    assert '<option value="fr" lang="fr">Français</option>' in visitor.get(ACCOUNT).content.decode()
+    visitor.post(ACCOUNT, {**WISHES, **chosen})
+
+    assert Profile.objects.get(user=person).language == kept
+    shown = visitor.get(ACCOUNT).content.decode()
+    assert re.search(rf'<option value="{kept}"[^>]* selected', shown)
+
+
+def test_no_second_language_is_a_choice_and_no_first_one_is_none(visitor, person):
+    assert '<option value="" selected>None</option>' in visitor.get(ACCOUNT).content.decode()
+    wrong = visitor.post(ACCOUNT, {**WISHES, "language": "other", "language_other": " "})
+    assert set(wrong.context["form"].errors) == {"language"}
+
+    visitor.post(ACCOUNT, {**WISHES, "second_language": ""})
+    assert Profile.objects.get(user=person).second_language == ""
+
+
 def test_who_saved_nothing_has_no_row_and_a_second_saving_makes_no_second(visitor, person):
     visitor.get(ACCOUNT)
     assert not Profile.objects.exists()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import escape
 
+from content import prompts
 from content import urls as content_urls
 from roadmaps import deciding, erasing
 from roadmaps import urls as roadmaps_urls
@@ -544,7 +545,7 @@ def test_a_deleted_roadmap_is_gone_from_the_list_and_can_be_taken_back(visitor, 
     response = visitor.post(address("delete", roadmap), follow=True)
 
     assert "is deleted" in text_of(response)
-    assert "No roadmap yet" in text_of(response)
+    assert "No roadmap here" in text_of(response)
     assert f'<span lang="en">{roadmap}</span>' in response.content.decode()
     gone = timezone.localdate() + timedelta(days=30)
     assert f"gone for good after {date_format(gone)}" in text_of(response)
@@ -742,15 +743,41 @@ def test_hours_and_date_are_changed_on_the_roadmaps_page_and_the_finishing_date_
     assert '<details id="plan">' in visitor.get(roadmap.get_absolute_url()).content.decode()
     assert '<details id="plan" open>' in visitor.get(roadmap.get_absolute_url() + "?plan").content.decode()
 
-    shown = visitor.post(address("change_plan", roadmap), {"hours_per_week": "1", "deadline": day}, follow=True)
+    wishes = {"motivation": "", "preference": "any", "second_language": ""}
+    plan = {"hours_per_week": "1", "deadline": day, **wishes}
+    shown = visitor.post(address("change_plan", roadmap), plan, follow=True)
 
     roadmap.refresh_from_db()
     assert (roadmap.hours_per_week, roadmap.deadline, roadmap.weeks) == (1, day, 5)
     assert "Changed. The weeks and the day" in text_of(shown)
     assert "7 hours a week would do" in text_of(shown)
-    visitor.post(address("change_plan", roadmap), {"hours_per_week": "9", "deadline": ""})
+    visitor.post(address("change_plan", roadmap), {**plan, "hours_per_week": "9", "deadline": ""})
     roadmap.refresh_from_db()
     assert (roadmap.hours_per_week, roadmap.deadline) == (9, None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        ("library", "the bundled library’s texts are the same for everybody"),
+        ("openai", "counts for what is written from now on"),
+    ],
+)
+def test_what_for_and_how_one_likes_to_learn_are_changed_there_too(visitor, person, settings, provider, said):
+    settings.LLM_PROVIDER = provider
+    roadmap = make_written_roadmap(owner=person)
+    plan = {"hours_per_week": "6", "deadline": "", "motivation": "A new job"}
+
+    visitor.post(address("change_plan", roadmap), {**plan, "preference": "hands_on", "second_language": "de"})
+
+    roadmap.refresh_from_db()
+    assert (roadmap.motivation, roadmap.preference, roadmap.second_language) == ("A new job", "hands_on", "de")
+    page = visitor.get(roadmap.get_absolute_url())
+    assert said in text_of(page)
+    assert "A new job</textarea>" in page.content.decode()
+    asked = prompts.tutorial(roadmap.concepts.select_related("roadmap", "module__stage").first(), [], "")
+    assert "What for: A new job" in asked
+    assert "Likes to learn with: Hands-on practice" in asked
 
 
 @pytest.mark.parametrize(
@@ -760,14 +787,15 @@ def test_hours_and_date_are_changed_on_the_roadmaps_page_and_the_finishing_date_
         ({"hours_per_week": ""}, "This field is required"),
         ({"deadline": "2001-01-01"}, "Choose a day in the future."),
         ({"deadline": "junk"}, "Enter a valid date."),
+        ({"preference": "dance"}, "Select a valid choice."),
     ],
 )
 def test_a_wrong_plan_is_told_beside_its_field_and_changes_nothing(visitor, person, wrong, reason):
     roadmap = make_written_roadmap(owner=person)
 
-    page = visitor.post(
-        address("change_plan", roadmap), {"hours_per_week": "8", "deadline": "", **wrong}
-    ).content.decode()
+    plan = {"hours_per_week": "8", "deadline": "", "motivation": "", "preference": "any", "second_language": ""}
+
+    page = visitor.post(address("change_plan", roadmap), {**plan, **wrong}).content.decode()
 
     assert '<details id="plan" open>' in page
     assert reason in page

@@ -27,6 +27,14 @@ def test_hours_and_deadline_are_changed_and_the_weeks_follow(soon):
     assert log_lines._buffer[-1]["message"] == f"deadline={soon}, hours_per_week=8"
 
 
+def test_the_log_names_wishes_and_keeps_a_persons_words_to_itself():
+    roadmap = make_written_roadmap()
+
+    deciding.change_plan(roadmap.pk, motivation="A new job", preference="hands_on", second_language="de")
+
+    assert log_lines._buffer[-1]["message"] == "motivation, preference=hands_on, second_language=de"
+
+
 def test_what_is_not_named_stays_and_a_deadline_is_taken_away(soon):
     roadmap = make_written_roadmap()
     Roadmap.objects.update(deadline=soon, hours_per_week=3)

@@ -118,7 +118,7 @@ def test_from_a_goal_to_an_answered_quiz_in_chinese(fleet, model, page):
     page.get_by_role("button", name="注册").click()
 
     page.get_by_label("你想学什么？").fill("学会测试软件")
-    expect(page.get_by_role("textbox", name="语言", exact=True)).to_have_value("zh")
+    expect(page.get_by_role("combobox", name="语言", exact=True)).to_have_value("zh")
     assert fits(page)
     page.get_by_role("button", name="设计我的学习路线图").click()
     approve = page.get_by_role("button", name="批准并开始编写")
