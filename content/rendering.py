@@ -151,6 +151,13 @@ def to_html(markdown: str, *, concept_url: ConceptUrl = lambda key: None, colour
     )
 
 
+def blocks(markdown: str) -> tuple[set[int], set[int]]:
+    """Numbers of the lines that are code, and of those with which a block begins, as `to_html` lays them out."""
+    placed = [token for token in _parser().parse(markdown) if token.map]
+    code = {line for token in placed if token.type in ("fence", "code_block") for line in range(*(token.map or ()))}
+    return code, {token.map[0] for token in placed if token.map}
+
+
 @cache
 def _parser() -> MarkdownIt:
     """Keeps nothing of what it parses."""

@@ -7,6 +7,7 @@ quoted with doubled quotes inside. All fields are quoted, so that none of them i
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -20,9 +21,7 @@ Card = tuple[str, str]  # front and back, as HTML
 def write(document: RoadmapDocument) -> bytes:
     buffer = io.StringIO()
     buffer.write(
-        "#separator:tab\n#html:true\n#notetype:Basic\n"
-        f"#deck:{_line(document.title).replace('::', ':')}\n"
-        "#guid column:1\n#tags column:4\n"
+        f"#separator:tab\n#html:true\n#notetype:Basic\n#deck:{_deck(document.title)}\n#guid column:1\n#tags column:4\n"
     )
     writer = csv.writer(buffer, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
     for stage in document.stages:
@@ -61,8 +60,9 @@ def _html(text: str) -> str:
     return escape(text).replace("[", "&#91;").replace("\r\n", "\n").replace("\n", "<br>").replace("\t", " ")
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
+def _deck(title: str) -> str:
+    """One deck: two colons would put it into another one."""
+    return re.sub(":{2,}", ":", " ".join(title.split())).strip(":") or "roadmap"
 
 
 def _tag(text: str) -> str:

@@ -4,6 +4,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import IO, Any
 
 from django.contrib.auth.models import User
@@ -34,13 +35,15 @@ LEFT_OUT = {"digest", "key", "lease_expires_at", "lease_token", "password", "ran
 
 def write(user: User) -> IO[bytes]:
     """A zip in a file without a name, which is gone when it is closed; read from its beginning."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  the response closes it
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("account.json", _json(_account(user)))
-        _add_lines(archive, "mail", _rows(Mail.objects.filter(user=user), "roadmap__slug"))
-        for roadmap in Roadmap.objects.filter(owner=user).order_by("pk").iterator(chunk_size=1):
-            _add(archive, roadmap)
-    file.seek(0)
+    with ExitStack() as closing:
+        file = closing.enter_context(tempfile.TemporaryFile())
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("account.json", _json(_account(user)))
+            _add_lines(archive, "mail", _rows(Mail.objects.filter(user=user), "roadmap__slug"))
+            for roadmap in Roadmap.objects.filter(owner=user).order_by("pk").iterator(chunk_size=1):
+                _add(archive, roadmap)
+        file.seek(0)
+        closing.pop_all()  # the response closes it
     return file
 
 

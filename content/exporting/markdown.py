@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from django.utils.text import slugify
 
+from content import rendering
 from content.exporting import wording
 from content.exporting.documents import (
     ConceptDocument,
@@ -25,6 +26,13 @@ from roadmap_project.told import told
 README = "README.md"
 ANSWERS = "answers.md"
 CONCEPT_LINK = re.compile(r"(\]\(\s*<?|\]:\s*<?)concept:(c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3})")
+
+# What was escaped, code, or the beginning of HTML, which is neither an address between brackets nor one to write to.
+HTML = re.compile(
+    r"\\.|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
+    r"|(?<!\]\()(?<!\]: )(?P<html><)(?=[A-Za-z/!?])(?!(?:https?://|mailto:)[^\s<>]*>|[^\s<>@]+@[^\s<>@]+>)",
+    re.DOTALL,
+)
 
 
 def write(document: RoadmapDocument) -> bytes:
@@ -82,7 +90,10 @@ def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
     if needed := document.prerequisites_of(concept):
         lines += [f"{wording.BUILDS_ON} {joined(_file_link(each, names) for each in needed)}"]
     if concept.tutorial:
-        lines += [_with_file_links(concept.tutorial.markdown, names), f"*{escaped(told(concept.tutorial.origin))}*"]
+        lines += [
+            _with_file_links(html_as_text(concept.tutorial.markdown), names),
+            f"*{escaped(told(concept.tutorial.origin))}*",
+        ]
     if concept.resources:
         lines += [f"## {wording.RESOURCES}", *_links(concept.resources)]
     if concept.quiz:
@@ -132,6 +143,27 @@ def _answer(number: int, question: QuestionDocument) -> str:
 
 def _file_link(concept: ConceptDocument, names: dict[str, str]) -> str:
     return f"[{escaped(concept.name)}]({names[concept.key]})"
+
+
+def html_as_text(markdown: str) -> str:
+    """As the pages show it: what looks like HTML beside code is words, whatever opens the file."""
+    lines = re.split(r"\r\n?|\n", markdown)
+    code, begin = rendering.blocks(markdown)
+    made: list[str] = []
+    block: list[str] = []
+    for number, line in enumerate(lines):
+        if block and (number in code or number in begin):
+            made.append(_words("\n".join(block)))
+            block = []
+        if number in code:
+            made.append(line)
+        else:
+            block.append(line)
+    return "\n".join([*made, *([_words("\n".join(block))] if block else [])])
+
+
+def _words(block: str) -> str:
+    return HTML.sub(lambda found: "\\<" if found["html"] else found[0], block)
 
 
 def _with_file_links(markdown: str, names: dict[str, str]) -> str:

@@ -37,7 +37,7 @@ from tests.test_chinese import english_in, in_greek
 
 pytestmark = pytest.mark.django_db
 
-HOSTILE = '<script>alert(1)</script> "onerror=x [x](javascript:alert(1)) ]]> \x0b & #tag\ttab [sound:a.mp3]'
+HOSTILE = ':::a <script>alert(1)</script> "onerror=x [x](javascript:alert(1)) ]]> \x0b & #tag\ttab [sound:a.mp3]'
 TUTORIAL = """## Overview
 
 Builds on [the first](concept:c-1-1-1), not on [nothing](concept:c-9-9-9) or [here](#nowhere) or [there](/elsewhere).
@@ -188,6 +188,40 @@ def test_markdown_shows_hostile_words_as_words(hostile):
         assert written <= {"<b>", "</b>"}  # the tutorial's own
 
 
+def test_html_in_a_tutorial_stays_words_as_on_its_page_and_code_stays_code(person):
+    written = """Write <div onclick="x"> or <!-- this -->, `<em>`, ``a ` <b>``, \\<i>, \\\\<u> or a < b.
+
+- one ` here
+- <script>alert(1)</script>
+- and ` there
+
+<img src=x onerror=y>
+
+| <th> | `<td>` |
+|---|---|
+| <https://example.org/a?b=1> | [so](<https://example.org/a b>) <ada@example.org> |
+
+```html
+<p>kept</p>
+```
+
+    <pre>kept</pre>
+"""
+    kept = ("`<em>`", "``a ` <b>``", "\n<p>kept</p>\n", "\n    <pre>kept</pre>", "a < b", "<https://example.org/a?b=1>")
+    roadmap = make_written_roadmap(owner=person, concepts=1)
+    make_tutorial(concept=roadmap.concepts.get(), markdown=written)
+
+    text = unzipped(file_of(roadmap, "markdown"))["001-concept-1.md"].decode()
+
+    shown = MarkdownIt("commonmark").enable("table").render(text)
+    ours = roadmap.concepts.get().tutorial_versions.get().html
+    assert set(re.findall(r"<(\w+)", shown)) <= {*re.findall(r"<(\w+)", ours), "h1", "em"}
+    for words in ("&lt;div onclick=", "&lt;!-- this", "&lt;script&gt;", "&lt;img src=x", "&lt;th&gt;", "\\&lt;u&gt;"):
+        assert words in shown
+    for each in (*kept, "[so](<https://example.org/a b>)", "<ada@example.org>", "\\<i>"):
+        assert each in text
+
+
 # EPUB
 
 
@@ -329,6 +363,7 @@ def test_anki_takes_hostile_words_for_words(hostile):
     head, rows = notes_of(file_of(hostile, "anki"))
 
     assert "\t" not in head["deck"]
+    assert "::" not in head["deck"]
     assert len(rows) == 4
     for row in rows:
         assert len(row) == 4
