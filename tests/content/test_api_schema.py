@@ -47,6 +47,8 @@ KINDS = ("tutorial", "resources", "quiz")
 MAY_BE_MISSING = {"answer_quiz", "compare_outlines", "compare_versions"}
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "3"))  # of each operation: three in the gate, hundreds by hand
 
+pytestmark = pytest.mark.timeout(60 + 20 * EXAMPLES)  # a whole roadmap to bring in takes its generator seconds
+
 
 @pytest.fixture(autouse=True)
 def _one_connection() -> Iterator[None]:
@@ -60,7 +62,9 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def program(person, library, settings) -> Program:
-    settings.API_REQUESTS_PER_TOKEN = settings.API_REQUESTS_PER_ADDRESS = settings.API_CHANGES_PER_PERSON = 0
+    for limit in ("REQUESTS_PER_TOKEN", "REQUESTS_PER_ADDRESS", "CHANGES_PER_PERSON"):
+        setattr(settings, f"API_{limit}", 0)
+    settings.IMPORTS_PER_PERSON = settings.DOWNLOADS_PER_PERSON = 0
     return Program(person)
 
 
