@@ -776,8 +776,8 @@ def test_what_for_and_how_one_likes_to_learn_are_changed_there_too(visitor, pers
     assert said in text_of(page)
     assert "A new job</textarea>" in page.content.decode()
     asked = prompts.tutorial(roadmap.concepts.select_related("roadmap", "module__stage").first(), [], "")
-    assert "What for: A new job" in asked
-    assert "Likes to learn with: Hands-on practice" in asked
+    assert "Motivation: A new job" in asked
+    assert "Prefers: Hands-on practice" in asked
 
 
 @pytest.mark.parametrize(
