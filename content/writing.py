@@ -10,7 +10,7 @@ from django.db.models import Max, Model
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel
 
-from content import links, prompts, rendering
+from content import earlier, links, prompts, rendering
 from content.answers import (
     EDITOR_LIMITS,
     LIBRARY_LIMITS,
@@ -57,20 +57,20 @@ class Writing:
     """What is different between the kinds: what is asked, in which shape, and which rows it becomes."""
 
     purpose: str
-    prompt: Callable[[Concept, list[Concept], str], str]
+    prompt: Callable[[Concept, list[Concept], str, str], str]
     answer: type[BaseModel]
     save: Callable[[Step, Answer], Piece]
 
     def as_step_kind(self) -> StepKind:
-        return StepKind(prepare=self._prepare, store=self._store, fail=_fail)
+        return StepKind(prepare=self.prepare, store=self._store, fail=_fail)
 
-    def _prepare(self, step: Step) -> ModelRequest:
+    def prepare(self, step: Step) -> ModelRequest:
         concept = concept_of(step)
-        prerequisites = sorted(concept.prerequisites.all(), key=lambda each: each.position)  # read with the claim
+        prerequisites = _prerequisites(concept)
         return ModelRequest(
             purpose=self.purpose,
             system=prompts.system(concept.roadmap),
-            prompt=self.prompt(concept, prerequisites, step.wish),
+            prompt=self.prompt_of(step, _current(step) if step.is_rewrite else None),
             answer=self.answer,
             facts={
                 **facts_of(concept.roadmap),
@@ -81,6 +81,11 @@ class Writing:
             },
             limits={"piece": _limits(concept)},
         )
+
+    def prompt_of(self, step: Step, piece: Piece | None) -> str:
+        """What is asked when this version stands there; None: for the first."""
+        concept = concept_of(step)
+        return self.prompt(concept, _prerequisites(concept), step.wish, earlier.text_of(piece) if piece else "")
 
     def _store(self, step: Step, answer: Answer, log: StepLog) -> None:
         piece = self.save(step, answer)
@@ -94,6 +99,14 @@ def concept_of(step: Step) -> Concept:
         raise ValueError(f"a {step.kind} step without a concept")
     step.concept.roadmap = step.roadmap
     return step.concept
+
+
+def _prerequisites(concept: Concept) -> list[Concept]:
+    return sorted(concept.prerequisites.all(), key=lambda each: each.position)  # read with the claim
+
+
+def _current(step: Step) -> Piece | None:
+    return MODELS[Step.Kind(step.kind)].objects.current().filter(concept=step.concept_id).first()
 
 
 def _limits(concept: Concept) -> PieceLimits:
@@ -195,6 +208,9 @@ def _save_quiz(step: Step, answer: Answer) -> Quiz:
     return quiz
 
 
-TUTORIAL = Writing("tutorial", prompts.tutorial, TutorialAnswer, _save_tutorial).as_step_kind()
-RESOURCES = Writing("resources", prompts.resources, ResourcesAnswer, _save_resources).as_step_kind()
-QUIZ = Writing("quiz", prompts.quiz, QuizAnswer, _save_quiz).as_step_kind()
+WRITINGS = {
+    Step.Kind.TUTORIAL: Writing("tutorial", prompts.tutorial, TutorialAnswer, _save_tutorial),
+    Step.Kind.RESOURCES: Writing("resources", prompts.resources, ResourcesAnswer, _save_resources),
+    Step.Kind.QUIZ: Writing("quiz", prompts.quiz, QuizAnswer, _save_quiz),
+}
+TUTORIAL, RESOURCES, QUIZ = (writing.as_step_kind() for writing in WRITINGS.values())

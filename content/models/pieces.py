@@ -111,6 +111,11 @@ class Resource(models.Model):
         """Reported as broken, and not looked at since."""
         return self.reported_at is not None and (self.checked_at is None or self.checked_at < self.reported_at)
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Found broken, or said to be and not looked at since."""
+        return self.status == self.Status.BROKEN or self.waits_for_a_look
+
 
 class Quiz(Piece):
     """A concept's questions; attempts stay tied to the version that was answered."""

@@ -12,9 +12,9 @@ from typing import Any
 from django.conf import settings
 
 from content.models import MODELS
+from content.writing import WRITINGS
 from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
 from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
-from roadmaps.steps import kinds
 from roadmaps.steps.draining import CLAIM_SECONDS
 from tests import connection_log
 from tests.soak.breaking import Breaker, Happened
@@ -213,7 +213,7 @@ def _sold(run: Run) -> list[dict[str, Any]]:
 
 
 def _pieces(run: Run) -> list[Account]:
-    """By concept and kind; its prompt is the same as long as its wish is."""
+    """By concept and kind; its prompts are the same as long as its wish is."""
     sold: dict[str, list[dict[str, Any]]] = {}
     for record in _sold(run):
         sold.setdefault(record["prompt_sha256"], []).append(record)
@@ -229,7 +229,7 @@ def _pieces(run: Run) -> list[Account]:
     for step in Step.objects.content().select_related("roadmap", "concept__module__stage"):
         learner, concept = learners[step.roadmap.goal], step.concept
         assert concept
-        answers = sold.pop(_prompt_of(step), [])
+        answers = [record for prompt in _prompts_of(step) for record in sold.pop(prompt, [])]
         accounts.append(
             Account(
                 name=f"{step.roadmap.goal}, {concept.key} {step.kind}",
@@ -263,8 +263,12 @@ def _unused(answers: Iterable[dict[str, Any]], stored: Iterable[float]) -> list[
     return left
 
 
-def _prompt_of(step: Step) -> str:
-    return sha256(kinds.definition(step.kind).prepare(step).prompt.encode("utf-8", "surrogatepass")).hexdigest()
+def _prompts_of(step: Step) -> Iterator[str]:
+    """Of the piece's first writing, and of each that began with one of its versions."""
+    kind = Step.Kind(step.kind)
+    for version in (None, *MODELS[kind]._default_manager.filter(concept=step.concept_id).order_by("version")):
+        prompt = WRITINGS[kind].prompt_of(step, version)
+        yield sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _designs(run: Run) -> list[Account]:

@@ -366,9 +366,9 @@ def test_a_piece_that_was_there_and_is_gone_is_named(quiz):
     assert judging._losses(run).broken == [f"quiz {gone} was there and is gone"]
 
 
-def sold(quiz, *finished_at, **about):
-    """Answers that the stub gave for this piece."""
-    prompt = judging._prompt_of(quiz.concept.steps.get(kind="quiz"))
+def sold(quiz, *finished_at, version=0, **about):
+    """Answers that the stub gave for this piece; with a version, where that stood there."""
+    prompt = list(judging._prompts_of(quiz.concept.steps.get(kind="quiz")))[version]
     record = {"status": 200, "is_sent": True, "goal": GOAL, "purpose": "quiz", "prompt_sha256": prompt}
     return [{**record, "started_at": each - 2, "finished_at": each, **about} for each in finished_at]
 
@@ -396,6 +396,17 @@ def test_a_second_answer_for_the_same_piece_needs_a_cause(quiz, log):
     assert purchases(made(make_learner(cancel_clicks=[40.0]), asked=twice)) == [said]  # both were stored long ago
     assert purchases(made(make_learner(), asked=twice, logs=[log])) == [said]  # nothing was given up then
     assert purchases(made(make_learner(), asked=sold(quiz, 59.0, 80.0), logs=[log])) == []
+
+
+def test_what_was_written_again_is_bought_for_the_version_that_stood_there(quiz):
+    make_quiz(concept=quiz.concept, version=2)
+    learner = make_learner(orders=Counter({(quiz.concept.key, "quiz"): 1}))
+    both = [*sold(quiz, 10.0), *sold(quiz, 20.0, version=1)]
+    assert purchases(made(learner, asked=both)) == []
+
+    (said,) = purchases(made(learner, asked=[*both, *sold(quiz, 30.0, version=1)]))
+
+    assert said == f"{GOAL}, {quiz.concept.key} quiz: bought 3, made 2, causes 0"
 
 
 def test_an_answer_that_was_used_explains_no_other_that_was_lost(quiz, log):
