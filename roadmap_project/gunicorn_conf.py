@@ -1,5 +1,6 @@
 """gunicorn's workers and threads, from the connection budget; refuses to start when the fleet does not fit."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -43,6 +44,9 @@ def on_starting(server: Any) -> None:
         print(refusal, file=sys.stderr)
     if refusals:
         sys.exit(1)
+    import roadmap_project.urls  # noqa: F401  else each worker would load all pages by itself, upon its first request
+
+    gc.freeze()  # a worker's collector would write to every page that it shares with the others
 
 
 def _overridden(cfg: Any) -> Iterator[str]:

@@ -37,6 +37,9 @@ PLANNED_BESIDE = {"release": RELEASE_CONNECTIONS}  # of clients that are none of
 FLAT_FILES = 24  # sockets to the provider that are kept open
 HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'.* count=(\d+)")
 HAND_BACK_SECONDS = 3.0
+FOUND_DEAD = re.compile(r"timestamp='([^']+)'.*event='leases_of_dead_workers_ended'.* workers=\[([^\]]*)\]")
+SWEPT_WITHIN = 2.0  # seconds from a sweep's ending of leases to its line
+DIES_WITHIN = 6.0  # seconds from a stop, with its grace, to the end of a worker that had to be killed
 MOST_FAILED = 0.05  # of the pieces, after people tried again: a provider that is broken for seconds fails hardly any
 DATABASE_COMES_BACK = 6.0  # seconds in which a claim may still be lost on its way
 CLOCKS_DIFFER = 0.1
@@ -312,20 +315,36 @@ def _ordered(roadmap: Roadmap, kind: str, done: list[Step]) -> int:
 
 
 def _losses_with_a_cause(run: Run) -> list[LogEntry]:
-    """Leases that ran out because their worker was killed or stopped, or whose claim the database lost."""
+    """Leases that ran out because their worker was killed or stopped, or whose claim the database lost.
+
+    A sweep that finds a worker dead ends its leases at once, however long ago that was: a cluster may take a minute
+    to be there again.
+    """
     found = []
+    found_dead = list(_found_dead(run))
     for line in LogEntry.objects.filter(event="step_lease_expired"):
         ended_at = datetime.fromisoformat(line.details["expired_at"])
         begun, ended = ended_at.timestamp() - settings.LEASE_SECONDS, ended_at.timestamp()
         if _has_lived(run, run.server.holders.get(ended_at), ended):
             has_cause = _is_broken(run, begun - DATABASE_COMES_BACK, begun + 1)
         else:
+            died = [seen - DIES_WITHIN for moment, seen in found_dead if abs(moment - ended) < SWEPT_WITHIN]
+            begun = min([begun, *died])
             has_cause = _is_struck(run, Step.QUEUES[Step.Kind(line.step_kind)], begun, ended) or _is_stopped(
                 run, begun, ended
             )
         if has_cause:
             found.append(line)
     return found
+
+
+def _found_dead(run: Run) -> Iterator[tuple[float, float]]:
+    """When a sweep found workers dead, and when the first of them was last seen."""
+    last_seen = {process: look.at for look in run.processes.looks for process in look.files}
+    for moment, workers in _lines(run.supervisor.releases, "*", FOUND_DEAD):
+        seen = [last_seen[int(process)] for process in re.findall(r":(\d+)'", workers) if int(process) in last_seen]
+        if seen:
+            yield moment, min(seen)
 
 
 def _has_lived(run: Run, process: int | None, until: float) -> bool:
@@ -394,12 +413,15 @@ class _GivenUp:
 
 def _hand_backs(releases: Iterable[Release], service: str) -> list[tuple[float, int]]:
     """When a worker gave up calls because its cluster stopped, and how many."""
-    found = []
+    return [(moment, int(count)) for moment, count in _lines(releases, service, HANDED_BACK)]
+
+
+def _lines(releases: Iterable[Release], service: str, pattern: re.Pattern[str]) -> Iterator[tuple[float, str]]:
+    """The moment of each line of a service's log that fits, and what the pattern looks for."""
     for release in releases:
-        log = release.fleet.logs / f"{service}.log"
-        for moment, count in HANDED_BACK.findall(log.read_text(errors="replace") if log.exists() else ""):
-            found.append((datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp(), int(count)))
-    return found
+        for log in sorted(release.fleet.logs.glob(f"{service}.log")):
+            for moment, found in pattern.findall(log.read_text(errors="replace")):
+                yield datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp(), found
 
 
 def _cancelled(run: Run) -> Verdict:

@@ -485,6 +485,24 @@ def test_a_lease_that_ran_out_after_a_release_was_stopped_has_a_cause(quiz, tmp_
     assert not judged(None)
 
 
+def test_a_lease_that_a_late_sweep_ended_has_its_cause_where_its_worker_died(quiz, settings, tmp_path):
+    ended = lose(quiz)
+    died = ended - settings.LEASE_SECONDS - 60
+    run = made(make_learner(), asked=sold(quiz, 10.0, 20.0), logs=[tmp_path])
+    run.processes.looks = [Look(died - 1, {7: 20, 8: 20}, 100.0, 1), Look(died + 1, {8: 20}, 100.0, 1)]
+    run.breaker.happened.append(Happened(Fault("kill", "busy worker", service="content"), at=died, until=died))
+    assert purchases(run) == [f"{GOAL}, {quiz.concept.key} quiz: bought 2, made 1, causes 0"]
+
+    (tmp_path / "content.log").write_text(
+        f"timestamp='{datetime.fromtimestamp(ended, UTC):%Y-%m-%dT%H:%M:%S.%fZ}' level='warning' "
+        "event='leases_of_dead_workers_ended' queue='content' workers=['vm/3b1a681d:7'] steps=1"
+    )
+
+    assert purchases(run) == []
+    run.breaker.happened[0] = Happened(Fault("kill", "busy worker", service="content"), at=died - 60, until=died - 60)
+    assert len(purchases(run)) == 1
+
+
 def lose(quiz) -> float:
     """Its lease ran out: when."""
     ended = timezone.now()
