@@ -99,7 +99,7 @@ def gunicorn_arguments(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
     return [
         Error(
             f"GUNICORN_CMD_ARGS {each}.",
-            hint="Set WEB_WORKERS and WEB_THREADS instead; the worker class is gthread, whose connections are bounded.",
+            hint="Set WEB_WORKERS and WEB_THREADS instead; the worker class is ours, whose threads are counted.",
             id="roadmap_project.E011",
         )
         for each in wrong

@@ -22,9 +22,10 @@ except ImproperlyConfigured as error:
 process.become("web", "master")  # read before any application is: wsgi.py refuses to be loaded by whoever says nothing
 
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104  a container's port
-worker_class = "gthread"
+worker_class = "roadmap_project.web_worker.Worker"
 workers = _web.processes
 threads = _web.threads
+worker_connections = 500  # each: with the rest below the 1,024 files that a process may open by default
 timeout = 60
 graceful_timeout = max(settings.STOP_GRACE, 1)
 accesslog = "-" if os.environ.get("ACCESS_LOG") else None
@@ -52,7 +53,7 @@ def on_starting(server: Any) -> None:
 def _overridden(cfg: Any) -> Iterator[str]:
     """The command line beats this module: what it changes would be counted by nobody."""
     for name, declared, given in (
-        ("worker class", "gthread", cfg.worker_class_str),
+        ("worker class", worker_class, cfg.worker_class_str),
         ("workers", _web.processes, cfg.workers),
         ("threads", _web.threads, cfg.threads),
     ):

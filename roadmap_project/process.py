@@ -24,8 +24,8 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.05
 
-# The interpreter's last collections would search all that lives, a second of CPU, for what the kernel takes back anyway:
-# who asks a process to end, a deploy first of all, waits for it.
+# The interpreter's last collections would search all that lives, a second of CPU, for what the kernel takes back
+# anyway: who asks a process to end, a deploy first of all, waits for it.
 atexit.register(gc.freeze)
 
 

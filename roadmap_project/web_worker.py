@@ -1,0 +1,104 @@
+"""gunicorn's worker with threads, which gives a thread to a request that has come, and not to one that is coming.
+
+The web's threads are as few as its connections: without this, whoever sends half a request on each of a handful of
+sockets stops every page (a proxy in front that reads requests whole would do the same, and not everybody has one).
+"""
+
+import re
+import select
+import selectors
+import socket
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+ARRIVAL_SECONDS = 20.0  # from its connection or its first byte until a request is there
+LAST_SECONDS = 2.0  # the same in a worker that stops
+ANSWER_SECONDS = 120.0  # from the thread that it gets until it is answered and the answer is taken
+LONGEST_HEAD = 32 * 1024  # as other servers take at most
+LARGEST_FORM = 16 * 1024  # of a body; what is larger is waited for in its thread
+BODY_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+CONTINUES = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # its body comes when it is asked for
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Counts a connection whose request is coming among its connections, of which there are a thousand."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._coming: dict[int, tuple[TConn, float]] = {}  # by file descriptor, since when
+        self._answered: dict[TConn, float] = {}  # since when
+
+    def run(self) -> None:
+        self._arrivals = select.epoll()
+        self.poller.register(self._arrivals.fileno(), selectors.EVENT_READ, self._look)
+        super().run()
+        self._arrivals.close()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """What gunicorn calls when a connection is new or becomes readable, in the worker's main thread."""
+        if self.cfg.is_ssl or self._has_come(conn):
+            conn.data_ready = True
+            super().enqueue_req(conn)
+        else:
+            self._coming[conn.sock.fileno()] = (conn, time.monotonic())
+            # By edges: what has come stays in the kernel, and is no news until there is more.
+            self._arrivals.register(conn.sock, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+
+    def _look(self, _arrivals: Any) -> None:
+        for descriptor, happened in self._arrivals.poll(0):
+            conn, _ = self._coming[descriptor]
+            if happened & ~select.EPOLLIN or self._has_come(conn):  # or its client has hung up
+                self._take(descriptor)
+                conn.data_ready = True
+                super().enqueue_req(conn)
+
+    def _has_come(self, conn: TConn) -> bool:
+        read = conn.parser.unreader.buf.getvalue() if conn.parser else b""  # behind the request before it
+        try:
+            seen = conn.sock.recv(LONGEST_HEAD + LARGEST_FORM, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            seen, is_over = b"", False
+        except OSError:
+            return True  # its thread will meet the same and close it
+        else:
+            is_over = not seen
+        seen = read + seen
+        head, blank, body = seen.partition(b"\r\n\r\n")
+        if not blank:
+            if len(seen) > LONGEST_HEAD:
+                with suppress(OSError):  # its thread reads what is there and waits for no more
+                    conn.sock.shutdown(socket.SHUT_RD)
+                return True
+            return is_over
+        length = BODY_LENGTH.search(head)
+        return is_over or not length or bool(CONTINUES.search(head)) or len(body) >= min(int(length[1]), LARGEST_FORM)
+
+    def _take(self, descriptor: int) -> TConn:
+        conn, _ = self._coming.pop(descriptor)
+        self._arrivals.unregister(descriptor)
+        return conn
+
+    def murder_pending(self) -> None:
+        """Called once a second and after each event; a thread that waits for a client hears that it is gone."""
+        super().murder_pending()
+        now = time.monotonic()
+        allowed = ARRIVAL_SECONDS if self.alive else LAST_SECONDS
+        for descriptor in [each for each, (_, since) in self._coming.items() if since + allowed <= now]:
+            self.nr_conns -= 1
+            self._take(descriptor).close()
+        for conn in [each for each, since in list(self._answered.items()) if since + ANSWER_SECONDS <= now]:
+            with suppress(OSError):
+                conn.sock.shutdown(socket.SHUT_RDWR)
+
+    def handle(self, conn: TConn) -> Any:
+        """In a thread."""
+        self._answered[conn] = time.monotonic()
+        return super().handle(conn)
+
+    def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
+        self._answered.pop(conn, None)
+        super().finish_request(conn, fs)
