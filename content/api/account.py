@@ -9,7 +9,7 @@ from pydantic import Field
 from content.api.door import TokenRequest
 from content.api.errors import require
 from content.api.roadmap_shapes import Level, Preference
-from content.api.shapes import READS, ErrorAnswer, Sent, Shape, Text, change, read
+from content.api.shapes import READS, ErrorAnswer, Language, LanguageOrNone, Sent, Shape, Text, change, read
 from content.views.taking_away import everything_of
 from roadmaps import accounts
 from roadmaps.account_forms import DeleteForm
@@ -38,8 +38,8 @@ class ProfileToChange(Sent):
     hours_per_week: int | None = Field(None, ge=1, le=168, examples=[8])
     background: Text | None = Field(None, max_length=2000)
     preference: Preference | None = None
-    language: Text | None = Field(None, min_length=1, max_length=40, examples=["en"])
-    second_language: Text | None = Field(None, max_length=40)
+    language: Language | None = Field(None, min_length=1, max_length=40, examples=["en"])
+    second_language: LanguageOrNone | None = Field(None, max_length=40)
     interface_language: Literal["", "en", "zh-hans"] | None = None
     gets_mail: bool | None = None
 

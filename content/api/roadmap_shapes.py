@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from django.conf import settings
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from content.api.concept_shapes import ConceptName
 from content.api.paging import Paging
-from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
+from content.api.shapes import Kind, Language, LanguageOrNone, PieceState, Sent, Shape, Text, Told, Words
 from roadmaps.deciding import Plan
 from roadmaps.models import Concept, Feedback, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.pacing import Way
@@ -27,17 +27,15 @@ BY_PROFILE = "Not sent: as your profile says."
 class NewRoadmap(Sent):
     """A goal is enough. Of what your profile holds, what is not sent (or null) is taken from there."""
 
-    goal: Annotated[str, StringConstraints(pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")] = Field(
-        min_length=1, max_length=Roadmap.GOAL_LENGTH, examples=["Query our sales database myself"]
-    )
+    goal: Words = Field(min_length=1, max_length=Roadmap.GOAL_LENGTH, examples=["Query our sales database myself"])
     level: Level | None = Field(None, description=BY_PROFILE)
     hours_per_week: int | None = Field(None, ge=1, le=168, examples=[6], description=BY_PROFILE)
     deadline: date | None = Field(None, description="A day in the future.")
     motivation: Text = Field("", max_length=1000)
     background: Text | None = Field(None, max_length=2000, description=BY_PROFILE)
     preference: Preference | None = Field(None, description=BY_PROFILE)
-    language: Text | None = Field(None, min_length=1, max_length=40, examples=["en"], description=BY_PROFILE)
-    second_language: Text | None = Field(None, max_length=40, description=f"For resources. {BY_PROFILE}")
+    language: Language | None = Field(None, min_length=1, max_length=40, examples=["en"], description=BY_PROFILE)
+    second_language: LanguageOrNone | None = Field(None, max_length=40, description=f"For resources. {BY_PROFILE}")
     skips_review: bool = Field(default=False, description="Start writing without waiting for your approval.")
 
 
@@ -50,7 +48,7 @@ class PlanToChange(Sent):
     )
     motivation: Text | None = Field(None, max_length=1000, examples=["To change into data analysis"])
     preference: Preference | None = None
-    second_language: Text | None = Field(None, max_length=40, examples=["de"], description="For resources.")
+    second_language: LanguageOrNone | None = Field(None, max_length=40, examples=["de"], description="For resources.")
 
     def wanted(self) -> Plan:
         sent: dict[str, Any] = self.model_dump(exclude_none=True)
@@ -60,9 +58,7 @@ class PlanToChange(Sent):
 
 
 class WantedChange(Sent):
-    text: Annotated[str, StringConstraints(pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")] = Field(
-        min_length=1, max_length=4000, examples=["Less theory, more practice"]
-    )
+    text: Words = Field(min_length=1, max_length=4000, examples=["Less theory, more practice"])
 
 
 class RoadmapSummary(Shape):

@@ -4,10 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from roadmap_project.languages import code_of
 from roadmap_project.told import told
 
 NO_NUL = r"^[^\u0000]*$"  # which PostgreSQL's text cannot hold; halves of surrogate pairs pydantic refuses by itself
+NO_BLANK = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Words = Annotated[str, StringConstraints(pattern=NO_BLANK)]
+# By its code, as on the pages, where one of its names is sent.
+Language = Annotated[Words, AfterValidator(code_of)]
+LanguageOrNone = Annotated[Text, AfterValidator(code_of)]
 Told = Annotated[str, AfterValidator(told)]  # a sentence of ours, in the language that the request asks for
 Kind = Literal["tutorial", "resources", "quiz"]
 PieceState = Literal["waiting", "running", "done", "failed", "cancelled"]

@@ -202,6 +202,18 @@ def test_wishes_of_a_roadmap_are_changed_one_by_one(program, written):
     assert error(program("patch", address, {"preference": "dance"}), 422)["field"] == "preference"
 
 
+def test_a_languages_name_becomes_its_code_as_on_the_pages(program, written):
+    started = program("post", "roadmaps", {"goal": "Learn SQL", "language": "French", "second_language": "Deutsch"})
+    profile = program("patch", "account/profile", {"language": "español", "second_language": "Klingon"}).json()
+    program("patch", at(written, path="roadmaps/{slug}"), {"second_language": "italian"})
+
+    wanted = Roadmap.objects.get(slug=started.json()["slug"])
+    assert (wanted.language, wanted.second_language) == ("fr", "de")
+    assert (profile["language"], profile["second_language"]) == ("es", "Klingon")
+    assert program("get", at(written, path="roadmaps/{slug}")).json()["second_language"] == "it"
+    assert error(program("patch", "account/profile", {"language": " "}), 422)["field"] == "language"
+
+
 def test_a_deleted_roadmap_is_taken_back(program, written, person):
     address = at(written, path="roadmaps/{slug}")
     Roadmap.objects.filter(pk=make_roadmap().pk).update(deleted_at=timezone.now())  # somebody else's
