@@ -97,6 +97,7 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
         "work": import_string(WORK)(seen.queues or {}),
         "clusters": seen.clusters,
         "own": own,
+        "release": settings.RELEASE,
         "plot": plot,
         "table": _table(series, budget, hours),
         "step_minutes": int(series.step.total_seconds() // 60),

@@ -296,6 +296,8 @@ LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARN
 LOGGING = logs.logging_config(level=LOG_LEVEL, is_json=not DEBUG)
 structlog.configure(**logs.structlog_config())
 
+RELEASE = env.text("SENTRY_RELEASE") or env.text("RAILWAY_GIT_COMMIT_SHA")
+
 if SENTRY_DSN := env.text("SENTRY_DSN"):
     import sentry_sdk
     from sentry_sdk.integrations.logging import LoggingIntegration
@@ -309,7 +311,7 @@ if SENTRY_DSN := env.text("SENTRY_DSN"):
         integrations=[LoggingIntegration(level=None)],  # no log lines as breadcrumbs: they hold goals and wishes
         before_send=logs.without_personal_words,
         dsn=SENTRY_DSN,
-        release=env.text("SENTRY_RELEASE") or env.text("RAILWAY_GIT_COMMIT_SHA") or None,
+        release=RELEASE or None,
         environment=env.text("SENTRY_ENVIRONMENT") or env.text("RAILWAY_ENVIRONMENT_NAME", "production"),
         send_default_pii=False,
         include_local_variables=False,  # a frame's variables hold goals, prompts and answers

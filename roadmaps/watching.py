@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q
@@ -152,6 +153,10 @@ class Day:
         ]
         return Spent("all", *sums)
 
+    @property
+    def is_today(self) -> bool:
+        return self.on == datetime.now(UTC).date()
+
 
 @dataclass(frozen=True)
 class Health:
@@ -199,6 +204,11 @@ class Report:
     days: list[Day]
     health: list[Health]
     pauses: list[ProviderPause]
+
+    @property
+    def most_a_day(self) -> float:
+        """US dollars, above which no model is called until the next day; 0 where any number may be spent."""
+        return float(settings.MAX_COST_TOTAL)
 
     @property
     def failures_were_not_counted_to_their_end(self) -> bool:

@@ -176,6 +176,14 @@ def test_the_range_is_one_of_three(operator, asked, hours):
     assert current == [str(hours)]
 
 
+def test_the_page_says_which_release_answered_where_that_is_known(operator, settings):
+    settings.RELEASE = ""
+    assert '<th scope="row">release</th>' not in operator.get(ADDRESS).content.decode()
+
+    settings.RELEASE = "0123abc"
+    assert '<th scope="row">release</th><td class="breaks">0123abc</td>' in operator.get(ADDRESS).content.decode()
+
+
 def test_the_page_is_well_formed_has_no_script_and_nothing_from_elsewhere(operator):
     make_samples(minutes=300, unplanned=3, elsewhere=1)
 

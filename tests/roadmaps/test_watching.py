@@ -129,6 +129,22 @@ def test_calls_are_summed_by_day_and_purpose_today_first(time_machine):
     assert (f"{yesterday.on:%d}", yesterday.together.cost) == ("09", Decimal(2))
 
 
+@pytest.mark.parametrize(("most", "cost", "said"), [
+    (50, "49.99", "$49.99 of $50 that a day may cost</summary>"),
+    (2.5, "2.5", "no model is called until tomorrow"),
+    (0, "90", "$90.00</summary>"),
+])  # fmt: skip
+def test_todays_cost_stands_beside_what_a_day_may_cost(operator, settings, most, cost, said):
+    settings.MAX_COST_TOTAL = most
+    make_call(cost=cost)
+    make_call(cost="60", ago=DAY)
+
+    html = operator.get(ADDRESS).content.decode()
+
+    assert said in html
+    assert "$60.00</summary>" in html
+
+
 def test_days_reach_as_far_back_as_the_latest_calls_that_are_summed_and_say_where_they_end(monkeypatch, operator):
     monkeypatch.setattr(watching, "MOST_SUMMED", 3)
     for days in (0, 1, 1, 2):
