@@ -47,6 +47,38 @@ def server_findings(
         return [_unanswered(error)]
 
 
+@register(Tags.database, deploy=True)
+def release_findings(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Whether the next release could migrate, before it has to; services that do not migrate are not asked.
+
+    With an address of its own `migrate` says it itself, before it begins.
+    """
+    if not databases or "default" not in databases or not settings.DATABASES["default"]["NAME"]:
+        return []
+    if settings.DIRECT_URL_VARIABLE or checks.connection_pool(None):
+        return []
+    was_open = connection.connection is not None
+    try:
+        return list(_migrating(server.ask()))
+    except OperationalError:
+        return []  # server_findings says so
+    finally:
+        if not was_open:
+            connection.close()
+
+
+def _migrating(found: server.Server) -> Iterator[CheckMessage]:
+    if not found.may_migrate:
+        yield Error(
+            f"The role {found.role} does not own this database's tables: a migration that changes one would fail.",
+            hint="Set DATABASE_DIRECT_URL, where migrations run, to the address with the role "
+            f"{server.ROLE_PREFIX}release (`manage.py connection_budget --sql` makes it), or the tables' owner.",
+            id="roadmap_project.E028",
+        )
+
+
 def _unanswered(error: OperationalError) -> CheckMessage:
     if UNKNOWN_PARAMETER in str(error):
         return _undeclared_pooler(Error, "roadmap_project.E026")
@@ -83,6 +115,8 @@ def of_server(declared: ConnectionBudget, found: server.Server) -> Iterator[Chec
             hint="Run what `manage.py connection_budget --sql` prints, in this database.",
             id="roadmap_project.E027",
         )
+    if settings.IS_MIGRATION:
+        yield from _migrating(found)
     # A migration's statements take as long as they take.
     missing = [name for name in found.missing_limits if not (settings.IS_MIGRATION and name == "statement_timeout")]
     if missing:

@@ -38,6 +38,7 @@ def statements(budget: ConnectionBudget, *, owner: str, database: str) -> str:
     apart (psql: \\password ROLE), so that none stands in a script.
     """
     lines = [f"-- {budget.explain()}"]
+    lines.append(f"-- Where migrations run, DATABASE_DIRECT_URL is the address with {ROLE_PREFIX}release.")
     if budget.pooler:
         lines.append("-- Each limit is what one role may take; together PgBouncer's max_db_connections bounds them.")
     for name, limit in planned_limits(budget).items():

@@ -22,7 +22,9 @@ SELECT current_setting('server_version_num')::int,
        pg_backend_pid(),
        ARRAY(SELECT name FROM unnest(string_to_array('{" ".join(session.LIMITS)}', ' ')) AS name
              WHERE current_setting(name, true) = '0'),
-       coalesce(has_table_privilege(to_regclass('django_q_ormq'), 'INSERT'), true)
+       coalesce(has_table_privilege(to_regclass('django_q_ormq'), 'INSERT'), true),
+       coalesce((SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class
+                 WHERE oid = to_regclass('django_migrations')), true)
 """  # noqa: S608  constants
 ROLES = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname LIKE %s AND rolcanlogin"
 
@@ -41,6 +43,7 @@ class Server:
     service_roles: dict[str, int | None]
     missing_limits: tuple[str, ...]  # of session.LIMITS, those that do not hold in this session
     may_write: bool = True  # also before the first migration, when there is nothing to write to
+    may_migrate: bool = True  # acts as the tables' owner; also where there are none yet
     is_direct: bool = True  # nobody stands between: a pooler tells its clients a process id of its own making
 
     def verdict_on(self, budget: ConnectionBudget) -> ConnectionBudget:
@@ -64,9 +67,10 @@ def ask() -> Server:
     """Two queries on this thread's connection; raises OperationalError where there is none to be had."""
     with connection.cursor() as cursor:
         cursor.execute(FACTS)
-        version, max_connections, reserved, database_limit, role, is_superuser, role_limit, pid, missing, may_write = (
-            cursor.fetchone()
-        )
+        (
+            version, max_connections, reserved, database_limit, role, is_superuser, role_limit, pid, missing,
+            may_write, may_migrate,
+        ) = cursor.fetchone()  # fmt: skip
         cursor.execute(ROLES, [ROLE_PREFIX.replace("_", r"\_") + "%"])
         roles = {name.removeprefix(ROLE_PREFIX): _or_none(limit) for name, limit in cursor.fetchall()}
     return Server(
@@ -80,6 +84,7 @@ def ask() -> Server:
         service_roles=roles,
         missing_limits=tuple(missing),
         may_write=may_write,
+        may_migrate=may_migrate,
         is_direct=connection.connection.info.backend_pid == pid,
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 from psycopg import sql
@@ -334,10 +335,13 @@ def test_the_server_is_asked_with_few_queries(django_assert_num_queries):
         assert server.ask().max_connections == 100
 
 
-def test_the_roles_of_the_plan_read_and_write_and_are_refused_above_their_limit(superuser, monkeypatch):
+def test_E028_the_roles_of_the_plan_read_and_write_migrate_or_do_not_and_are_refused_above_their_limit(
+    superuser, monkeypatch, settings
+):
     """The SQL is applied twice to a real server; only the service that takes too much is refused."""
     config = connection.settings_dict
-    text = roles.statements(budget(), owner=config["USER"], database=config["NAME"])
+    owner = config["USER"]
+    text = roles.statements(budget(), owner=owner, database=config["NAME"])
     superuser.execute(text)
     superuser.execute(text)
     try:
@@ -352,15 +356,30 @@ def test_the_roles_of_the_plan_read_and_write_and_are_refused_above_their_limit(
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 content.execute("DROP TABLE roadmaps_providerpause")
             release = held.enter_context(connect(user="roadmaps_release"))
-            for user in ("roadmaps_release", config["USER"]):  # migrations are not locked out by the plan
+            for user in ("roadmaps_release", owner):  # migrations are not locked out by the plan
                 monkeypatch.setitem(connection.settings_dict, "USER", user)
                 connection.close()
                 assert [finding.id for finding in findings() if finding.is_serious()] == []
             release.execute("CREATE TABLE made_by_release (id int)")
             assert content.execute("SELECT count(*) FROM made_by_release").fetchone() == (0,)
             release.execute("DROP TABLE made_by_release")
+            for user in ("roadmaps_release", owner, "roadmaps_content"):
+                monkeypatch.setitem(connection.settings_dict, "USER", user)
+                connection.close()
+                settings.IS_MIGRATION = True
+                serious = [finding.id for finding in findings() if finding.is_serious()]
+                settings.IS_MIGRATION = False
+                before_a_release = [finding.id for finding in live_checks.release_findings(None, databases=["default"])]
+                assert connection.connection is None
+                assert serious == before_a_release == ["roadmap_project.E028"] * (user == "roadmaps_content")
+            with pytest.raises(CommandError, match=r"must be owner of table django_session(.|\n)*as roadmaps_release"):
+                call_command("migrate", "sessions", "zero", verbosity=0)
+            # A service that does not migrate starts, and who migrates by an address of its own is told there.
+            assert [finding.id for finding in live_checks.refusals_at_start()] == []
+            settings.DIRECT_URL_VARIABLE = "DATABASE_DIRECT_URL"
+            assert live_checks.release_findings(None, databases=["default"]) == []
     finally:
-        superuser.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT -1").format(sql.Identifier(config["USER"])))
+        superuser.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT -1").format(sql.Identifier(owner)))
         for name in roles.planned_limits(budget()):
             role = sql.Identifier(server.ROLE_PREFIX + name)
             superuser.execute(sql.SQL("DROP OWNED BY {0}").format(role))
