@@ -58,17 +58,36 @@ def logging_config(*, level: str, is_json: bool) -> dict[str, Any]:
 IDS = ("request_id", "step", "kind", "roadmap", "concept", "attempt", "queue")
 
 
-def without_personal_words(event: Any, hint: dict[str, Any]) -> Any:
+# Of an event: what broke and where. Not the visitor, a command's arguments, what was done before, or what the SDK
+# may collect one day.
+SENT = (
+    "event_id", "timestamp", "platform", "level", "logger", "release", "environment", "server_name", "sdk", "modules",
+    "transaction", "transaction_info", "exception", "tags",
+)  # fmt: skip
+OF_THE_SERVER = ("OperationalError", "InterfaceError")  # whose first line is PostgreSQL's and quotes no row
+
+
+def without_personal_words(given: Any, hint: dict[str, Any]) -> Any:
     """What goes to Sentry: of a log line its event's name, never its message, which may quote a person; and the ids.
 
+    Of a request the method and the address's pattern: an address holds goals, searches and tokens that open doors.
+    Of an exception its type and place: its message may be a row, an answer or a goal; the log has it under the same id.
     Of a slug only the token at its end: the words before it are the goal's.
     """
+    event = {name: given[name] for name in SENT if name in given}
+    if method := (given.get("request") or {}).get("method"):
+        event["request"] = {"method": method}
+    if (given.get("transaction_info") or {}).get("source") != "route":  # else it is the address itself
+        event.pop("transaction", None)
+    for raised in (given.get("exception") or {}).get("values", []):
+        message = str(raised.pop("value", ""))
+        if raised.get("type") in OF_THE_SERVER:
+            raised["value"] = message.partition("\n")[0]
     record = hint.get("log_record")
     line: dict[str, Any] = {}
     if record is not None:
         line = record.msg if isinstance(record.msg, dict) else {}
         event["logentry"] = {"message": str(line.get("event", record.name))}
-        event.pop("extra", None)
     known = {**structlog.contextvars.get_contextvars(), **line}
     if ids := {name: _without_words(name, str(known[name])) for name in IDS if name in known}:
         event["tags"] = {**dict(event.get("tags") or {}), **ids}

@@ -300,7 +300,6 @@ RELEASE = env.text("SENTRY_RELEASE") or env.text("RAILWAY_GIT_COMMIT_SHA")
 
 if SENTRY_DSN := env.text("SENTRY_DSN"):
     import sentry_sdk
-    from sentry_sdk.integrations.logging import LoggingIntegration
     from sentry_sdk.utils import BadDsn, Dsn
 
     try:
@@ -308,8 +307,8 @@ if SENTRY_DSN := env.text("SENTRY_DSN"):
     except BadDsn:  # neither the value nor the cause, which quotes from it: it holds a key
         raise ImproperlyConfigured("SENTRY_DSN is not one: expected https://KEY@HOST/PROJECT_NUMBER.") from None
     sentry_sdk.init(
-        integrations=[LoggingIntegration(level=None)],  # no log lines as breadcrumbs: they hold goals and wishes
         before_send=logs.without_personal_words,
+        max_breadcrumbs=0,  # log lines, addresses: none is sent
         dsn=SENTRY_DSN,
         release=RELEASE or None,
         environment=env.text("SENTRY_ENVIRONMENT") or env.text("RAILWAY_ENVIRONMENT_NAME", "production"),

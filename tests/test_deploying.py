@@ -1,5 +1,6 @@
 """What an operator meets before the first visitor does: checks, static files, Sentry, health checks."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -248,6 +249,87 @@ DSN = "https://public@sentry.example.org/1"
 )
 def test_sentry_is_told_release_and_environment_by_the_platforms_variables_or_its_own(variables, told):
     assert printed(SENTRY, **PRODUCTION, SENTRY_DSN=DSN, **variables) == told
+
+
+# A visitor for whom something breaks: in a view, and before an address is looked up; then a command.
+VISITED = """
+import json, logging, sys, types
+import django; django.setup()
+import sentry_sdk
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import IntegrityError, OperationalError
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from sentry_sdk.transport import Transport
+
+class Kept(Transport):
+    def capture_envelope(self, envelope):
+        for item in envelope.items:
+            if item.type == "event":
+                print(json.dumps(item.payload.json))
+
+client = sentry_sdk.get_client()
+client.transport = Kept(client.options)
+
+@csrf_exempt
+def fail(request, **names):
+    goal = request.POST.get("goal", names)
+    logging.getLogger("roadmaps").warning("asked for %s", goal)
+    sentry_sdk.set_user({"email": "sekret@example.org"})
+    try:
+        raise OperationalError("too many connections for role\\nLINE 1: sekret")
+    except OperationalError as error:
+        raise IntegrityError(f"Failing row contains ({goal}, sekret)") from error
+
+def middleware(get_response):
+    def before(request):
+        if "unknown" in request.path:
+            raise ValueError(request.path)
+        return get_response(request)
+    return before
+
+here = sys.modules["here"] = types.ModuleType("here")
+here.middleware = middleware
+here.handler500 = lambda request: HttpResponse(status=500)
+here.urlpatterns = [path("roadmaps/<slug:slug>/", fail), path("new-password/<uidb64>/<token>/", fail)]
+settings.ROOT_URLCONF = "here"
+settings.MIDDLEWARE = ["roadmap_project.request_ids.request_ids", "here.middleware"]
+host = settings.ALLOWED_HOSTS[0]
+for address in ("/roadmaps/sekret-goal-x5y9z2q8/?q=sekret", "/new-password/MQ/sekret/", "/unknown/sekret/"):
+    request = RequestFactory().post(
+        address, {"goal": "sekret"}, headers={"host": host, "referer": "https://x/sekret", "cookie": "sessionid=sekret"}
+    )
+    WSGIHandler()(request.environ, lambda *_: None)
+logging.getLogger("roadmaps").error("no sekret", extra={"goal": "sekret"})
+print(json.dumps({"headers_for": client.options["trace_propagation_targets"]}))
+"""
+
+
+def test_sentry_is_told_of_what_broke_where_and_nothing_of_a_persons():
+    """A whole event, as the SDK makes it of a request and of a command whose argument is a goal."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", VISITED, "sekret"],
+        cwd=ROOT, env={**kept, **PRODUCTION, "SENTRY_DSN": DSN, "DJANGO_SETTINGS_MODULE": "roadmap_project.settings"},
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    *events, options = (json.loads(line) for line in done.stdout.splitlines())
+    assert "sekret" not in done.stdout
+    assert [event.get("transaction") for event in events] == [
+        "/roadmaps/{slug}/", "/new-password/{uidb64}/{token}/", None, None,
+    ]  # fmt: skip
+    assert [event.get("request") for event in events] == [{"method": "POST"}] * 3 + [None]
+    causes = [(each["type"], each.get("value")) for each in events[0]["exception"]["values"]]
+    assert causes == [("OperationalError", "too many connections for role"), ("IntegrityError", None)]
+    assert events[0]["exception"]["values"][-1]["stacktrace"]["frames"][-1]["function"] == "fail"
+    assert events[3]["logentry"] == {"message": "roadmaps"}
+    assert {len(event["tags"]["request_id"]) for event in events[:3]} == {32}
+    assert options == {"headers_for": []}  # no trace headers to model providers
 
 
 @pytest.mark.parametrize(("variables", "trusted"), [(ELSEWHERE, "1"), ({"DEBUG": "1"}, "0"), (PRODUCTION, "1")])
