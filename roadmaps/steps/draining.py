@@ -111,8 +111,15 @@ class _Drain:
         if time.monotonic() >= self.next_beat:
             self.next_beat = time.monotonic() + BEAT_SECONDS
             patiently(lambda: heartbeats.picked_up(self.queue))
-            patiently(lambda: sweeping.sweep_when_due(self.queue))
+            self._sweep_when_due()
             self.next_due = 0.0
+
+    def _sweep_when_due(self) -> None:
+        """One that fails, for whatever reason, is left to the next: no call in flight is given up for it."""
+        try:
+            sweeping.sweep_when_due(self.queue)
+        except Exception:
+            log.exception("sweep_failed", queue=self.queue, next=sweeping.NEXT_SWEEP)
 
     def _let_go_on(self) -> None:
         """Before a call asks its provider once more (a repair, another try) it asks whether the step is still ours."""

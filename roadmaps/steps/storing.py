@@ -73,11 +73,11 @@ def store(results: list[Finished]) -> None:
 def _store(left: list[Finished]) -> None:
     """Removes from the list what is stored, so that it is not done again with the rest."""
     try:
-        with _transaction():
+        with short_transaction():
             _store_together(left)
     except LOST_CONNECTION as error:
         parts = _by_roadmap(left)
-        if len(parts) == 1 or not _waited_for_a_lock(error):
+        if len(parts) == 1 or not waited_for_a_lock(error):
             raise
         log.warning("results_stored_by_roadmap", count=len(left), reason=str(error).strip())
     except Exception as error:
@@ -106,15 +106,16 @@ def _store_parts(parts: list[list[Finished]], left: list[Finished]) -> None:
 
 
 @contextmanager
-def _transaction() -> Iterator[None]:
+def short_transaction(lock_seconds: float | None = None) -> Iterator[None]:
     """Waits for a row that somebody holds for LOCK_SECONDS at most: answers of others are in hand."""
+    milliseconds = round(1000 * (LOCK_SECONDS if lock_seconds is None else lock_seconds))
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            cursor.execute(f"SET LOCAL lock_timeout = '{milliseconds}ms'")
         yield
 
 
-def _waited_for_a_lock(error: Exception) -> bool:
+def waited_for_a_lock(error: Exception) -> bool:
     return isinstance(error.__cause__, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)
 
 
@@ -151,7 +152,7 @@ def _store_together(results: list[Finished]) -> None:
 
 def _store_broken(finished: Finished, error: Exception) -> None:
     """A result that cannot be saved, whatever is wrong with it: its step fails, so that it is not bought for ever."""
-    with _transaction():
+    with short_transaction():
         for _, step in _locked([finished]):
             lines = StepLog(step)
             with recording.about(step):
@@ -161,7 +162,7 @@ def _store_broken(finished: Finished, error: Exception) -> None:
                     fail(step, f"the result could not be saved: {error}", lines)
             recording.save_lines([lines])
     try:
-        with _transaction():
+        with short_transaction():
             finishing.settle_all([step.roadmap for _, step in _locked([finished])])
     except LOST_CONNECTION:
         raise
@@ -357,10 +358,10 @@ def _are_saved(results: list[Finished], *, of_nobody: bool = False) -> bool:
         rows = [row for each in results for row in recording.model_calls(each.step, _calls_of(each))]
         for row in rows if of_nobody else ():
             row.roadmap_id = row.concept_id = None
-        with _transaction():
+        with short_transaction():
             ModelCall.objects.bulk_create(rows, ignore_conflicts=True)
     except LOST_CONNECTION as error:
-        if not _waited_for_a_lock(error):
+        if not waited_for_a_lock(error):
             raise
         log.warning("model_calls_wait_for_a_lock", reason=str(error).strip())
         return False

@@ -1,5 +1,6 @@
 """What is put right every minute, whatever died: expired leases, lost wake-ups, roadmaps that nobody finished."""
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import structlog
@@ -10,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
 from roadmap_project import process
+from roadmap_project.connections import LOST_CONNECTION
 from roadmap_project.told import kept
 from roadmaps import finishing, mailing
 from roadmaps.models import QueueHeartbeat, Roadmap, Step
@@ -22,7 +24,9 @@ log = structlog.get_logger(__name__)
 OUTAGE = timedelta(seconds=150)
 INTERVAL = timedelta(seconds=60)
 MOST_AT_ONCE = 500
+HELD_SECONDS = 0.05  # for each further row that somebody holds, when one was waited for as long as a store waits
 
+NEXT_SWEEP = "the next sweep tries it again"
 WORKER_LOST = kept(gettext_noop("its worker was lost %(times)s times"))
 
 
@@ -30,19 +34,26 @@ def sweep(queue: str) -> None:
     """Idempotent, and safe beside drains and other sweeps of the same queue.
 
     After an outage nobody's lease is taken for STORE_RETRY_SECONDS: workers with an answer in hand are still trying
-    to store it.
+    to store it. What waits is woken for first, and a roadmap that cannot be put right keeps no other from it.
     """
-    if _begin(queue):
+    takes_leases = _begin(queue)
+    storing.resume_when_not_spent()
+    _replace_wake_up(queue, waking.wake)
+    if takes_leases:
         _end_leases_of_the_dead(queue)
         _release_expired(queue)
     if queue == "content":
         _settle()
     if queue == "logs":
         mailing.wake_when_due()
-    storing.resume_when_not_spent()
+    if takes_leases:
+        _replace_wake_up(queue, waking.wake_another)  # for what has just come back
+
+
+def _replace_wake_up(queue: str, wake: Callable[[str], None]) -> None:
     due_in = claiming.seconds_until_due(queue)
     if due_in is not None and due_in < 60:
-        waking.wake(queue)
+        wake(queue)
 
 
 def _begin(queue: str) -> bool:
@@ -65,11 +76,16 @@ def sweep_when_due(queue: str) -> None:
 
 
 def _end_leases_of_the_dead(queue: str) -> None:
-    """A worker that this process can see to be gone holds no answer: nobody need wait for its leases' end."""
+    """A worker that this process can see to be gone holds no answer: nobody need wait for its leases' end.
+
+    Steps that somebody holds are passed over: the next sweep comes for them.
+    """
     running = Step.objects.filter(state=Step.State.RUNNING, queue=queue).order_by()
     workers = running.values_list("worker", flat=True).distinct()
     if gone := [worker for worker in workers if process.is_gone(worker)]:
-        ended = running.filter(worker__in=gone).update(lease_expires_at=Now())
+        free = running.filter(worker__in=gone).select_for_update(skip_locked=True, no_key=True)
+        with transaction.atomic():
+            ended = Step.objects.filter(pk__in=free.values("pk")).update(lease_expires_at=Now())
         log.warning("leases_of_dead_workers_ended", queue=queue, workers=gone, steps=ended)
 
 
@@ -77,13 +93,36 @@ def _release_expired(queue: str) -> None:
     """Back to waiting with the token kept: the old worker's answer still counts until somebody claims the step anew."""
     oldest_first = Step.objects.expired().filter(queue=queue).order_by("lease_expires_at")
     expired = list(oldest_first.values_list("roadmap_id", "pk")[:MOST_AT_ONCE])
-    for roadmap_id in sorted({roadmap_id for roadmap_id, _ in expired}):
-        with transaction.atomic():
-            roadmap = Roadmap.objects.locked(roadmap_id)
-            ids = [pk for owner, pk in expired if owner == roadmap_id]
-            steps = Step.objects.expired().select_for_update(no_key=True, of=("self",)).filter(pk__in=ids)
-            recording.save_lines([_lose(step, roadmap) for step in steps.select_related("concept").order_by("pk")])
-            finishing.settle(roadmap)
+
+    def release(roadmap: Roadmap) -> None:
+        ids = [pk for owner, pk in expired if owner == roadmap.pk]
+        steps = Step.objects.expired().select_for_update(no_key=True, of=("self",)).filter(pk__in=ids)
+        recording.save_lines([_lose(step, roadmap) for step in steps.select_related("concept").order_by("pk")])
+        finishing.settle(roadmap)
+
+    _put_right({roadmap_id for roadmap_id, _ in expired}, release)
+
+
+def _put_right(roadmap_ids: Iterable[int], work: Callable[[Roadmap], None]) -> None:
+    """Do it to each roadmap under its lock, in a transaction of its own.
+
+    Where that fails, or somebody holds the row, it is said and left to the next sweep. Raises only where the connection
+    is lost.
+    """
+    patience: float = storing.LOCK_SECONDS
+    for pk in sorted(roadmap_ids):
+        try:
+            with storing.short_transaction(patience):
+                work(Roadmap.objects.locked(pk))
+        except Roadmap.DoesNotExist:  # erased meanwhile
+            continue
+        except LOST_CONNECTION as error:
+            if not storing.waited_for_a_lock(error):
+                raise
+            patience = HELD_SECONDS
+            log.warning("roadmap_is_held", roadmap=pk, reason=str(error).strip(), next=NEXT_SWEEP)
+        except Exception:
+            log.exception("roadmap_not_put_right", roadmap=pk, next=NEXT_SWEEP)
 
 
 def _lose(step: Step, roadmap: Roadmap) -> StepLog:
@@ -115,9 +154,8 @@ def _settle() -> None:
     # A scalar subquery is asked roadmap by roadmap; an EXISTS may become a join with every waiting step.
     active = Step.objects.active().content().filter(roadmap=OuterRef("pk")).values("pk")[:1]
     looked_at = Roadmap.objects.filter(pk__in=_next_to_settle()).annotate(active_step=Subquery(active))
-    for pk in looked_at.filter(active_step__isnull=True).order_by("pk").values_list("pk", flat=True):
-        with transaction.atomic():
-            finishing.settle(Roadmap.objects.locked(pk))
+    unfinished = looked_at.filter(active_step__isnull=True).order_by("pk")
+    _put_right(list(unfinished.values_list("pk", flat=True)), finishing.settle)
 
 
 def _next_to_settle() -> list[int]:
