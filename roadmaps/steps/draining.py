@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Collection
 from uuid import UUID
 
 import structlog
@@ -24,6 +25,7 @@ LISTEN_SECONDS = 0.4  # between looks at the stop event
 BEAT_SECONDS = 20.0
 COST_SECONDS = 5.0  # between looks at what the day has cost, which read every call of the day;
 COST_SHARE = 0.02  # of a worker's time, at most
+MOST_NAMED = 100  # steps in one line of the log
 
 
 def drain(queue: str) -> int:
@@ -36,6 +38,15 @@ def drain(queue: str) -> int:
         waking.wake_another(queue)  # another cluster of the queue, or the next one
         return 0
     return _Drain(queue).run()
+
+
+def _hand_back(leases: Collection[UUID | None]) -> list[int]:
+    """The steps that held these leases still, and wait again."""
+    steps = Step.objects.filter(lease_token__in=leases, state=Step.State.RUNNING)
+    with transaction.atomic():
+        handed = list(steps.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        steps.hand_back()
+    return handed
 
 
 class _Drain:
@@ -206,8 +217,8 @@ class _Drain:
     def _hand_back(self) -> None:
         given_up = [*self.calls.give_up(), *self.unbegun]
         if given_up:
-            handed = patiently(lambda: Step.objects.filter(lease_token__in=given_up).hand_back())
-            log.info("steps_handed_back", queue=self.queue, count=handed)
+            handed = patiently(lambda: _hand_back(given_up))
+            log.info("steps_handed_back", queue=self.queue, count=len(handed), steps=handed[:MOST_NAMED])
 
     def _wake_a_successor(self) -> None:
         with transaction.atomic():

@@ -617,7 +617,8 @@ def test_a_rewrite_that_fails_leaves_the_earlier_version_standing(writing, stub)
     assert Tutorial.objects.get(concept=concept).is_current
 
 
-def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, stop_event):
+def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, stop_event, caplog):
+    caplog.set_level("INFO")
     stub.hold()
 
     def stop_when_all_are_asked():
@@ -633,6 +634,9 @@ def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, s
     stub.release()
     assert set(writing.steps.content().values_list("state", "attempts", "losses")) == {("waiting", 0, 0)}
     assert not writing.steps.filter(lease_token__isnull=False).exists()
+    asked_for = writing.steps.content().exclude(worker="").order_by("pk").values_list("pk", flat=True)
+    told = next(record.msg for record in caplog.records if "steps_handed_back" in str(record.msg))
+    assert (told["count"], told["steps"]) == (settings_in_flight("content"), list(asked_for))
 
 
 def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, stop_event, caplog):

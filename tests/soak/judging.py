@@ -30,12 +30,13 @@ WEB_COMES_BACK = 20.0  # seconds until a killed server serves again, on a slow m
 STALL_BEGINS = 1.5  # seconds until a stalled worker has let go of its connection
 HELD_SECONDS = 1.0  # one connection, held so long, is no worker that looks for new work, which takes a third of that
 ENOUGH_SAMPLES = 3  # in that time
+MOST_IN_HAND = 12  # calls that are named where a connection was held
 STALL_LASTS = 2.0  # seconds from then on, in which there are enough samples on a slow machine, too
 FLAT_MEMORY = 1.2
 LEAST_THIRD = 100.0  # seconds; before, processes are still importing
 PLANNED_BESIDE = {"release": RELEASE_CONNECTIONS}  # of clients that are none of the services
 FLAT_FILES = 24  # sockets to the provider that are kept open
-HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'.* count=(\d+)")
+HANDED_BACK = re.compile(r"timestamp='([^']+)'.*event='steps_handed_back'.* steps=\[([\d, ]*)\]")
 HAND_BACK_SECONDS = 3.0
 FOUND_DEAD = re.compile(r"timestamp='([^']+)'.*event='leases_of_dead_workers_ended'.* workers=\[([^\]]*)\]")
 SWEPT_WITHIN = 2.0  # seconds from a sweep's ending of leases to its line
@@ -241,7 +242,7 @@ def _pieces(run: Run) -> list[Account]:
                 ordered=1 + learner.orders[concept.key, step.kind],
                 causes=losses[concept.pk, step.kind]
                 + unheard[concept.pk, step.kind]
-                + given_up.count(_unused(answers, stored[concept.pk, step.kind]), learner.cancel_clicks),
+                + given_up.count({step.pk}, _unused(answers, stored[concept.pk, step.kind]), learner.cancel_clicks),
             )
         )
     return accounts
@@ -294,7 +295,8 @@ def _designs(run: Run) -> list[Account]:
             done = list(steps.filter(state=Step.State.DONE))
             causes = losses[roadmap.pk, kind] + unheard[roadmap.pk, PURPOSES[kind]]
             stored = [step.finished_at.timestamp() for step in done if step.finished_at]
-            causes += given_up.count(_unused(answers, stored), learner.cancel_clicks)
+            ours = set(steps.values_list("pk", flat=True))
+            causes += given_up.count(ours, _unused(answers, stored), learner.cancel_clicks)
             ordered = _ordered(roadmap, kind, done)
             accounts.append(Account(f"{goal}, {kind}", len(answers), len(done), ordered=ordered, causes=causes))
     return accounts
@@ -387,33 +389,34 @@ def _unheard(run: Run) -> list[ModelCall]:
 
 
 class _GivenUp:
-    """Answers that came when nobody could use them. A hand-back of so many steps explains so many of them."""
+    """Answers that came when nobody could use them. A hand-back explains one of each of its steps."""
 
-    def __init__(self, hand_backs: Iterable[tuple[float, int]]) -> None:
-        self._left = sorted([moment, count] for moment, count in hand_backs)
+    def __init__(self, hand_backs: Iterable[tuple[float, set[int]]]) -> None:
+        self._left = sorted(hand_backs, key=lambda each: each[0])
 
-    def count(self, unused: Iterable[dict[str, Any]], cancel_clicks: list[float]) -> int:
-        """How many came shortly before a stop, or to a step that was cancelled."""
+    def count(self, steps: set[int], unused: Iterable[dict[str, Any]], cancel_clicks: list[float]) -> int:
+        """How many came to these steps shortly before a stop, or when they were cancelled."""
         return sum(
             self._was_cancelled(record["started_at"], record["finished_at"], cancel_clicks)
-            or self._was_handed_back(record["finished_at"])
+            or self._was_handed_back(steps, record["finished_at"])
             for record in unused
         )
 
     def _was_cancelled(self, began: float, ended: float, cancel_clicks: list[float]) -> bool:
         return any(began - 1 <= moment <= ended + STORED_WITHIN for moment in cancel_clicks)
 
-    def _was_handed_back(self, ended: float) -> bool:
-        for each in self._left:
-            if each[1] > 0 and 0 <= each[0] - ended + 0.5 <= HAND_BACK_SECONDS:
-                each[1] -= 1
+    def _was_handed_back(self, steps: set[int], ended: float) -> bool:
+        for moment, left in self._left:
+            if 0 <= moment - ended + 0.5 <= HAND_BACK_SECONDS and (found := steps & left):
+                left.discard(found.pop())
                 return True
         return False
 
 
-def _hand_backs(releases: Iterable[Release], service: str) -> list[tuple[float, int]]:
-    """When a worker gave up calls because its cluster stopped, and how many."""
-    return [(moment, int(count)) for moment, count in _lines(releases, service, HANDED_BACK)]
+def _hand_backs(releases: Iterable[Release], service: str) -> list[tuple[float, set[int]]]:
+    """When a worker gave up calls because its cluster stopped, and of which steps."""
+    found = _lines(releases, service, HANDED_BACK)
+    return [(moment, {int(each) for each in re.findall(r"\d+", steps)}) for moment, steps in found]
 
 
 def _lines(releases: Iterable[Release], service: str, pattern: re.Pattern[str]) -> Iterator[tuple[float, str]]:
@@ -545,11 +548,13 @@ def _released(run: Run) -> Verdict:
         samples = [s for s in run.server.samples if stall.at + STALL_BEGINS <= s.at <= stall.until]
         long_enough += _keeps_a_call_waiting(run, stall)
         for service in ("content", "workflow"):
-            kept = [_kept(run, span, service) for span in _spans(samples, service)]
-            looked_at += bool(kept)
-            if most := max(kept, default=0):
+            spans = list(_spans(samples, service))
+            looked_at += bool(spans)
+            worst = max(spans, key=lambda span: _kept(run, span, service), default=[])
+            if worst and (most := _kept(run, worst, service)):
                 broken.append(
-                    f"{datetime.fromtimestamp(stall.at, UTC):%H:%M:%S} {service}: {most} held for {HELD_SECONDS:g} s"
+                    f"{datetime.fromtimestamp(stall.at, UTC):%H:%M:%S} {service}: {most} held for {HELD_SECONDS:g} s, "
+                    f"{_in_hand(worst, service)}"
                 )
     if long_enough and not looked_at:
         broken.append(f"{long_enough} stalls kept calls waiting, and nothing was looked at")
@@ -569,6 +574,14 @@ def _kept(run: Run, span: list[Sample], service: str) -> int:
     """How many connections were there all the time, without those that workers without calls may keep."""
     held = frozenset.intersection(*(sample.workers.get(service, frozenset()) for sample in span))
     return max(0, len(held) - max(_idle(run, sample, service) for sample in span))
+
+
+def _in_hand(span: list[Sample], service: str) -> str:
+    """What the service's workers were busy with all the time, for whoever looks for the one that held on."""
+    calls = frozenset.intersection(*(sample.calls.get(service, frozenset()) for sample in span))
+    named = [f"{call.kind} step {call.step} of roadmap {call.roadmap} at {call.worker}" for call in sorted(calls)]
+    rest = [f"{len(named) - MOST_IN_HAND} more"] if len(named) > MOST_IN_HAND else []
+    return f"in hand: {', '.join([*named[:MOST_IN_HAND], *rest]) or 'by turns'}"
 
 
 def _keeps_a_call_waiting(run: Run, stall: Happened) -> bool:

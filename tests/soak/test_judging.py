@@ -28,7 +28,7 @@ from tests.soak.breaking import Happened
 from tests.soak.judging import Account, Run
 from tests.soak.learning import Trouble
 from tests.soak.schedule import Fault
-from tests.soak.watching import Look, Sample
+from tests.soak.watching import Call, Look, Sample
 
 BUDGET = ConnectionBudget.from_environment(Environment({}))  # 31: web 8, logs 7, content 9, workflow 7
 FULL = Counter({"web": 8, "logs": 7, "content": 9, "workflow": 7})
@@ -109,11 +109,21 @@ def test_a_count_of_nearly_nothing_proves_nothing():
     assert connections((10.0, Counter(web=1))).broken == ["hardly anything was counted"]
 
 
+IN_HAND = "in hand: quiz step 4 of roadmap 2 at host:31"
+
+
 def stalled(*held, busy=6):
-    """Six workers look at a stall, so many with calls in hand; who holds a connection, five times a second."""
+    """Six workers look at a stall, so many with calls in hand; who holds a connection, five times a second.
+
+    One call is there all the time, others by turns.
+    """
     happened = [Happened(STALL, at=10.0, until=10.0 + 3 + len(held) / 5)]
+    calls = [{Call("host:31", 2, 4, "quiz"), Call("host:32", 3, 10 + n, "tutorial")} for n in range(len(held))]
     samples = [
-        Sample(12.0 + n / 5, FULL, {"content": frozenset(each)}, Counter(content=busy)) for n, each in enumerate(held)
+        Sample(
+            12.0 + n / 5, FULL, {"content": frozenset(each)}, Counter(content=busy), {"content": frozenset(calls[n])}
+        )
+        for n, each in enumerate(held)
     ]
     return judging._released(make_run(happened=happened, samples=samples))
 
@@ -121,12 +131,12 @@ def stalled(*held, busy=6):
 def test_a_connection_that_is_held_while_all_calls_wait_is_found():
     assert stalled(*[()] * 8).broken == []
     assert stalled(*[()] * 8).figure == "1 stalls looked at"
-    assert stalled(*[(7,)] * 8).broken == ["00:00:10 content: 1 held for 1 s"]
-    assert stalled(*[(7, 8)] * 8).broken == ["00:00:10 content: 2 held for 1 s"]
+    assert stalled(*[(7,)] * 8).broken == [f"00:00:10 content: 1 held for 1 s, {IN_HAND}"]
+    assert stalled(*[(7, 8)] * 8).broken == [f"00:00:10 content: 2 held for 1 s, {IN_HAND}"]
 
 
 def test_a_connection_that_is_held_in_all_samples_but_one_is_found():
-    assert stalled(*[(7,)] * 10, (), *[(7,)] * 10).broken == ["00:00:10 content: 1 held for 1 s"]
+    assert stalled(*[(7,)] * 10, (), *[(7,)] * 10).broken == [f"00:00:10 content: 1 held for 1 s, {IN_HAND}"]
 
 
 def test_workers_that_look_for_new_work_by_turns_hold_nothing():
@@ -137,7 +147,7 @@ def test_workers_that_look_for_new_work_by_turns_hold_nothing():
 
 def test_a_worker_without_calls_may_keep_its_connection():
     assert stalled(*[(7,)] * 8, busy=5).broken == []
-    assert stalled(*[(7, 8)] * 8, busy=5).broken == ["00:00:10 content: 1 held for 1 s"]
+    assert stalled(*[(7, 8)] * 8, busy=5).broken == [f"00:00:10 content: 1 held for 1 s, {IN_HAND}"]
 
 
 def test_a_stall_that_kept_calls_waiting_and_was_not_looked_at_is_found():
@@ -379,11 +389,16 @@ def purchases(run):
 
 
 @pytest.fixture
-def log(tmp_path):
+def log(tmp_path, quiz):
     """A cluster's log: a worker gave its calls up when the minute was over."""
+    return handed_back(tmp_path, quiz.concept.steps.get(kind="quiz").pk)
+
+
+def handed_back(folder, *steps):
     at = datetime.fromtimestamp(60, UTC).isoformat().replace("+00:00", "Z")
-    (tmp_path / "content.log").write_text(f"timestamp='{at}' level='info' event='steps_handed_back' count=1\n")
-    return tmp_path
+    said = f"event='steps_handed_back' queue='content' count={len(steps)} steps={[*steps]}"
+    (folder / "content.log").write_text(f"timestamp='{at}' level='info' {said} request=None\n")
+    return folder
 
 
 def test_a_second_answer_for_the_same_piece_needs_a_cause(quiz, log):
@@ -417,15 +432,25 @@ def test_an_answer_that_was_used_explains_no_other_that_was_lost(quiz, log):
     assert purchases(made(make_learner(cancel_clicks=[61.0]), asked=sold(quiz, 10.0, 59.0))) == said
 
 
-def test_a_hand_back_of_one_step_explains_one_lost_answer(quiz, log):
+def test_a_hand_back_of_a_step_explains_one_lost_answer_to_it(quiz, log, tmp_path):
     asked = sold(quiz, 58.5, 59.0, 80.0)
     said = [f"{GOAL}, {quiz.concept.key} quiz: bought 3, made 1, causes 1"]
     assert purchases(made(make_learner(), asked=asked, logs=[log])) == said
 
-    written = log / "content.log"
-    written.write_text(written.read_text().replace("count=1", "count=2"))
+    again = tmp_path / "another worker"
+    again.mkdir()
+    both = [log, handed_back(again, 0, quiz.concept.steps.get(kind="quiz").pk)]
 
-    assert purchases(made(make_learner(), asked=asked, logs=[log])) == []
+    assert purchases(made(make_learner(), asked=asked, logs=both)) == []
+
+
+def test_a_hand_back_of_other_steps_explains_nothing(quiz, tmp_path):
+    step = quiz.concept.steps.get(kind="quiz").pk
+    said = [f"{GOAL}, {quiz.concept.key} quiz: bought 2, made 1, causes 0"]
+
+    others = handed_back(tmp_path, step + 1, int(f"1{step}"))
+
+    assert purchases(made(make_learner(), asked=sold(quiz, 59.0, 80.0), logs=[others])) == said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import psycopg
 
@@ -21,12 +21,21 @@ PIECES_SECONDS = 2.0
 PROCESS_SECONDS = 2.0
 ORPHAN_SECONDS = 20.0  # gunicorn's workers need a moment to notice that their master is gone
 CONNECTIONS = "SELECT application_name, pid FROM pg_stat_activity WHERE usename = 'roadmaps'"
-LEASES = "SELECT queue, worker, lease_expires_at FROM roadmaps_step WHERE state = 'running'"
+LEASES = "SELECT queue, worker, id, kind, roadmap_id, lease_expires_at FROM roadmaps_step WHERE state = 'running'"
 PIECES = """
 SELECT 'tutorial', id FROM content_tutorial
 UNION ALL SELECT 'resources', id FROM content_resourcelist
 UNION ALL SELECT 'quiz', id FROM content_quiz
 """
+
+
+class Call(NamedTuple):
+    """A step that a living worker has in hand."""
+
+    worker: str  # its host and process
+    roadmap: int
+    step: int
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Sample:
     by_service: Counter[str]  # connections
     workers: Mapping[str, frozenset[int]]  # the server's processes for a cluster's workers, by service
     busy: Counter[str]  # living workers with calls in hand, by service
+    calls: Mapping[str, frozenset[Call]] = field(default_factory=dict)  # theirs, by service
 
 
 class Watch:
@@ -92,13 +102,15 @@ class ServerWatch(Watch):
             if kind == "worker":
                 workers.setdefault(service, set()).add(pid)
         busy = set()
-        for queue, worker, lease_ends_at in client.execute(LEASES).fetchall():
+        calls: dict[str, set[Call]] = {}
+        for queue, worker, step, kind, roadmap, lease_ends_at in client.execute(LEASES).fetchall():
             process = int(worker.rpartition(":")[2])
             self.holders[lease_ends_at] = process
             if Path(f"/proc/{process}").exists():
                 busy.add((queue, process))
-        held = {service: frozenset(pids) for service, pids in workers.items()}
-        return Sample(at, by_service, held, Counter(queue for queue, _ in busy))
+                calls.setdefault(queue, set()).add(Call(worker, roadmap, step, kind))
+        held, in_hand = ({service: frozenset(each) for service, each in found.items()} for found in (workers, calls))
+        return Sample(at, by_service, held, Counter(queue for queue, _ in busy), in_hand)
 
 
 @dataclass(frozen=True)
