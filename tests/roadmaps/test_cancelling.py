@@ -1,6 +1,9 @@
 """What is cancelled stays cancelled, wherever its work is: nothing is stored, and nothing more is bought."""
 
+import random
+import time
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection, transaction
@@ -70,16 +73,26 @@ def test_a_step_that_is_wanted_still_is_repaired_and_tried_again(writing, stub, 
 
 
 def test_a_call_that_wants_to_go_on_is_answered_at_its_workers_next_look_and_not_before(writing, stub, monkeypatch):
-    """Opening a connection for each would cost the bound: what asks meanwhile is answered together."""
-    looks = []
-    held = claiming.held
-    monkeypatch.setattr(claiming, "held", lambda steps: looks.append(len(steps)) or held(steps))
+    """Opening a connection for each would cost the bound: what asks meanwhile is answered together.
+
+    They ask half a second apart, each after the worker has let go of its connection.
+    """
+    looks, held, pauses = [], claiming.held, iter([0.5, 1.0, 1.5])
+
+    def noted(steps):
+        looks.append((time.monotonic(), len(steps), connection.connection is None))
+        return held(steps)
+
+    monkeypatch.setattr(claiming, "held", noted)
+    monkeypatch.setattr(random, "uniform", lambda *_: next(pauses, 0.5))
     stub.faults([{"fault": "server_error", "times": 3}])
 
     draining.drain("content")
 
-    assert sum(looks) == 3
-    assert len(looks) <= 2
+    assert sum(number for _, number, _ in looks) == 3
+    opened = [at for at, _, is_opened in looks if is_opened]
+    assert opened
+    assert all(later - earlier > draining.CLAIM_SECONDS / 2 for earlier, later in pairwise(opened))
 
 
 def waits(roadmap: Roadmap) -> None:
