@@ -36,9 +36,10 @@ from roadmaps.steps.waking import wake
 SECONDS_PER_LINK = 20.0
 LINKS_PER_LIST = 10  # as a list usually has; more wait until a thread is free
 MOST_THREADS = 200
-LINKS_PER_HOST = 4  # that one process looks at at once, whoever's they are; the others take turns
+LINKS_PER_HOST = 4  # that the fleet looks at at once, whoever's they are; the others take turns
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_REDIRECTS = 5
+MOST_REQUESTS = MOST_REDIRECTS + 2  # for one link
 BROKEN = (404, 410)
 TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, asyncio.Semaphore]] = WeakKeyDictionary()
 UNQUOTED = "/?%:@!$&'()*+,;=~[]"  # what a path and a query may hold as it is; other characters are quoted
@@ -145,47 +146,82 @@ async def _call(links: Links) -> Answer:
     return Answer(value=LinkFindings(findings=list(findings)), provider="links", origin="")
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where to look, and how many requests the link may cost from there on."""
+
+    url: str
+    requests_left: int
+
+
+Found = tuple[str, str] | Address  # a status and why, or where a redirect leads on
+
+
 async def _look(pk: int, url: str, allowed_hosts: frozenset[str]) -> LinkFinding:
-    """Its time begins with the look, however long it waited for its turn; both together end before the lease does."""
+    """Its time is that of the looks alone, however long it waits for its turns; all together ends before the lease."""
     begins_until = time.monotonic() + max(1, settings.CALL_DEADLINE - SECONDS_PER_LINK - 1)
-    turn = _turn(url)
-    try:
-        await asyncio.wait_for(turn.acquire(), begins_until - time.monotonic())
-    except TimeoutError:
-        return LinkFinding(pk=pk, status=Resource.Status.UNCHECKED, detail="no answer in time")
-    try:
-        status, detail = await _looked_at(url, begins_until, allowed_hosts)
-    finally:
-        turn.release()
+    found: Found = Address(url, MOST_REQUESTS)
+    seconds = SECONDS_PER_LINK
+    while isinstance(found, Address):
+        turn = _turn(found.url)
+        try:
+            await asyncio.wait_for(turn.acquire(), max(0.0, begins_until - time.monotonic()))
+        except TimeoutError:
+            return LinkFinding(pk=pk, status=Resource.Status.UNCHECKED, detail="no answer in time")
+        try:
+            found, took = await _looked_at(found, begins_until, seconds, allowed_hosts)
+        finally:
+            turn.release()
+        seconds -= took
+    status, detail = found
     return LinkFinding(pk=pk, status=status, detail=detail)
+
+
+def _places_per_host() -> int:
+    """This process's share of a host's, by the declared workers: one at least, so that many workers look at as many.
+
+    Releases that run side by side look each for itself.
+    """
+    service = settings.CONNECTION_BUDGET.service("logs")
+    looking = max(1, (service.processes - 1) * service.replicas)  # one worker stays free of them
+    return max(1, LINKS_PER_HOST // looking)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _turn(url: str) -> asyncio.Semaphore:
     """The one of the URL's host in this event loop, for as long as anybody has or awaits it."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        host = ""
+    host = _host(url)
     turns = TURNS.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
     turn = turns.get(host)
     if turn is None:
-        turns[host] = turn = asyncio.Semaphore(LINKS_PER_HOST)
+        turns[host] = turn = asyncio.Semaphore(_places_per_host())
     return turn
 
 
-async def _looked_at(url: str, begins_until: float, allowed_hosts: frozenset[str]) -> tuple[str, str]:
+async def _looked_at(
+    address: Address, begins_until: float, seconds: float, allowed_hosts: frozenset[str]
+) -> tuple[Found, float]:
+    """What is found at one host, and how many seconds that took."""
     loop, has_begun = asyncio.get_running_loop(), asyncio.Event()
 
-    def fetch() -> tuple[str, str]:
+    def fetch() -> tuple[Found, float]:
         loop.call_soon_threadsafe(has_begun.set)
-        return fetch_status(url, time.monotonic() + SECONDS_PER_LINK, allowed_hosts)
+        began = time.monotonic()
+        found = look_at_host(address, began + seconds, allowed_hosts)
+        return found, time.monotonic() - began
 
     looked = loop.run_in_executor(_threads(), fetch)
     try:
         await asyncio.wait_for(has_begun.wait(), max(0, begins_until - time.monotonic()))
-        return await asyncio.wait_for(looked, SECONDS_PER_LINK + 1)
+        return await asyncio.wait_for(looked, seconds + 1)
     except TimeoutError:
-        return Resource.Status.UNCHECKED, "no answer in time"
+        return (Resource.Status.UNCHECKED, "no answer in time"), seconds
     finally:
         looked.cancel()
 
@@ -197,10 +233,13 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(at_once, MOST_THREADS), thread_name_prefix="links")
 
 
-def fetch_status(url: str, deadline: float, allowed_hosts: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """A link's status and why: HEAD, then GET where that is not served; redirects are judged like the link itself."""
-    method = "HEAD"
-    for _ in range(MOST_REDIRECTS + 2):
+def look_at_host(address: Address, deadline: float, allowed_hosts: frozenset[str] = frozenset()) -> Found:
+    """A link's status and why: HEAD, then GET where that is not served; redirects are judged like the link itself.
+
+    One that leads to another host is left to whoever has a turn there.
+    """
+    url, method = address.url, "HEAD"
+    for left in reversed(range(address.requests_left)):
         try:
             if urlsplit(url).hostname not in allowed_hosts and (problem := url_problem(url)):
                 return Resource.Status.REFUSED, problem
@@ -211,6 +250,8 @@ def fetch_status(url: str, deadline: float, allowed_hosts: frozenset[str] = froz
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Resource.Status.UNCHECKED, f"{type(error).__name__}: {error}"[:200]
         if code in (301, 302, 303, 307, 308) and location:
+            if _host(target) != _host(url) and left:
+                return Address(target, left)
             url = target
         elif method == "HEAD" and code >= 400:
             method = "GET"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from content.addresses import is_private_host, is_public
-from content.links import PrivateAddressError, _connected, fetch_status
+from content.links import Address, PrivateAddressError, _connected, look_at_host
 from content.models import Resource
 
 REFUSED = [
@@ -29,7 +29,7 @@ def test_G5_an_address_that_is_not_public_is_refused_when_written_and_when_resol
     assert is_private_host(f"[{address}]" if ":" in address else address)
     with pytest.raises(PrivateAddressError):
         _connected("rebinding.example.org", 80, 1, is_tls=False, is_allowed=False)
-    status, _ = fetch_status("https://rebinding.example.org:8443/", time.monotonic() + 5)
+    status, _ = look_at_host(Address("https://rebinding.example.org:8443/", 1), time.monotonic() + 5)
     assert status == Resource.Status.REFUSED
 
 

@@ -15,8 +15,10 @@ from django.db import connections
 from django.utils import timezone
 
 from content import answers, links
-from content.links import MOST_REDIRECTS, check_again, check_roadmap, fetch_status
+from content.links import MOST_REDIRECTS, MOST_REQUESTS, Address, check_again, check_roadmap, look_at_host
 from content.models import Resource
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.environment import Environment
 from roadmaps.models import Step
 from roadmaps.steps import draining
 from tests.engine import in_thread, server_count, wait_until
@@ -92,7 +94,10 @@ def site():
 
 
 def fetched(url: str, *, seconds: float = 5, allowed: frozenset[str] = ALLOWED) -> tuple[str, str]:
-    return fetch_status(url, time.monotonic() + seconds, allowed)
+    found, until = Address(url, MOST_REQUESTS), time.monotonic() + seconds
+    while isinstance(found, Address):
+        found = look_at_host(found, until, allowed)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -135,6 +140,15 @@ def test_an_address_with_letters_beyond_ascii_is_fetched(site):
 def test_redirects_are_followed_up_to_the_bound(site):
     assert fetched(f"{site.url}/hop{MOST_REDIRECTS}") == (OK, "HTTP 200")
     assert fetched(f"{site.url}/to?/404") == (BROKEN, "HTTP 404")
+
+
+def test_a_redirect_to_another_host_is_left_to_whoever_has_a_turn_there(site):
+    elsewhere = f"http://localhost:{site.server_port}/404"
+
+    found = look_at_host(Address(f"{site.url}/to?{elsewhere}", 3), time.monotonic() + 5, ALLOWED)
+
+    assert found == Address(elsewhere, 2)
+    assert sum(site.seen.values()) == 1
 
 
 def test_a_redirect_loop_ends_and_says_so(site):
@@ -257,7 +271,7 @@ def test_no_thread_and_no_socket_is_left_behind(site):
 
 @pytest.mark.django_db(transaction=True)
 def test_A6_no_connection_is_held_while_links_are_looked_at(site, settings, monkeypatch):
-    monkeypatch.setattr(links, "LINKS_PER_HOST", 6)
+    monkeypatch.setattr(links, "LINKS_PER_HOST", 3 * 6)  # three workers look
     settings.LINK_CHECKS, settings.LINK_CHECK_ALLOWED_HOSTS = True, ALLOWED
     roadmap = make_written_roadmap(concepts=2)
     for concept in roadmap.concepts.all():
@@ -274,39 +288,69 @@ def test_A6_no_connection_is_held_while_links_are_looked_at(site, settings, monk
     assert not Resource.objects.filter(checked_at=None).exists()
 
 
-def test_a_host_is_looked_at_by_a_few_at_once_whoever_its_links_are(monkeypatch):
-    """Two lists of links in one process; each look goes on until more than a few are there, or for a moment."""
-    at_once, most, lock, crowd = Counter(), Counter(), threading.Lock(), threading.Event()
+@pytest.fixture
+def crowd(monkeypatch):
+    """How many look at each host at once, at most; each look goes on until there are more than two, or for a moment.
 
-    def fetch(url, deadline, allowed_hosts):
-        host = url.split("/")[2]
+    Three workers look, so that of six places at a host two are this process's.
+    """
+    at_once, most, lock, is_crowd = Counter(), Counter(), threading.Lock(), threading.Event()
+
+    def look(address, deadline, allowed_hosts):
+        host = address.url.split("/")[2]
         with lock:
             at_once[host] += 1
             most[host] = max(most[host], at_once[host])
-            if at_once[host] > links.LINKS_PER_HOST:
-                crowd.set()
-        crowd.wait(0.2)
+            if at_once[host] > 2:
+                is_crowd.set()
+        is_crowd.wait(0.1)
         with lock:
             at_once[host] -= 1
-        return OK, ""
+        return Address("https://one.example/", address.requests_left - 1) if "moved" in host else (OK, "")
 
-    async def look_at_both():
-        urls = [
-            {n: f"https://{'one' if n % 7 else 'other'}.example/{n}" for n in range(place, 16, 2)} for place in (0, 1)
-        ]
-        return await asyncio.gather(*(links.LINKS.call(links.Links(each)) for each in urls))
+    monkeypatch.setattr(links, "LINKS_PER_HOST", 3 * 2)
+    monkeypatch.setattr(links, "look_at_host", look)
+    return most
 
-    monkeypatch.setattr(links, "fetch_status", fetch)
-    looked = asyncio.run(look_at_both())
 
-    assert most == {"one.example": links.LINKS_PER_HOST, "other.example": 3}
-    assert [finding.status for each in looked for finding in each.value.findings] == [OK] * 16
+def looked_at_together(*urls: str) -> list[str]:
+    """In two lists of links, whoever's they are."""
+    lists = [dict(enumerate(urls[place::2])) for place in (0, 1)]
+
+    async def look():
+        return await asyncio.gather(*(links.LINKS.call(links.Links(each)) for each in lists))
+
+    return [finding.status for each in asyncio.run(look()) for finding in each.value.findings]
+
+
+def test_a_host_is_looked_at_by_a_few_at_once_whoever_its_links_are(crowd):
+    urls = [f"https://{'one' if n % 7 else 'other'}.example/{n}" for n in range(8)]
+
+    assert looked_at_together(*urls) == [OK] * 8
+    assert crowd == {"one.example": 2, "other.example": 2}
+
+
+def test_who_comes_to_a_host_by_a_redirect_waits_for_their_turn_there_and_keeps_none_elsewhere(crowd):
+    urls = [f"https://moved{n}.example/" for n in range(4)] + [f"https://one.example/{n}" for n in range(2)]
+
+    assert looked_at_together(*urls) == [OK] * 6
+    assert crowd == {"one.example": 2} | {f"moved{n}.example": 1 for n in range(4)}
+
+
+@pytest.mark.parametrize(("workers", "replicas"), [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (2, 4), (9, 3)])
+def test_a_host_is_looked_at_by_four_over_the_fleet_or_by_each_of_more_workers(settings, workers, replicas):
+    declared = {"LOGS_WORKERS": str(workers), "LOGS_REPLICAS": str(replicas), "DB_MAX_CONNECTIONS": "1000"}
+    settings.CONNECTION_BUDGET = ConnectionBudget.from_environment(Environment(declared))
+    looking = max(1, (workers - 1) * replicas)
+
+    assert links._places_per_host() * looking <= max(4, looking)
+    assert links._places_per_host() >= 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_A6_slow_links_keep_no_other_from_being_looked_at(site, settings, monkeypatch):
     """There are more of them than the event loop has threads of its own."""
-    monkeypatch.setattr(links, "LINKS_PER_HOST", 40)
+    monkeypatch.setattr(links, "LINKS_PER_HOST", 3 * 40)
     settings.LINK_CHECKS, settings.LINK_CHECK_ALLOWED_HOSTS = True, ALLOWED
     roadmap = make_written_roadmap(concepts=4)
     for concept in roadmap.concepts.all():
