@@ -20,8 +20,8 @@ from content.models import Note, Question, Quiz, Resource, ResourceList, Tutoria
 from roadmap_project.library.subjects import by_source
 from roadmap_project.llm.asking import storable
 from roadmap_project.told import kept
-from roadmaps import log_lines, outline, starting
-from roadmaps.deciding import RefusedError
+from roadmaps import limits, log_lines, outline, starting
+from roadmaps.deciding import RefusedError, refuse
 from roadmaps.models import Concept, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.models.step import rank_of
 from roadmaps.slugs import new_token, slug_from
@@ -133,12 +133,14 @@ def lay_out(document: RoadmapDocument) -> LaidOut:
 def create(laid_out: LaidOut, *, owner: User, origin: str, request_key: uuid.UUID | None = None) -> Roadmap:
     """A new roadmap with everything that the document has; what it lacks is bought only when the owner asks for it.
 
-    Called twice with the same `request_key`, both calls return the same roadmap.
+    Called twice with the same `request_key`, both calls return the same roadmap. Raises RefusedError where the owner
+    has as many as one person may keep.
     """
     document = laid_out.document
     with transaction.atomic():
         if existing := starting.made_before(owner=owner, request_key=request_key):
             return existing
+        refuse(limits.problem_with_keeping(owner.pk))
         roadmap = Roadmap.objects.create(
             owner=owner,
             token=laid_out.token,

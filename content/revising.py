@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 from content import links, rendering
 from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
-from content.writing import new_version
+from content.writing import new_version, problem_with_another_version
 from roadmap_project.told import kept
 from roadmaps import log_lines
-from roadmaps.deciding import RefusedError
+from roadmaps.deciding import RefusedError, refuse
 from roadmaps.models import Concept, Roadmap
 
 PieceType = TypeVar("PieceType", bound=Piece)
@@ -106,12 +106,16 @@ def revise(piece: PieceType, wanted: Contents, *, author: User) -> PieceType:
 def require_current(piece: PieceType, wanted: Contents) -> PieceType:
     """The current version, if it is `piece` or says what is wanted already; else raises MovedOnError.
 
-    Called in a transaction, whose lock on the roadmap keeps it so.
+    Called in a transaction, whose lock on the roadmap keeps it so. Raises RefusedError where there is no room for the
+    version that would be made of it.
     """
     Roadmap.objects.locked(piece.concept.roadmap_id)
     current = current_of(piece)
-    if current.pk != piece.pk and contents(current) != wanted:
+    if contents(current) == wanted:
+        return current
+    if current.pk != piece.pk:
         raise MovedOnError(current)
+    refuse(problem_with_another_version(type(current), current.concept))
     return current
 
 
@@ -122,6 +126,7 @@ def restore(piece: PieceType, *, author: User) -> PieceType:
         current = current_of(piece)
         if contents(current) == contents(piece):
             return current
+        refuse(problem_with_another_version(type(current), current.concept))
         origin = RESTORED_BY % {
             "version": piece.version,
             "name": author.get_username(),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Model
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel
 
@@ -27,6 +28,7 @@ from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
 from roadmap_project.told import kept
 from roadmaps import log_lines
+from roadmaps.deciding import refuse
 from roadmaps.designing import facts_of
 from roadmaps.models import Concept, Roadmap, Step
 from roadmaps.steps.kinds import StepKind
@@ -62,7 +64,7 @@ class Writing:
     save: Callable[[Step, Answer], Piece]
 
     def as_step_kind(self) -> StepKind:
-        return StepKind(prepare=self.prepare, store=self._store, fail=_fail)
+        return StepKind(prepare=self.prepare, store=self._store, fail=_fail, problem=_problem)
 
     def prepare(self, step: Step) -> ModelRequest:
         concept = concept_of(step)
@@ -128,6 +130,23 @@ def _fail(step: Step, reason: str, log: StepLog) -> None:
     """Nothing beyond the step's own state: a piece that fails keeps the others."""
 
 
+def _problem(step: Step) -> str:
+    return problem_with_another_version(MODELS[Step.Kind(step.kind)], concept_of(step))
+
+
+def problem_with_another_version(model: type[Piece], concept: Concept) -> str:
+    """Why there may be no further version of this piece; empty where there may.
+
+    For whoever asks for one, under the roadmap's lock. An answer that comes is stored whatever was restored meanwhile.
+    """
+    most = settings.MAX_VERSIONS_PER_PIECE
+    if not most or model._default_manager.filter(concept=concept).count() < most:
+        return ""
+    return _(
+        "There are as many versions of this as are kept (%(most)s). It stays as it is; all of them can be read."
+    ) % {"most": most}
+
+
 def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fields: Any) -> PieceType:
     """The concept's next version, current from now on; earlier ones stay readable.
 
@@ -141,13 +160,17 @@ def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fiel
 
 
 def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
-    """An earlier version becomes the next one; the current one stays as it is. None where there is no such version."""
+    """An earlier version becomes the next one; the current one stays as it is. None where there is no such version.
+
+    Raises RefusedError where there are as many as are kept.
+    """
     model = MODELS[kind]
     with transaction.atomic():
         Roadmap.objects.locked(concept.roadmap_id)
         earlier = model.objects.filter(concept=concept, version=version).first()
         if earlier is None or earlier.is_current:
             return earlier
+        refuse(problem_with_another_version(model, concept))
         names = [field.attname for field in model._meta.concrete_fields if field.attname not in VERSIONS_OWN]
         restored = new_version(model, concept, **{name: getattr(earlier, name) for name in names})
         for parts in PARTS[kind]:

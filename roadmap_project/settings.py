@@ -163,6 +163,11 @@ MAX_ACTIVE_ROADMAPS_TOTAL = env.whole("MAX_ACTIVE_ROADMAPS_TOTAL", 200)
 MAX_COST_PER_PERSON = env.decimal("MAX_COST_PER_PERSON", 5)
 MAX_COST_TOTAL = env.decimal("MAX_COST_TOTAL", 50)
 
+# What is stored of one person: roadmaps, and as many deleted ones beside; versions of each piece; 0: any number
+
+MAX_ROADMAPS_PER_PERSON = env.whole("MAX_ROADMAPS_PER_PERSON", 200)
+MAX_VERSIONS_PER_PIECE = env.whole("MAX_VERSIONS_PER_PIECE", 50)
+
 # Application
 
 INSTALLED_APPS = [

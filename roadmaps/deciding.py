@@ -18,6 +18,7 @@ from roadmap_project.told import kept
 from roadmaps import limits, log_lines, mailing
 from roadmaps.models import Concept, Feedback, OutlineReview, Roadmap, Step
 from roadmaps.models.step import FIRST_TUTORIAL, rank_of
+from roadmaps.steps import kinds
 from roadmaps.steps.waking import wake
 from roadmaps.words import has_words
 
@@ -46,10 +47,21 @@ class Plan(TypedDict, total=False):
 
 
 def locked(roadmap_id: int) -> Roadmap:
-    roadmap = Roadmap.objects.locked(roadmap_id)
+    roadmap = Roadmap.objects.select_for_update(no_key=True).filter(pk=roadmap_id).first()
+    if roadmap is None:
+        raise RefusedError(_("This roadmap is gone for good."))
     if roadmap.deleted_at:
         raise RefusedError(_("This roadmap was deleted."))
     return roadmap
+
+
+def locked_with_owner(roadmap_id: int) -> Roadmap:
+    """To begin something for its owner, which `limits` judges under their lock.
+
+    The owner's row comes first: an account's deletion takes the two in this order, too.
+    """
+    limits.lock(Roadmap.objects.filter(pk=roadmap_id).values("owner"))
+    return locked(roadmap_id)
 
 
 def refuse(problem: str) -> None:
@@ -72,7 +84,7 @@ def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True)
 def approve(roadmap_id: int) -> Roadmap:
     """Start writing. A second click finds it done and changes nothing."""
     with transaction.atomic():
-        roadmap = locked(roadmap_id)
+        roadmap = locked_with_owner(roadmap_id)
         if is_first := roadmap.state == Roadmap.State.IN_REVIEW:
             refuse(limits.problem_with_another(roadmap.owner_id))
             _write(roadmap)
@@ -114,7 +126,7 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
             % {"most": f"{LONGEST_REQUEST:,}", "length": f"{len(words):,}"}
         )
     with transaction.atomic():
-        roadmap = locked(roadmap_id)
+        roadmap = locked_with_owner(roadmap_id)
         working = roadmap.feedback.filter(state=Feedback.State.WORKING, text=words).last()
         if working:
             return working
@@ -146,7 +158,7 @@ def request_review(roadmap_id: int) -> Roadmap:
     A second click finds the review under way.
     """
     with transaction.atomic():
-        roadmap = locked(roadmap_id)
+        roadmap = locked_with_owner(roadmap_id)
         asked = roadmap.steps.filter(kind=Step.Kind.REVIEW, payload__is_asked_for=True)
         if asked.filter(state__in=(Step.State.WAITING, Step.State.RUNNING)).exists():
             return roadmap
@@ -197,7 +209,7 @@ def _look_at_links_again(roadmap: Roadmap) -> None:
 def retry(roadmap_id: int) -> Roadmap:
     """Take up what failed or was cancelled, and only that."""
     with transaction.atomic():
-        roadmap = locked(roadmap_id)
+        roadmap = locked_with_owner(roadmap_id)
         stopped = roadmap.steps.filter(state__in=(Step.State.FAILED, Step.State.CANCELLED))
         if roadmap.is_changing or roadmap.state == Roadmap.State.IN_REVIEW:
             return roadmap
@@ -228,12 +240,13 @@ def _design_again(roadmap: Roadmap) -> None:
 def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
     """Write one piece of a concept again. What is under way already is left alone, so a double click costs nothing."""
     with transaction.atomic():
-        roadmap = locked(concept.roadmap_id)
+        roadmap = locked_with_owner(concept.roadmap_id)
         step = roadmap.steps.select_for_update(no_key=True).filter(concept=concept, kind=kind).first()
         if step is None or roadmap.state == Roadmap.State.CANCELLED:
             raise RefusedError(_("This cannot be written now: the roadmap is not approved, or was cancelled."))
         if step.state in (Step.State.WAITING, Step.State.RUNNING):
             return step
+        refuse(kinds.definition(kind).problem(step))
         is_rewrite = step.is_rewrite or step.state == Step.State.DONE
         begins = not is_rewrite and not roadmap.is_changing
         problem_with = limits.problem_with_another if begins else limits.problem_with_cost

@@ -1,14 +1,15 @@
-"""May another roadmap be made now, and may more be spent on models today?"""
+"""May another roadmap be kept, may it be made now, and may more be spent on models today?"""
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
@@ -27,6 +28,8 @@ class Standing:
     most_being_made: int
     spent_today: Decimal
     most_a_day: Decimal
+    kept: int
+    most_kept: int
 
 
 def standing(owner_id: int) -> Standing:
@@ -35,15 +38,51 @@ def standing(owner_id: int) -> Standing:
         settings.MAX_ACTIVE_ROADMAPS,
         _spent_today(roadmap__owner=owner_id),
         Decimal(str(settings.MAX_COST_PER_PERSON)),
+        Roadmap.objects.kept().filter(owner=owner_id).count(),
+        settings.MAX_ROADMAPS_PER_PERSON,
     )
+
+
+def lock(owners: "list[int] | QuerySet[Any, Any]") -> bool:
+    """The owner's row until the transaction ends: what begins for them begins one after the other, and is counted.
+
+    False where they are gone. Before any lock on a roadmap of theirs.
+    """
+    rows = get_user_model().objects.select_for_update(no_key=True).filter(pk__in=owners)
+    return bool(rows.values_list("pk", flat=True))
+
+
+def problem_with_keeping(owner_id: int) -> str:
+    """Why this person may have no further roadmap here; empty when they may.
+
+    Beside as many as may be kept there is room for as many deleted ones, which stay until they are purged: making and
+    deleting in turns would fill the disk. In the transaction that makes it, under the owner's lock.
+    """
+    most, days = settings.MAX_ROADMAPS_PER_PERSON, settings.DELETED_ROADMAP_RETENTION_DAYS
+    if not most:
+        return ""
+    counts = {"kept": Count("pk", filter=Q(deleted_at__isnull=True)), "all": Count("pk")}
+    found = Roadmap.objects.filter(owner=owner_id).aggregate(**counts)
+    if found["kept"] >= most:
+        return _("You have as many roadmaps as one person may keep (%(most)s). Delete one to make room.") % {
+            "most": most
+        }
+    if found["all"] >= 2 * most:
+        return ngettext(
+            "You have deleted so many roadmaps lately that there is no room for another one. Each is gone for good "
+            "%(days)s day after it was deleted.",
+            "You have deleted so many roadmaps lately that there is no room for another one. Each is gone for good "
+            "%(days)s days after it was deleted.",
+            days,
+        ) % {"days": days}
+    return ""
 
 
 def problem_with_another(owner_id: int) -> str:
     """Why no further roadmap of this person may be made now; empty when one may.
 
-    In the transaction that begins it: two at once cannot both take the last place.
+    In the transaction that begins it, under their lock: two at once cannot both take the last place.
     """
-    get_user_model().objects.select_for_update(no_key=True).get(pk=owner_id)
     active = Roadmap.objects.being_made()
     most, most_of_all = settings.MAX_ACTIVE_ROADMAPS, settings.MAX_ACTIVE_ROADMAPS_TOTAL
     if most and active.filter(owner=owner_id).count() >= most:
@@ -66,7 +105,7 @@ def problem_with_cost(owner_id: int) -> str:
 
     What is being made goes on: a person's day costs at most the limit, one piece, and what MAX_ACTIVE_ROADMAPS
     roadmaps cost. Rewrites are bounded by no number, so what waits or runs counts as if it had its usual cost already.
-    In the transaction that begins it: two at once see each other.
+    In the transaction that begins it, under their lock: two at once see each other.
     """
     if (most := settings.MAX_COST_PER_PERSON) and (problem := _problem_with_own_cost(owner_id, most)):
         return problem
@@ -76,7 +115,6 @@ def problem_with_cost(owner_id: int) -> str:
 
 
 def _problem_with_own_cost(owner_id: int, most: float) -> str:
-    get_user_model().objects.select_for_update(no_key=True).get(pk=owner_id)
     spent = float(_spent_today(roadmap__owner=owner_id))
     if spent >= most:
         return _(

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -20,7 +19,7 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
     """Create the roadmap, its first step and the wake-up, in one transaction.
 
     Called twice with the same `request_key`, both calls return the same roadmap. Raises RefusedError for an
-    empty or overlong goal and above the limits of roadmaps being made and of the day's cost.
+    empty or overlong goal and above the limits of roadmaps kept and being made, and of the day's cost.
     """
     goal = " ".join(goal.replace("\x00", "").split())
     if not has_words(goal):
@@ -33,7 +32,7 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
     with transaction.atomic():
         if existing := made_before(owner=owner, request_key=request_key):
             return existing
-        refuse(limits.problem_with_another(owner.pk))
+        refuse(limits.problem_with_keeping(owner.pk) or limits.problem_with_another(owner.pk))
         token = new_token()
         roadmap = Roadmap.objects.create(
             owner=owner,
@@ -51,7 +50,8 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
 def made_before(*, owner: Any, request_key: uuid.UUID | None) -> Roadmap | None:
     """The roadmap that an earlier request with this key made.
 
-    Locks the owner's row until the transaction ends: their roadmaps begin one after the other, and can be counted.
+    Locks the owner's row until the transaction ends, which `limits` asks for. Raises RefusedError where they are gone.
     """
-    get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
+    if not limits.lock([owner.pk]):
+        raise RefusedError(_("This account is gone."))
     return Roadmap.objects.filter(owner=owner, request_key=request_key).first() if request_key else None

@@ -56,6 +56,17 @@ def server_count() -> int:
     return row[0]
 
 
+def waiting_for_locks() -> int:
+    """How many of the test database's sessions wait; pg_stat_activity would stand still within a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks"
+            " WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        )
+        row = cursor.fetchone()
+    return int(row[0])
+
+
 def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
     until = time.monotonic() + seconds
     while not condition():

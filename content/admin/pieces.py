@@ -24,6 +24,7 @@ from roadmaps.admin.base import (
     ReadOnly,
     WithVerbs,
 )
+from roadmaps.deciding import RefusedError
 
 DIFFICULTIES = ("easy", "medium", "hard")
 PIECE_LIST: tuple[str, ...] = ("concept", "version", "is_current", "origin", "author", "created_at")
@@ -31,12 +32,15 @@ PIECE_SEARCH: tuple[str, ...] = ("concept__name", "concept__roadmap__slug")
 
 
 def checked(piece: Piece, wanted: Contents) -> Contents:
-    """Raises ValidationError for what cannot be a version, or where the piece moved on; locks the roadmap."""
+    """Raises ValidationError for what cannot be a version, or where the piece moved on or has as many as are kept.
+
+    Locks the roadmap.
+    """
     if found := revising.problems(type(piece), wanted):
         raise ValidationError(found)
     try:
         revising.require_current(piece, wanted)
-    except revising.MovedOnError as error:
+    except RefusedError as error:
         raise ValidationError(str(error)) from error
     return wanted
 

@@ -33,6 +33,8 @@ class Limits(Shape):
 
     roadmaps_being_made: int = Field(examples=[0])
     most_roadmaps_being_made: int = Field(examples=[5])
+    roadmaps_kept: int = Field(examples=[3], description="Without those that you deleted.")
+    most_roadmaps_kept: int = Field(examples=[200])
     spent_today: Decimal = Field(examples=["0.12"])
     most_a_day: Decimal = Field(examples=["5"])
     requests_a_minute: int = Field(examples=[300], description="Of one token, as each web process counts them.")
@@ -106,6 +108,8 @@ def about(request: TokenRequest) -> Any:
         limits=Limits(
             roadmaps_being_made=standing.being_made,
             most_roadmaps_being_made=standing.most_being_made,
+            roadmaps_kept=standing.kept,
+            most_roadmaps_kept=standing.most_kept,
             spent_today=standing.spent_today,
             most_a_day=standing.most_a_day,
             requests_a_minute=settings.API_REQUESTS_PER_TOKEN,

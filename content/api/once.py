@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, cast
 
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F, Func, IntegerField, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Header, Status
@@ -16,8 +18,10 @@ from pydantic import BaseModel
 from content.api.door import TokenRequest
 from content.api.errors import KeyUsedOtherwiseError
 from roadmap_project.models import KeyedRequest
+from roadmaps.deciding import RefusedError
 
 KEPT = timedelta(days=1)
+MOST_KEPT = 16 * 1024 * 1024  # bytes of one person's answers, as the database stores them
 KEY: Any = Header(  # type: ignore[type-arg]
     None,
     alias="Idempotency-Key",
@@ -54,7 +58,8 @@ def answer_once(
 
     In one transaction with the answer's own: a second request waits until the first is over. What is refused leaves
     nothing, and its key can be used again; so what must be counted when it is refused, and what takes a while, belongs
-    into `prepare`, which comes before the transaction and gives `answer` its argument. Raises KeyUsedOtherwiseError.
+    into `prepare`, which comes before the transaction and gives `answer` its argument. Raises KeyUsedOtherwiseError,
+    and RefusedError where there is no room to keep a further answer: whole as it was, or the request is not done.
     """
     if key is None:
         return answer(prepare())
@@ -66,6 +71,7 @@ def answer_once(
     kept = same.filter(digest=digest).first()
     if kept and kept.status is not None:
         return Status(kept.status, kept.answer)
+    _require_room(request.user)
     prepared = prepare()
     with transaction.atomic():
         # Without a conflict to raise: an insertion waits for another one of the same key.
@@ -79,6 +85,18 @@ def answer_once(
             row.status, row.answer = _plain(answer(prepared))
             row.save(update_fields=["status", "answer"])
     return Status(row.status, row.answer)
+
+
+def _require_room(user: User) -> None:
+    size = Func(F("answer"), function="pg_column_size", output_field=IntegerField())
+    kept = KeyedRequest.objects.filter(user=user, created_at__gte=timezone.now() - KEPT).aggregate(size=Sum(size))
+    if (kept["size"] or 0) >= MOST_KEPT:
+        raise RefusedError(
+            _(
+                "There is no room for a further answer beside those that are kept for your keys of the last day. "
+                "Send this without a key, or try again some hours later."
+            )
+        )
 
 
 def _plain(answered: Any) -> tuple[int, Any]:

@@ -25,10 +25,19 @@ def concept(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     return _page(request, found)
 
 
-def _page(request: SignedInRequest, found: Concept, form: NoteForm | None = None) -> HttpResponse:
+def _page(
+    request: SignedInRequest,
+    found: Concept,
+    form: NoteForm | None = None,
+    *,
+    wish: WishForm | None = None,
+    wished_kind: str = "",
+) -> HttpResponse:
+    """`wish` is what was typed for one kind of piece and refused: it stays before its reader."""
     context = reading.concept_page(found, request.user)
     form = form or NoteForm(initial={"text": context["note"].text if context["note"] else ""})
-    return render(request, "content/concept.html", {**context, "note_form": form})
+    context |= {"note_form": form, "wish": wish, "wished_kind": wished_kind}
+    return render(request, "content/concept.html", context)
 
 
 @require_safe
@@ -57,16 +66,18 @@ def regenerate(request: SignedInRequest, slug: str, key: str, kind: str) -> Http
     if kind not in Step.CONTENT_KINDS:
         raise Http404
     form = WishForm(request.POST)
-    if not form.is_valid():
+    if form.is_valid():
+        try:
+            step = deciding.regenerate(found, kind, wish=form.cleaned_data["wish"])
+        except RefusedError as error:
+            form.add_error("wish", str(error))
+        else:
+            messages.success(request, _("%(piece)s: being written.") % {"piece": step.get_kind_display()})
+            return redirect(address(found))
+    if not form["wish"].value():
         messages.error(request, " ".join(map(str, form.errors["wish"])))
         return redirect(address(found))
-    try:
-        step = deciding.regenerate(found, kind, wish=form.cleaned_data["wish"])
-    except RefusedError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("%(piece)s: being written.") % {"piece": step.get_kind_display()})
-    return redirect(address(found))
+    return _page(request, found, wish=form, wished_kind=kind)
 
 
 @require_POST

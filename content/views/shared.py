@@ -18,6 +18,7 @@ from content.forms import CopyForm
 from content.models import Share
 from content.views.quizzes import submitted, version_before_the_reader
 from roadmap_project import throttling
+from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept
 
 P = ParamSpec("P")
@@ -73,10 +74,10 @@ def copy(request: HttpRequest, share: Share) -> HttpResponse:
         return redirect_to_login(reverse("content:shared", args=[share.token]))
     try:
         throttling.count(throttling.bringing_in(request.user.pk))
-    except throttling.TooManyTriesError as error:
+        made = sharing.copy(share, owner=request.user, request_key=CopyForm(request.POST).key())
+    except (RefusedError, throttling.TooManyTriesError) as error:
         messages.error(request, str(error))
         return redirect("content:shared", share.token)
-    made = sharing.copy(share, owner=request.user, request_key=CopyForm(request.POST).key())
     messages.success(request, _("Copied. This one is yours."))
     return redirect(made)
 

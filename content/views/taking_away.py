@@ -115,16 +115,15 @@ def bring_in(request: SignedInRequest) -> HttpResponse:
     if form.is_valid():
         try:
             throttling.count(throttling.bringing_in(request.user.pk))
-            document = importing.parse(form.content())
-        except (RefusedError, throttling.TooManyTriesError) as error:
-            form.add_error(None, str(error).split("\n"))
-        else:
             made = importing.create(
-                importing.lay_out(document),
+                importing.lay_out(importing.parse(form.content())),
                 owner=request.user,
                 origin=importing.FROM_A_FILE,
                 request_key=form.cleaned_data["request_key"],
             )
+        except (RefusedError, throttling.TooManyTriesError) as error:
+            form.add_error(None, str(error).split("\n"))
+        else:
             return redirect(made)
     return render(request, "content/bring_in.html", {"form": form})
 

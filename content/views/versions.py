@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from content import reading, writing
 from content.views.lookup import address, number, own_concept
+from roadmaps.deciding import RefusedError
 from roadmaps.models import Step
 from roadmaps.views import SignedInRequest, decision
 
@@ -27,7 +28,11 @@ def versions(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpRe
 def restore(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpResponse:
     """Make an earlier version the current one; of the one that is current already nothing new is made."""
     found = own_concept(request, slug, key)
-    restored = writing.restore(found, _kind(kind), number(request.POST.get("version", "")))
+    try:
+        restored = writing.restore(found, _kind(kind), number(request.POST.get("version", "")))
+    except RefusedError as error:
+        messages.error(request, str(error))
+        return redirect("content:versions", slug, key, kind)
     if restored is None:
         raise Http404
     messages.success(

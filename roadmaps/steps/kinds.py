@@ -31,12 +31,14 @@ class StepKind:
 
     `prepare` reads the database and returns what `call` needs; `call` runs on the calls' thread and has no
     database; `store` and `fail` run in the transaction that ends the step, with the roadmap's row locked.
+    `problem` says, under that lock, why a person may not have it done once more; empty where they may.
     """
 
     prepare: Callable[[Step], Any]
     store: Callable[[Step, Answer, StepLog], None]
     fail: Callable[[Step, str, StepLog], None]
     call: Callable[[Any], Awaitable[Answer]] = ask
+    problem: Callable[[Step], str] = lambda step: ""
 
 
 @cache

@@ -774,7 +774,7 @@ def test_changes_are_counted_for_the_person_and_reading_goes_on(person, library,
         (CONCEPT + "/pieces/quiz/versions", 3),
         (CONCEPT + "/pieces/quiz/versions/1", 4),
         (CONCEPT + "/pieces/quiz/versions/1/difference", 6),
-        ("about", 4),
+        ("about", 5),
     ],
 )
 def test_the_number_of_queries_is_the_same_however_much_there_is(

@@ -9,6 +9,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from content import rendering, sharing
+from content.api import once
 from content.api.urls import api
 from content.exporting import reading as exported
 from content.models import QuizAttempt, Tutorial
@@ -17,6 +18,7 @@ from roadmap_project.models import KeyedRequest, SignInTries
 from roadmaps import erasing
 from roadmaps.models import Roadmap
 from tests.content.test_api import CONCEPT, at, error
+from tests.engine import waiting_for_locks
 from tests.factories import (
     make_quiz,
     make_resources,
@@ -30,11 +32,6 @@ from tests.programs import Program
 pytestmark = pytest.mark.django_db
 
 GOAL = {"goal": "Learn SQL"}
-WAITING = """
-SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (
-    SELECT pid FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
-"""
 WITHOUT_A_KEY = {"delete_account"}  # its guesses of the password count, and nobody is left to be answered again
 
 
@@ -161,6 +158,37 @@ def test_a_copy_that_is_refused_has_counted_and_one_that_was_answered_before_doe
     assert counted() == 3
 
 
+def test_a_large_answer_is_given_again_whole(program, written):
+    concept = written.concepts.first()
+    long = "\n\n".join(f"Paragraph {number} of some length, as it is." for number in range(1_400))
+    make_tutorial(concept=concept, version=3, markdown=long)
+    make_tutorial(concept=concept, version=4)
+    restore = at(written, "/pieces/tutorial/versions/3/restore")
+
+    first, again = (program("post", restore, Idempotency_Key="mine") for _ in range(2))
+
+    assert len(first.content) > 60_000
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert first.json()["tutorial"]["markdown"] == long
+    assert Tutorial.objects.filter(concept=concept).count() == 5
+
+
+def test_where_no_answer_can_be_kept_any_more_nothing_is_done_under_a_key(program, person, written, monkeypatch):
+    attempts, body = at(written, "/attempts"), {"answers": [{"question": 0, "chosen": [1]}]}
+    first = program("post", attempts, body, Idempotency_Key="one")
+    monkeypatch.setattr(once, "MOST_KEPT", 100)
+
+    refused = error(program("post", attempts, body, Idempotency_Key="two"), 409)
+
+    assert "no room for a further answer" in refused["message"]
+    assert QuizAttempt.objects.count() == 1
+    assert program("post", attempts, body, Idempotency_Key="one").json() == first.json()
+    assert program("post", attempts, body).status_code == 201
+    assert Program(make_user())("post", "roadmaps", GOAL, Idempotency_Key="two").status_code == 201
+    KeyedRequest.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
+    assert program("post", attempts, body, Idempotency_Key="two").status_code == 201
+
+
 def test_what_was_refused_leaves_its_key_free(program, person, settings):
     settings.MAX_ACTIVE_ROADMAPS = 1
     first = program("post", "roadmaps", GOAL).json()
@@ -235,8 +263,7 @@ def test_at_the_same_moment_one_waits_for_the_other(person, library):
             each.start()
         waiting, until = 0, time.monotonic() + 20
         while waiting < 2 and time.monotonic() < until:
-            cursor.execute(WAITING)
-            (waiting,) = cursor.fetchone()
+            waiting = waiting_for_locks()
         cursor.execute("COMMIT")
     for each in threads:
         each.join()

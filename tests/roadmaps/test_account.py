@@ -9,25 +9,30 @@ import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core import signing
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from roadmaps import accounts, sending, tasks
+from roadmap_project.models import KeyedRequest
+from roadmaps import accounts, deciding, sending, tasks
+from roadmaps.deciding import RefusedError
 from roadmaps.models import Mail, ModelCall, Profile, Roadmap, Step
 from roadmaps.steps import storing
 from roadmaps.steps.calling import Finished
 from tests.content.test_importing import complete
+from tests.engine import in_thread, wait_until, waiting_for_locks
 from tests.factories import (
     make_revision,
     make_roadmap,
+    make_roadmap_in_review,
     make_step,
     make_tutorial,
     make_user,
     make_written_roadmap,
 )
+from tests.programs import Program
 from tests.roadmaps.test_erasing import make_full_roadmap
 from tests.roadmaps.test_pages import text_of
 
@@ -464,6 +469,62 @@ def test_an_answer_that_comes_after_the_account_is_gone_is_stored_nowhere(person
 
     assert not Step.objects.exists()
     assert not Roadmap.objects.exists()
+
+
+def starting_by_program(person):
+    program = Program(person)
+    program("get", "about")  # what is read once is read
+
+    def begin():
+        answer = program("post", "roadmaps", {"goal": "Learn SQL"}, Idempotency_Key="mine")
+        raise RefusedError(f"{answer.status_code} {answer.json()['error']['message']}")
+
+    return begin
+
+
+def approving(person):
+    roadmap = make_roadmap_in_review(owner=person)
+    return lambda: deciding.approve(roadmap.pk)
+
+
+def retrying(person):
+    roadmap = make_written_roadmap(owner=person, state=Roadmap.State.FAILED, steps=Step.State.FAILED, concepts=1)
+    return lambda: deciding.retry(roadmap.pk)
+
+
+def regenerating(person):
+    concept = make_written_roadmap(owner=person, concepts=1).concepts.get()
+    return lambda: deciding.regenerate(concept, Step.Kind.QUIZ)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("beginning", "told"),
+    [
+        (starting_by_program, "409 This account is gone."),
+        (approving, "This roadmap is gone for good."),
+        (retrying, "This roadmap is gone for good."),
+        (regenerating, "This roadmap is gone for good."),
+    ],
+)
+def test_whoever_begins_something_while_their_account_is_deleted_waits_for_it_and_is_told(
+    person, library, beginning, told
+):
+    """Of the two that wait for the person's row the deletion comes first; neither holds what the other wants."""
+    begin = beginning(person)
+
+    with transaction.atomic():
+        get_user_model().objects.select_for_update().get(pk=person.pk)
+        deleted = in_thread(accounts.delete, person)
+        wait_until(lambda: waiting_for_locks() == 1, 30)
+        begun = in_thread(begin)
+        wait_until(lambda: waiting_for_locks() == 2, 30)
+
+    deleted.result(20)
+    with pytest.raises(RefusedError, match=f"^{told}$"):
+        begun.result(20)
+    assert not Roadmap.objects.exists()
+    assert not KeyedRequest.objects.exists()
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
