@@ -27,7 +27,9 @@ class PieceLimits:
 MODEL_LIMITS = PieceLimits(weight=500_000)
 LIBRARY_LIMITS = PieceLimits(resources=(1, 3), questions=(4, 8))
 SCAFFOLD_LIMITS = PieceLimits(resources=(0, 0), questions=(3, 8))
-EDITOR_LIMITS = PieceLimits(resources=(0, 30), questions=(1, 20), markdown=(1, 60_000), note=5_000)
+EDITOR_LIMITS = PieceLimits(
+    resources=(0, 30), questions=(1, 20), markdown=(1, 60_000), weight=MODEL_LIMITS.weight, note=5_000
+)
 
 
 class Answer(BaseModel):

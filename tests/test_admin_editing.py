@@ -124,6 +124,7 @@ def test_the_second_of_two_editors_is_told_and_loses_no_words(client, editor, co
         ({"markdown": ""}, "required"),
         ({"markdown": "```\nopen"}, "a code block is opened and not closed"),
         ({"markdown": "x" * 60_001}, "characters"),
+        ({"markdown": "|" * 60_000}, "than can be laid out; write it plainer"),
         ({"minutes": 0}, "minutes"),
         ({"minutes": "many"}, "whole number"),
         ({"title": ""}, "required"),
