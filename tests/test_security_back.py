@@ -1,0 +1,94 @@
+"""Who sits down at a browser after somebody signed out sees nothing of theirs by going back; in a real browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from django.urls import reverse
+from playwright.sync_api import Page, expect, sync_playwright
+
+from roadmap_project.connection_budget import ConnectionBudget
+from roadmap_project.environment import Environment
+from roadmaps.models import Roadmap
+from tests.factories import make_roadmap_in_review, make_user
+from tests.system.test_journey import CHROMIUM, FLAGS
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+
+SECRET = "Live with my illness"
+PASSWORD = "correct horse battery"
+KEEPS_PAGES = "--disable-back-forward-cache"  # Playwright says so for every browser; people's browsers keep them
+
+
+@pytest.fixture
+def ada(settings) -> User:
+    # The test's server has a thread for each request, in a process that is allotted what other clients may hold.
+    settings.CONNECTION_BUDGET = ConnectionBudget.from_environment(Environment({"DB_OTHER_CLIENTS": "20"}))
+    return make_user(username="ada", password=PASSWORD)
+
+
+@pytest.fixture(params=["keeps pages as they were", "asks its cache"])
+def page(request) -> Iterator[Page]:
+    if not shutil.which(CHROMIUM):
+        pytest.fail(f"no browser at {CHROMIUM}: .ci/run installs it; CHROMIUM names another")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    left_out = [KEEPS_PAGES] if "keeps" in request.param else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, ignore_default_args=left_out)
+        yield browser.new_page()
+        browser.close()
+        connections.close_all()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+def sign_in(page, live_server) -> None:
+    page.goto(live_server.url + reverse("roadmaps:login"))
+    page.locator("#id_username").fill("ada")
+    page.locator("#id_password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(live_server.url + "/")
+
+
+def test_back_shows_nothing_of_who_signed_out(page, live_server, ada):
+    roadmap = make_roadmap_in_review(owner=ada)
+    Roadmap.objects.filter(pk=roadmap.pk).update(goal=SECRET)
+    sign_in(page, live_server)
+    page.goto(live_server.url + roadmap.get_absolute_url())
+    assert SECRET in page.content()
+
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in/")
+    page.go_back(wait_until="commit")
+
+    page.wait_for_url(f"**/sign-in/?next={roadmap.get_absolute_url()}")
+    assert SECRET not in page.content()
+
+
+def test_back_shows_a_page_as_it_was_to_who_is_still_signed_in(page, live_server, ada):
+    """With what was typed into it, where the browser keeps pages."""
+    roadmap = make_roadmap_in_review(owner=ada)
+    sign_in(page, live_server)
+    page.goto(live_server.url + roadmap.get_absolute_url())
+    page.locator("textarea").first.fill("More practice")
+
+    page.get_by_role("link", name="Account").click()
+    page.wait_for_url("**/account/")
+    page.go_back(wait_until="commit")
+
+    expect(page.locator("textarea").first).to_be_visible()
+    expect(page.locator("textarea").first).to_have_value("More practice")
+
+
+def test_signing_out_has_the_browser_forget_and_nothing_else_does(client, ada):
+    assert "Clear-Site-Data" not in client.get("/").headers
+    client.force_login(ada)
+    assert "Clear-Site-Data" not in client.get("/").headers
+
+    assert client.post(reverse("roadmaps:logout")).headers["Clear-Site-Data"] == '"cache"'
+
+    client.force_login(ada)
+    deleted = client.post(reverse("roadmaps:delete_account"), {"password": PASSWORD})
+    assert deleted.headers["Clear-Site-Data"] == '"cache"'
