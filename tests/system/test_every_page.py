@@ -1,18 +1,25 @@
-"""Every page of a learner's in each of its states: nothing that axe finds, light and dark, and nothing wide or mute."""
+"""Every page of a learner's in each of its states: nothing that axe finds, light and dark, and nothing wide or mute.
 
-from collections.abc import Iterator
+Where the environment's SCREENSHOTS names a folder, every one is pictured there, narrow and wide, light and dark.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.template.loader import render_to_string
+from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page
 
 from content import answering, sharing
 from content.models import Note
 from roadmap_project import api_tokens
-from roadmaps import learning
+from roadmaps import deciding, learning
 from roadmaps.models import ConceptProgress, Feedback, OutlineReview, Roadmap, Step
 from tests.factories import (
     make_feedback,
@@ -30,12 +37,15 @@ from tests.factories import (
     make_user,
     make_written_roadmap,
 )
-from tests.system.test_journey import fits, page
+from tests.system.test_journey import SIZES, fits, page
 from tests.system.test_reading import TUTORIAL
 from tests.system.test_taking_away import sign_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 __all__ = ["page"]  # a fixture
+
+AXE = Axe().axe_script
+LOOK = "rules => axe.run({resultTypes: ['violations'], ...rules}).then(found => found.violations)"
 
 # Of what the keyboard should reach: what it cannot, and what does not show that it is there.
 UNREACHED = """
@@ -59,7 +69,7 @@ def _own_connection(page):
 
 
 def of_strangers(roadmap: Roadmap) -> Iterator[tuple[str, str]]:
-    """What each page shows, and its address."""
+    """What each page shows, and its address; what it shows is made when it is asked for."""
     token = [sharing.share(roadmap).token]
     yield "welcome", "/"
     for name in ("login", "signup", "forgotten_password", "new_password_sent"):
@@ -71,6 +81,8 @@ def of_strangers(roadmap: Roadmap) -> Iterator[tuple[str, str]]:
 
 def of_members(owner, roadmap: Roadmap) -> Iterator[tuple[str, str]]:
     yield "list", "/"
+    deciding.delete(make_written_roadmap(owner=owner).pk)
+    yield "list, and what was deleted", "/"
     for name in ("new", "account", "address", "change_password", "delete_account"):
         yield name, reverse(f"roadmaps:{name}")
     yield "tokens", reverse("tokens")
@@ -84,7 +96,11 @@ def of_members(owner, roadmap: Roadmap) -> Iterator[tuple[str, str]]:
     attempt = answering.answer(roadmap.concepts.first().quiz_versions.get(), user=owner, submitted={0: ["1"], 2: ["0"]})
     yield "quiz answered", reverse("content:quiz", args=at) + f"?attempt={attempt.pk}"
     yield "ready, with a weak concept", roadmap.get_absolute_url()
-    yield "practice", reverse("content:practice", args=[roadmap.slug])
+    practice = reverse("content:practice", args=[roadmap.slug])
+    yield "practice", practice
+    yield "practice answered", practice
+    yield "plan open", f"{roadmap.get_absolute_url()}?plan"
+    yield "plan refused", f"{roadmap.get_absolute_url()}?plan"
     yield "versions of a piece", reverse("content:versions", args=[*at, "tutorial"])
     yield "take away", reverse("content:take_away", args=[roadmap.slug])
     yield "log", reverse("roadmaps:log", args=[roadmap.slug])
@@ -120,6 +136,41 @@ def of_members(owner, roadmap: Roadmap) -> Iterator[tuple[str, str]]:
     stopped.steps.update(last_error="HTTP 500: it broke")
     yield "partly ready", stopped.get_absolute_url()
     yield "concept failed", reverse("content:concept", args=[stopped.slug, "c-1-1-1"])
+    yield "practice of nothing", reverse("content:practice", args=[stopped.slug])
+    learned = make_written_roadmap(owner=owner)
+    for concept in learned.concepts.all():
+        make_tutorial(concept=concept)
+        learning.mark(concept, user=owner, is_learned=True)
+    yield "everything learned", learned.get_absolute_url()
+
+
+def answer_a_question(page: Page) -> None:
+    page.locator("fieldset input").first.check()
+    page.locator("#quiz-step button").click()
+    page.locator(".marked").wait_for()
+
+
+def choose_a_day_that_is_over(page: Page) -> None:
+    page.locator("#id_deadline").fill("2001-02-03")
+    page.locator("#plan button").click()
+    page.locator("#plan .errorlist").wait_for()
+
+
+# What is done on a page before it is looked at.
+FIRST: dict[str, Callable[[Page], None]] = {
+    "practice answered": answer_a_question,
+    "plan refused": choose_a_day_that_is_over,
+}
+
+
+def of_failures(owner) -> Iterator[tuple[str, str]]:
+    """What each says, which these processes, with DEBUG on, would say in Django's words."""
+    for name in ("400", "500", "503"):
+        yield name, render_to_string(f"{name}.html", {"request_id": "0f3c9a7e"})
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+    yield "404", client.get("/nowhere/").content.decode()
+    yield "403", client.post(reverse("roadmaps:new")).content.decode()
 
 
 def in_review(owner) -> Roadmap:
@@ -155,11 +206,11 @@ def ready(owner) -> Roadmap:
 
 def flaws(page: Page) -> list[str]:
     found = []
+    page.evaluate(AXE)
     for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)
-        violations = Axe().run(page, options=rules).response["violations"]
-        found += [f"{scheme}: {each['id']} {each['nodes'][0]['target']}" for each in violations]
-    begins_at_the_top = page.evaluate("document.activeElement === document.body")
+        found += [f"{scheme}: {each['id']} {each['nodes'][0]['target']}" for each in page.evaluate(LOOK, rules)]
+    begins_at_the_top = page.evaluate("document.activeElement === document.body && !location.hash")
     page.keyboard.press("Tab")
     if begins_at_the_top and page.evaluate("document.activeElement.className") != "skip":
         found.append("its first stop is not the way to the content")
@@ -167,24 +218,41 @@ def flaws(page: Page) -> list[str]:
     return found if fits(page) else [*found, "wider than the window"]
 
 
+def looked_at(page: Page, name: str) -> list[str]:
+    if "SCREENSHOTS" in os.environ:
+        picture(page, name)
+    return flaws(page)
+
+
+def picture(page: Page, name: str) -> None:
+    folder = Path(os.environ["SCREENSHOTS"])
+    for size, viewport in SIZES.items():
+        page.set_viewport_size(viewport)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=folder / f"{name}, {size}, {scheme}.png", full_page=True)
+    page.set_viewport_size(SIZES["phone"])
+
+
 @pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_every_page_in_every_state_is_accessible_by_keyboard_and_fits(fleet, page):
     owner = make_user(username="ada")
     roadmap = ready(owner)
-    strange, own = list(of_strangers(roadmap)), list(of_members(owner, roadmap))
     fleet.start("web")
     page.set_default_timeout(60_000)
     found = {}
-    for name, path in [*strange, ("nothing yet", "/"), *own]:
-        if name in ("nothing yet", own[0][0]):
-            sign_in(page, fleet.url, owner if name == own[0][0] else make_user())
+    visitors = {"nothing yet": make_user(), "list": owner}  # who signs in before that page
+    for name, path in chain(of_strangers(roadmap), [("nothing yet", "/")], of_members(owner, roadmap)):
+        if name in visitors:
+            sign_in(page, fleet.url, visitors[name])
         assert page.goto(fleet.url + path, wait_until="load").status == 200, name
-        found[name] = flaws(page)
-    for name in ("400", "500", "503"):  # which need no database, and stand in for what is asked for
-        body = render_to_string(f"{name}.html", {"request_id": "0f3c9a7e"})
+        if name in FIRST:
+            FIRST[name](page)
+        found[name] = looked_at(page, name)
+    for name, body in of_failures(owner):  # these stand in for what is asked for
         page.route(f"**/{name}", lambda route, _, body=body: route.fulfill(body=body, content_type="text/html"))
         page.goto(f"{fleet.url}/{name}")
-        found[name] = flaws(page)
+        found[name] = looked_at(page, name)
 
-    assert len(found) >= 43
+    assert len(found) >= 51
     assert {name: each for name, each in found.items() if each} == {}
