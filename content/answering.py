@@ -104,19 +104,39 @@ class Keys(Func):
     output_field = TextField()
 
 
-def last_answers(attempts: QuerySet[QuizAttempt]) -> dict[int, dict[int, list[int]]]:
+Given = tuple[int, list[int]]  # the attempt's primary key, and what was chosen
+
+
+def last_answers(attempts: QuerySet[QuizAttempt]) -> dict[int, dict[int, Given]]:
     """What was chosen last for each question that was ever answered in these attempts, by its quiz and its position.
 
     One query, and a row for each question, however many attempts there are.
     """
-    last: dict[int, dict[int, list[int]]] = defaultdict(dict)
+    last: dict[int, dict[int, Given]] = defaultdict(dict)
     asked = attempts.annotate(asked=Keys("answers")).order_by("quiz", "asked", "-pk").distinct("quiz", "asked")
-    for quiz, position, answers in asked.values_list("quiz", "asked", "answers"):
-        last[quiz][int(position)] = answers[position]
+    for quiz, position, pk, answers in asked.values_list("quiz", "asked", "pk", "answers"):
+        last[quiz][int(position)] = pk, answers[position]
     return last
+
+
+def judged(
+    questions: Iterable[Question], earlier: Iterable[Question], last: Mapping[int, Mapping[int, Given]]
+) -> list[tuple[Question, bool | None]]:
+    """Whether each question of a quiz was answered right the last time; None where it never was.
+
+    An answer counts for whatever version asks the same in the same words; `earlier` are the other versions' questions.
+    """
+    questions = list(questions)
+    newest: dict[object, Given] = {}
+    for each in [*questions, *earlier]:
+        if given := last.get(each.quiz_id, {}).get(each.position):
+            newest[each.words] = max(given, newest.get(each.words, given))
+    return [(each, each.is_right(newest[each.words][1]) if each.words in newest else None) for each in questions]
 
 
 def missed(quiz: Quiz, questions: Iterable[Question], user: User) -> set[int]:
     """Positions of the quiz's questions that the person answered wrong the last time."""
-    last = last_answers(QuizAttempt.objects.filter(quiz=quiz, user=user)).get(quiz.pk, {})
-    return {each.position for each in questions if each.position in last and not each.is_right(last[each.position])}
+    last = last_answers(QuizAttempt.objects.filter(quiz__concept=quiz.concept_id, user=user))
+    before = last.keys() - {quiz.pk}
+    earlier = Question.objects.filter(quiz__in=before) if before else ()
+    return {each.position for each, is_right in judged(questions, earlier, last) if is_right is False}

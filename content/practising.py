@@ -7,10 +7,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max, QuerySet, Sum, Value
+from django.db.models import Max, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Greatest
 
 from content import answering
-from content.models import Question, QuizAttempt
+from content.models import Question, Quiz, QuizAttempt
 from roadmaps.learning import QuizResult
 from roadmaps.models import Roadmap
 
@@ -18,15 +19,17 @@ ROUND = 20  # questions; what else was missed is in the next one
 
 
 def results(roadmap: Roadmap) -> dict[int, QuizResult]:
-    """The owner's, by the primary key of each concept of whose current quiz they answered a question.
+    """The owner's, by the primary key of each concept of whose current quiz they answered a question,
+    in whatever version it was asked.
 
     Two queries at most, whatever the number of concepts.
     """
     found = {}
-    for questions in _answered_quizzes(roadmap, _with_concepts(roadmap).defer("text", "options", "explanation")):
+    for questions in _answered_quizzes(roadmap, _with_concepts(roadmap).defer("explanation")):
         answered = [is_right for _, is_right in questions if is_right is not None]
         right = sum(answered)
-        found[questions[0][0].quiz.concept_id] = QuizResult(right, len(answered) - right, len(questions))
+        if answered:
+            found[questions[0][0].quiz.concept_id] = QuizResult(right, len(answered) - right, len(questions))
     return found
 
 
@@ -37,9 +40,14 @@ def missed(roadmap: Roadmap) -> list[Question]:
 
 
 def answers_so_far(roadmap: Roadmap) -> QuerySet[QuizAttempt, tuple[int, int, datetime]]:
-    """One row, as `roadmaps.reading` wants it: no concept, how many answers the owner gave, and the latest attempt."""
+    """One row, as `roadmaps.reading` wants it: no concept, how many answers the owner gave, and the latest moment.
+
+    That is of an attempt or of a quiz's version, as an earlier one taken back brings its answers back.
+    """
+    quizzes = Quiz.objects.filter(concept__roadmap=roadmap, is_current=True).order_by("-created_at")
+    latest = Greatest(Max("created_at"), Subquery(quizzes.values("created_at")[:1]))
     given = _attempts(roadmap).order_by().annotate(concept=Value(0)).values("concept")
-    return given.annotate(number=Sum("total"), latest=Max("created_at")).values_list("concept", "number", "latest")
+    return given.annotate(number=Sum("total"), latest=latest).values_list("concept", "number", "latest")
 
 
 def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, since: int = 0) -> dict[str, Any]:
@@ -95,9 +103,8 @@ def _with_concepts(roadmap: Roadmap) -> QuerySet[Question]:
 
 
 def _attempts(roadmap: Roadmap) -> QuerySet[QuizAttempt]:
-    """The owner's, at quizzes as they are now; the latest first."""
-    own = QuizAttempt.objects.filter(user=roadmap.owner_id, quiz__concept__roadmap=roadmap, quiz__is_current=True)
-    return own.order_by("-pk")
+    """The owner's, at whatever versions of the quizzes; the latest first."""
+    return QuizAttempt.objects.filter(user=roadmap.owner_id, quiz__concept__roadmap=roadmap).order_by("-pk")
 
 
 def _latest_attempt(roadmap: Roadmap) -> int:
@@ -105,10 +112,13 @@ def _latest_attempt(roadmap: Roadmap) -> int:
 
 
 def _answered_quizzes(roadmap: Roadmap, asked: QuerySet[Question]) -> list[list[tuple[Question, bool | None]]]:
-    """Each quiz's questions, and whether the last answer was right; None for those that were never answered."""
+    """Each concept's questions as they are now, and whether the last answer was right; None where none was given.
+
+    Of earlier versions only those are read that were answered.
+    """
     last = answering.last_answers(_attempts(roadmap))
-    quizzes: dict[int, list[tuple[Question, bool | None]]] = defaultdict(list)
-    for each in asked.filter(quiz__in=last) if last else ():
-        chosen = last[each.quiz_id].get(each.position)
-        quizzes[each.quiz_id].append((each, None if chosen is None else each.is_right(chosen)))
-    return list(quizzes.values())
+    by_concept: dict[int, tuple[list[Question], list[Question]]] = defaultdict(lambda: ([], []))
+    answered = Q(quiz__is_current=True, quiz__concept__quiz_versions__in=last) | Q(quiz__in=last)
+    for each in asked.filter(answered).distinct() if last else ():
+        by_concept[each.quiz.concept_id][0 if each.quiz.is_current else 1].append(each)
+    return [answering.judged(now, earlier, last) for now, earlier in by_concept.values() if now]

@@ -148,6 +148,11 @@ class Question(models.Model):
     def __str__(self) -> str:
         return self.text[:80]
 
+    @property
+    def words(self) -> tuple[str, str, tuple[str, ...], tuple[int, ...]]:
+        """What makes it the same question in another version of the quiz: its text, its options and what is right."""
+        return self.kind, self.text, tuple(self.options), tuple(self.correct)
+
     def is_right(self, chosen: list[int]) -> bool:
         return sorted(set(chosen)) == sorted(self.correct)
 

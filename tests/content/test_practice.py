@@ -9,7 +9,15 @@ from content.models import Note, QuizAttempt, Resource
 from roadmaps import deciding
 from roadmaps.models import Roadmap, Step
 from tests.content.test_pages import address
-from tests.factories import make_quiz, make_resources, make_step, make_tutorial, make_user, make_written_roadmap
+from tests.factories import (
+    QUESTIONS,
+    make_quiz,
+    make_resources,
+    make_step,
+    make_tutorial,
+    make_user,
+    make_written_roadmap,
+)
 from tests.roadmaps.test_pages import queries_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -237,9 +245,10 @@ def test_the_last_answer_to_a_question_decides(visitor, concept):
     assert "to practise" not in text_of(visitor.get(address("concept", concept)))
 
 
-def test_what_is_missed_at_another_version_or_by_others_does_not_count(visitor, concept):
+def test_what_is_missed_among_other_questions_or_by_others_does_not_count(visitor, concept):
     take(visitor, concept, **{"question-0": "0"})
-    quiz = make_quiz(concept=concept, version=2)
+    others = [(kind, f"{text} Again?", *rest) for kind, text, *rest in QUESTIONS]
+    quiz = make_quiz(concept=concept, version=2, questions=others)
     QuizAttempt.objects.create(quiz=quiz, user=make_user(), answers={"0": [0]}, right=0, total=1)
 
     assert order_of(visitor.get(address("quiz", concept))) == [0, 1, 2]

@@ -8,16 +8,19 @@ import pytest
 from django.db import connection, transaction
 from django.urls import reverse
 
-from content import practising
+from content import answering, practising, writing
 from content.models import Question, QuizAttempt
+from roadmaps.models import Step
+from roadmaps.reading import current_tag
 from tests.content.test_pages import address
-from tests.factories import make_quiz, make_tutorial, make_user, make_written_roadmap
+from tests.factories import QUESTIONS, make_quiz, make_tutorial, make_user, make_written_roadmap
 from tests.roadmaps.test_pages import queries_of, text_of
 
 pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 RIGHT = {"question-0": "1", "question-1": ["0", "2"], "question-2": "1"}
+OTHERS = (("true_false", "Is something else so?", ["True", "False"], [1], "No."),)
 
 WAITING_FOR_A_LOCK = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -91,7 +94,7 @@ def test_what_counts_is_the_last_answer_at_the_quiz_as_it_is_now_and_ones_own(vi
     take(visitor, roadmap, "c-1-1-1", **{"question-0": "0"})
     take(visitor, roadmap, "c-1-1-1")
     take(visitor, roadmap, "c-1-1-2", **{"question-0": "0"})
-    make_quiz(concept=roadmap.concepts.get(key="c-1-1-2"), version=2)
+    make_quiz(concept=roadmap.concepts.get(key="c-1-1-2"), version=2, questions=OTHERS)
     third = roadmap.concepts.get(key="c-1-1-3").quiz_versions.get()
     QuizAttempt.objects.create(quiz=third, user=make_user(), answers={"0": [0]}, right=0, total=1)
 
@@ -99,6 +102,46 @@ def test_what_counts_is_the_last_answer_at_the_quiz_as_it_is_now_and_ones_own(vi
 
     assert [(each.right, each.wrong, each.questions) for each in found.values()] == [(3, 0, 3)]
     assert practising.missed(roadmap) == []
+
+
+def test_a_quiz_that_is_taken_back_brings_its_answers_back(visitor, person, roadmap):
+    concept = roadmap.concepts.get(key="c-1-1-1")
+    take(visitor, roadmap, "c-1-1-1", **{"question-0": "0"})
+    make_quiz(concept=concept, version=2, questions=OTHERS)
+    assert practising.results(roadmap) == {}
+    assert practising.missed(roadmap) == []
+    seen = current_tag(roadmap)
+
+    writing.restore(concept, Step.Kind.QUIZ, 1)
+
+    assert [(each.right, each.wrong, each.questions) for each in practising.results(roadmap).values()] == [(2, 1, 3)]
+    (wrong,) = practising.missed(roadmap)
+    assert (wrong.text, wrong.quiz.version) == ("Which one?", 3)
+    assert "1 to practise" in text_of(visitor.get(address("concept", concept)))
+    assert current_tag(roadmap) != seen  # or an open page would go on without them
+
+
+def test_a_question_that_an_editor_corrects_loses_its_own_answers_alone_and_the_last_answer_counts(visitor, roadmap):
+    concept = roadmap.concepts.get(key="c-1-1-1")
+    take(visitor, roadmap, "c-1-1-1", **{"question-0": "0", "question-1": "0", "question-2": "0"})
+    corrected = [("single_choice", "Which one is it?", ["Red", "Green", "Blue"], [1], "Because."), *QUESTIONS[1:]]
+    make_quiz(concept=concept, version=2, questions=[*corrected[1:], corrected[0]])  # and moves it to the end
+    quiz = concept.quiz_versions.get(version=2)
+
+    assert [each.position for each in practising.missed(roadmap)] == [0, 1]
+    answering.answer(quiz, user=roadmap.owner, submitted={1: ["1"]})
+
+    assert [each.position for each in practising.missed(roadmap)] == [0]
+    assert answering.missed(quiz, quiz.questions.all(), roadmap.owner) == {0}
+    assert [(each.right, each.wrong, each.questions) for each in practising.results(roadmap).values()] == [(1, 1, 3)]
+
+
+def test_the_same_words_with_another_right_answer_are_another_question(visitor, roadmap):
+    take(visitor, roadmap, "c-1-1-1", **{"question-0": "0"})
+    kind, text, options, _, explanation = QUESTIONS[0]
+    make_quiz(concept=roadmap.concepts.first(), version=2, questions=[(kind, text, options, [0], explanation)])
+
+    assert practising.results(roadmap) == {}
 
 
 def test_what_was_wrong_anywhere_is_asked_one_after_the_other_and_explained(visitor, person, roadmap):
