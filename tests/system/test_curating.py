@@ -9,15 +9,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import global_settings
 from django.contrib.auth.models import Permission
-from django.db import connections
+from django.db import connections, transaction
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from content import taking_in
 from content.models import Resource, Tutorial
 from roadmap_project.models import ConnectionSample, ConnectionTrouble
-from roadmaps.models import LibrarySubject, ModelCall, ProviderPause, Roadmap, Step
-from tests.content.test_taking_in import bundled, packed
+from roadmaps import deciding, outline
+from roadmaps.models import LibrarySubject, ModelCall, OutlineRevision, ProviderPause, Roadmap, Step
+from tests.content.test_taking_in import bundled, packed, renamed
 from tests.editors import address, make_editor
 from tests.factories import (
     make_call,
@@ -35,6 +37,7 @@ from tests.system.test_journey import CHROMIUM, FLAGS, SIZES
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
+IN_LIGHT = pytest.mark.parametrize("page", ["light"], indirect=True)  # where colours are not the subject
 SERIOUS = ("serious", "critical")
 LONGEST_WAY = 150  # presses of Tab, from the page's top
 
@@ -111,6 +114,17 @@ def make_an_hours_work(roadmap: Roadmap) -> None:
     make_cluster(queue="content", name="dead:1", seconds_ago=400)
 
 
+def make_another_outline(roadmap: Roadmap) -> None:
+    """A second version, in which concepts were renamed, moved and left out."""
+    tree = outline.tree_of(roadmap.revisions.get())
+    first, second = tree.stages[0].modules
+    first.concepts[0].name = "Asking a database"
+    del first.concepts[-1]
+    second.concepts.append(first.concepts.pop())
+    with transaction.atomic():
+        outline.revise(roadmap, tree, author=OutlineRevision.Author.HAND, reason="As its reader asked.")
+
+
 @pytest.fixture(params=["light", "dark"])
 def page(request) -> Iterator[Page]:
     """At desktop width; fails the test on a script's error."""
@@ -139,6 +153,19 @@ def tab_to(page: Page, target: Locator) -> None:
     pytest.fail(f"{target} is not reached with the Tab key")
 
 
+def go(page: Page, url: str) -> None:
+    """To the page, and past its navigation by the link that leads there."""
+    page.goto(url)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#content-start")).to_be_focused()
+
+
+def press(page: Page, target: Locator) -> None:
+    tab_to(page, target)
+    page.keyboard.press("Enter")
+
+
 def sign_in(page: Page, url: str) -> None:
     page.goto(f"{url}/admin/")
     page.keyboard.type("eve")
@@ -153,13 +180,15 @@ def signed_in(fleet, roadmap, page, settings) -> str:
     """The admin's address, with an editor before it."""
     settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS  # those of the web's processes
     eve = make_editor(username="eve", password="correct horse battery")
-    eve.user_permissions.add(Permission.objects.get(codename="view_connectionsample"))
+    eve.user_permissions.add(*Permission.objects.filter(codename__in=("view_connectionsample", "delete_roadmap")))
     Roadmap.objects.filter(pk=roadmap.pk).update(owner=eve)
+    fleet.environment["LINK_CHECKS"] = "on"  # asked for, and made by nobody: no cluster is started
     fleet.start("web")
     sign_in(page, fleet.url)
     return fleet.url
 
 
+@IN_LIGHT
 def test_a_concept_is_found_edited_and_seen_with_the_keyboard_alone(signed_in, roadmap, page):
     concept = roadmap.concepts.get(key="c-2-2-1")
     tab_to(page, page.get_by_role("link", name="Concepts", exact=True).last)
@@ -231,10 +260,75 @@ def test_a_concept_is_found_edited_and_seen_with_the_keyboard_alone(signed_in, r
     assert LibrarySubject.objects.get().key == "keeping-bees"
 
 
+@IN_LIGHT
+def test_every_verb_is_carried_out_with_the_keyboard_alone(signed_in, roadmap, page):
+    failed, concept = (roadmap.concepts.get(key=key) for key in ("c-1-2-1", "c-2-2-1"))
+    resources, quiz = concept.resourcelist_versions.get(is_current=True), concept.quiz_versions.get()
+    said, save = page.locator(".messagelist"), page.get_by_role("button", name="Save", exact=True)
+
+    # Resources and a quiz are edited into their next versions.
+    for piece, field in ((resources, "#id_resources-0-title"), (quiz, "#id_questions-0-explanation")):
+        go(page, signed_in + address(piece))
+        tab_to(page, page.locator(field))
+        page.keyboard.press("Control+End")
+        page.keyboard.type(" Once more.")
+        press(page, save)
+        expect(said).to_contain_text(f"Version {piece.version + 1} is current.")
+
+    # What failed is retried; a tutorial and resources are made again; links are looked at.
+    go(page, signed_in + address(failed))
+    press(page, page.locator("button[value=retry_failed]"))
+    expect(said).to_contain_text("what failed is taken up again")
+    go(page, signed_in + address(concept))
+    for section, kind in (("#tutorial", "tutorial"), ("#resourcelist", "resources")):
+        press(page, page.locator(f"{section} .again summary"))
+        press(page, page.locator(f"button[value=regenerate_{kind}]"))
+        expect(said).to_contain_text(f"the {kind} will be written again")
+    press(page, page.locator("button[value=check_links]"))
+    expect(said).to_contain_text("its links are being checked")
+
+    # The concept itself is edited, and the outline's earlier version restored.
+    tab_to(page, page.locator("#id_name"))
+    page.keyboard.press("End")
+    page.keyboard.type(" and back")
+    press(page, save)
+    expect(said).to_contain_text("was changed successfully")
+    go(page, signed_in + address(roadmap.revisions.get(number=1)))
+    press(page, page.get_by_role("button", name="Restore this version"))
+    expect(said).to_contain_text("restored as the latest version")
+    assert [roadmap.revisions.count(), roadmap.concepts.get(pk=concept.pk).name] == [3, concept.name]
+
+    # A roadmap is cancelled, retried, taken back after its owner deleted it, and deleted for good.
+    go(page, signed_in + address(roadmap))
+    press(page, page.locator("button[value=cancel]"))
+    expect(said).to_contain_text("cancelled.")
+    press(page, page.locator("button[value=retry]"))
+    expect(said).to_contain_text("taken up again.")
+    deciding.delete(roadmap.pk)
+    go(page, signed_in + address(roadmap))
+    press(page, page.locator("button[value=take_back]"))
+    expect(said).to_contain_text("is its owner’s again.")
+    press(page, page.get_by_role("link", name="Delete for good"))
+    press(page, page.get_by_role("button", name="Yes, I’m sure"))
+    expect(said).to_contain_text("was deleted successfully")
+    assert not Roadmap.objects.filter(pk=roadmap.pk).exists()
+
+    # A subject's other version is put in place.
+    taking_in.take_in(packed(bundled()), author=roadmap.owner)
+    version = taking_in.take_in(renamed("Second"), author=roadmap.owner)
+    go(page, signed_in + address(version))
+    press(page, page.get_by_role("button", name="Put this version in place"))
+    expect(said).to_contain_text("is in place.")
+    assert LibrarySubject.objects.get().title == "Second"
+
+
 def test_axe_finds_nothing_serious(signed_in, roadmap, page):
     make_an_hours_work(roadmap)
     concept = roadmap.concepts.get(key="c-2-2-1")
     tutorial, earlier = Tutorial.objects.filter(concept=concept).order_by("-version")
+    make_another_outline(roadmap)
+    taking_in.take_in(packed(bundled()), author=roadmap.owner)
+    kept_beside = taking_in.take_in(renamed("Keeping bees"), author=roadmap.owner)
     addresses = [
         address(Roadmap, "changelist"),
         address(roadmap),
@@ -248,7 +342,9 @@ def test_axe_finds_nothing_serious(signed_in, roadmap, page):
         f"{address(roadmap).removesuffix('change/')}subject/",
         address(LibrarySubject, "changelist"),
         address(LibrarySubject, "add"),
-        address(roadmap.revisions.get()),
+        address(roadmap.revisions.get(number=1)),
+        address(kept_beside.of),
+        address(kept_beside),
         f"{OPERATIONS}?hours=1",
         reverse("roadmaps:log", args=[roadmap.slug]),
     ]
@@ -269,6 +365,7 @@ def test_axe_finds_nothing_serious(signed_in, roadmap, page):
     assert not found, "\n".join(found)
 
 
+@IN_LIGHT
 def test_pages_fit_their_window(signed_in, roadmap, page):
     make_an_hours_work(roadmap)
     log = reverse("roadmaps:log", args=[roadmap.slug])
