@@ -1,5 +1,6 @@
 """What is put right every minute, whatever died: expired leases, lost wake-ups, roadmaps that nobody finished."""
 
+import random
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -26,6 +27,7 @@ INTERVAL = timedelta(seconds=60)
 MOST_AT_ONCE = 500
 HELD_SECONDS = 0.05  # for each further row that somebody holds, when one was waited for as long as a store waits
 
+APART_SECONDS = 30.0  # in which they begin again, after the second loss; more after each further one
 NEXT_SWEEP = "the next sweep tries it again"
 WORKER_LOST = kept(gettext_noop("its worker was lost %(times)s times"))
 
@@ -140,7 +142,9 @@ def _take_back(step: Step, lines: StepLog) -> None:
         return
     expired_at = str(step.lease_expires_at)
     step.state, step.lease_expires_at = Step.State.WAITING, None
-    step.save(update_fields=["state", "lease_expires_at", "losses"])
+    if step.losses > 1:  # held beside one that kills its workers, perhaps: the next time they are not held together
+        step.not_before = Now() + timedelta(seconds=random.uniform(0, APART_SECONDS * (step.losses - 1)))
+    step.save(update_fields=["state", "lease_expires_at", "losses", "not_before"])
     lines.line(
         "step_lease_expired",
         "its worker was lost; it is tried again",

@@ -17,6 +17,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings as settings_module
 from django.db import OperationalError, connection, connections, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
@@ -443,13 +444,30 @@ def test_a_step_that_loses_its_worker_five_times_has_failed(writing):
     Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
 
     for _ in range(Step.MOST_LOSSES):
-        claiming.claim("content", 1)
+        Step.objects.update(not_before=None)
+        assert claiming.claim("content", 1)
         _expire_leases()
         _sweep_as_usual("content")
 
     step = Step.objects.get()
     assert (step.state, step.losses, step.attempts) == ("failed", Step.MOST_LOSSES, 0)
     assert "lost 5 times" in step.last_error
+
+
+def test_a_step_that_kills_its_workers_fails_alone(writing):
+    deadly = Step.objects.waiting().filter(queue="content").order_by("rank", "pk").first()
+
+    while Step.objects.active().filter(pk=deadly.pk).exists():
+        held = {step.pk for step in claiming.claim("content", 16)}
+        if deadly.pk in held:
+            _expire_leases()
+            _sweep_as_usual("content")
+        elif held:
+            Step.objects.filter(pk__in=held).update(state="done", lease_token=None, lease_expires_at=None)
+        else:  # half a second passes
+            Step.objects.filter(not_before__isnull=False).update(not_before=F("not_before") - timedelta(seconds=0.5))
+
+    assert list(writing.steps.filter(state="failed")) == [deadly]
 
 
 def test_after_an_outage_no_lease_is_taken_while_answers_may_be_in_hand(writing):
