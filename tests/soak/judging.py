@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ HAND_BACK_SECONDS = 3.0
 FOUND_DEAD = re.compile(r"timestamp='([^']+)'.*event='leases_of_dead_workers_ended'.* workers=\[([^\]]*)\]")
 SWEPT_WITHIN = 2.0  # seconds from a sweep's ending of leases to its line
 DIES_WITHIN = 6.0  # seconds from a stop, with its grace, to the end of a worker that had to be killed
+MOST_SKIPPED = 1 / 3  # of the faults: a service that starts again has nobody to strike
+SERVER_GAP = 20.0
+PROCESSES_GAP = 40.0  # each look reads every process's memory map
 MOST_FAILED = 0.05  # of the pieces, after people tried again: a provider that is broken for seconds fails hardly any
 DATABASE_COMES_BACK = 6.0  # seconds in which a claim may still be lost on its way
 CLOCKS_DIFFER = 0.1
@@ -87,6 +91,8 @@ class Run:
 
 
 def verdicts(run: Run) -> Iterator[Verdict]:
+    yield _struck(run)
+    yield _watched(run)
     yield _states(run)
     yield _steps()
     yield _versions()
@@ -104,6 +110,34 @@ def verdicts(run: Run) -> Iterator[Verdict]:
     yield _memory(run.processes.looks, run)
     yield _files(run.processes.looks)
     yield _pages(run)
+
+
+# What the other verdicts rest on
+
+
+def _struck(run: Run) -> Verdict:
+    """Nothing is survived where nothing happens."""
+    happened, skipped = len(run.breaker.happened), len(run.breaker.skipped)
+    figure = f"{happened} of {happened + skipped}"
+    is_enough = happened and skipped <= MOST_SKIPPED * (happened + skipped)
+    return Verdict("the faults happened", figure, [] if is_enough else [f"only {figure} found anybody to strike"])
+
+
+def _watched(run: Run) -> Verdict:
+    """Who was not looked at was not seen to do wrong."""
+    absences = [at for each in run.breaker.happened if each.fault.kind == "database" for at in (each.at, each.until)]
+    gaps = {
+        "the server": (_longest_gap(run, [*absences, *(each.at for each in run.server.samples)]), SERVER_GAP),
+        "the processes": (_longest_gap(run, [each.at for each in run.processes.looks if each.files]), PROCESSES_GAP),
+    }
+    figure = ", ".join(f"{what} at least every {gap:.0f} s" for what, (gap, _) in gaps.items())
+    broken = [f"nobody looked at {what} for {gap:.0f} s" for what, (gap, most) in gaps.items() if gap > most]
+    return Verdict("it was looked at all the while", figure, broken)
+
+
+def _longest_gap(run: Run, moments: Iterable[float]) -> float:
+    edges = sorted([run.began_at, *moments, run.ended_at])
+    return max(later - earlier for earlier, later in pairwise(edges))
 
 
 # Rows

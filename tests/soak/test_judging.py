@@ -41,7 +41,7 @@ def make_run(*, happened=(), releases=((0.0, None),), samples=(), troubles=()):
     return Run(
         budget=BUDGET,
         supervisor=SimpleNamespace(releases=spans),
-        breaker=SimpleNamespace(happened=list(happened)),
+        breaker=SimpleNamespace(happened=list(happened), skipped=[]),
         learners=[SimpleNamespace(troubles=list(troubles), pages=1)],
         server=SimpleNamespace(samples=list(samples), pieces=set(), holders={}),
         processes=SimpleNamespace(looks=[]),
@@ -53,6 +53,36 @@ def make_run(*, happened=(), releases=((0.0, None),), samples=(), troubles=()):
         faults_ended_at=600.0,
         ended_at=700.0,
     )
+
+
+def test_a_run_in_which_nothing_happened_shows_nothing():
+    fault = Happened(Fault("kill", "parent", service="logs"), at=1.0, until=1.0)
+    run = make_run(happened=[fault] * 2)
+    run.breaker.skipped = [fault.fault]
+    assert judging._struck(run).broken == []
+
+    run.breaker.skipped *= 2
+
+    assert judging._struck(run).broken == ["only 2 of 4 found anybody to strike"]
+    assert judging._struck(make_run()).broken == ["only 0 of 0 found anybody to strike"]
+
+
+def test_a_run_at_which_nobody_looked_shows_nothing():
+    def judged(samples, looks, *happened):
+        run = make_run(happened=happened, samples=[SimpleNamespace(at=at) for at in samples])
+        run.processes.looks = [Look(at, {7: 20}, 100.0, 1) for at in looks]
+        return judging._watched(run).broken
+
+    always = [float(at) for at in range(0, 701, 10)]
+    assert judged(always, always) == []
+    assert judged(always[:30], always) == ["nobody looked at the server for 410 s"]
+    assert judged(always, always[1:30]) == ["nobody looked at the processes for 410 s"]
+    assert judged([], []) != []
+    away = [at for at in always if not 100 < at < 145]
+    assert judged(away, always) == ["nobody looked at the server for 50 s"]
+    assert judged(away, always, Happened(Fault("database", "absence"), at=105.0, until=140.0)) != []
+    absences = [Happened(Fault("database", "absence"), at=float(at), until=at + 10.0) for at in (105, 125)]
+    assert judged(away, always, *absences) == []
 
 
 def connections(*levels, **about):
@@ -325,10 +355,12 @@ def test_a_whole_run_is_judged_by_every_judge(quiz, tmp_path):
 
     assert len(names) == len(set(names)) == len(judges) + 1 + 2  # connections are counted twice; purchases are three
     assert [verdict.name for verdict in judging.verdicts(run) if verdict.broken] == [
+        "the faults happened",
+        "it was looked at all the while",
         "connections, sampled on the server, within the budget",
         "connections, from the server's log, within the budget",
         "memory flat",
-    ]  # at what nobody looked
+    ]  # nothing happened, and nobody looked
 
 
 def _is_judge(each):
