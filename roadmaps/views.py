@@ -131,7 +131,7 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache  # or Back would show a form whose request key is used up
-@login_required
+@fragment
 def new(request: SignedInRequest) -> HttpResponse:
     """What was typed is kept while somebody looks at their account: by its button, and with a script on every way."""
     defaults = accounts.defaults(request.user)
