@@ -75,9 +75,9 @@ def test_a_step_that_is_wanted_still_is_repaired_and_tried_again(writing, stub, 
 def test_a_call_that_wants_to_go_on_is_answered_at_its_workers_next_look_and_not_before(writing, stub, monkeypatch):
     """Opening a connection for each would cost the bound: what asks meanwhile is answered together.
 
-    They ask half a second apart, each after the worker has let go of its connection.
+    They ask so far apart that the worker has let go of its connection, and all within its time between two looks.
     """
-    looks, held, pauses = [], claiming.held, iter([0.5, 1.0, 1.5])
+    looks, held, pauses = [], claiming.held, iter([0.5, 1.6, 2.2])
 
     def noted(steps):
         looks.append((time.monotonic(), len(steps), connection.connection is None))
@@ -92,7 +92,7 @@ def test_a_call_that_wants_to_go_on_is_answered_at_its_workers_next_look_and_not
     assert sum(number for _, number, _ in looks) == 3
     opened = [at for at, _, is_opened in looks if is_opened]
     assert opened
-    assert all(later - earlier > draining.CLAIM_SECONDS / 2 for earlier, later in pairwise(opened))
+    assert all(later - earlier > draining.CLAIM_SECONDS * 0.75 for earlier, later in pairwise(opened))
 
 
 def waits(roadmap: Roadmap) -> None:
