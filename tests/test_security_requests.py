@@ -131,3 +131,18 @@ def test_the_usual_headers_are_there(client):
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+# A cookie that somebody made up
+
+
+@pytest.mark.parametrize("cookie", [r'sessionid="abcdefgh\000ij"', "sessionid=" + "a" * 41, "sessionid=ÄÖÜäöüßß"])
+def test_a_session_that_is_no_key_is_none_and_breaks_nothing(client, cookie, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = client.get("/sign-in/", headers={"cookie": cookie.encode().decode("latin-1")})
+
+    assert response.status_code == 200
+
+
+def test_a_session_that_was_given_out_is_one(visitor):
+    assert visitor.get("/account/").status_code == 200
