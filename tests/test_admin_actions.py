@@ -11,7 +11,7 @@ from django.contrib.admin.models import LogEntry as Noted
 from django.contrib.auth.models import Permission, User
 from django.db.models.signals import post_delete
 from django.utils import timezone
-from django_q.models import Success
+from django_q.models import Failure, OrmQ, Success, Task
 
 from content.models import Note, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from roadmap_project.models import ApiToken
@@ -540,3 +540,27 @@ def test_what_was_noted_about_long_erased_roadmaps_is_forgotten(admin_user):
     assert said[notes[1].pk] == "erased"
     assert said[notes[2].pk] == "a2b3c4d5"
     assert said[others.pk] == str(admin_user)
+
+
+@pytest.mark.parametrize(
+    ("right", "most", "is_done"), [("view", 100, False), ("change", 100, True), ("change", 1, False)]
+)
+def test_what_failed_is_done_again_by_whom_may_change_it_and_not_all_of_it_at_once(
+    client, monkeypatch, right, most, is_done
+):
+    user = make_user(is_staff=True)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=("view_failure", f"{right}_failure")))
+    client.force_login(user)
+    monkeypatch.setattr("roadmaps.admin.base.MOST_AT_ONCE", most)
+    monkeypatch.setattr("roadmaps.admin.tasks.MOST_AT_ONCE", most)
+    for name in ("one", "two"):
+        Task.objects.create(
+            id=name, name=name, func="roadmaps.tasks.send_mail", success=False,
+            started=timezone.now(), stopped=timezone.now(),
+        )  # fmt: skip
+    chosen = {"action": "resubmit_task", "_selected_action": ["one", "two"]}
+
+    client.post(address(Failure, "changelist"), chosen)
+
+    assert Failure.objects.count() == (0 if is_done else 2)
+    assert OrmQ.objects.count() == (2 if is_done else 0)
