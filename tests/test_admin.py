@@ -1,5 +1,8 @@
 """Every model can be found, listed and opened in the admin."""
 
+import re
+from pathlib import Path
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -7,10 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from content.models import Note, Question, Quiz, Resource, Tutorial
+from roadmap_project import llm
 from roadmaps import deciding
-from roadmaps.models import Concept, ConceptProgress, Roadmap, Step
+from roadmaps.admin.records import OutcomeFilter
+from roadmaps.models import Concept, ConceptProgress, ModelCall, Roadmap, Step
 from roadmaps.steps import draining
-from tests.factories import make_written_roadmap
+from tests.factories import make_call, make_written_roadmap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,3 +127,28 @@ def test_lists_need_a_constant_number_of_queries(staff, made, django_assert_max_
     for model in (Roadmap, Concept, Step, Tutorial, Quiz):
         with django_assert_max_num_queries(12):
             staff.get(address(model, "changelist"))
+
+
+def outcomes_of_calls():
+    """As the code names them; of HTTP errors the beginning."""
+    written = "".join(path.read_text() for path in Path(llm.__file__).parent.glob("*.py"))
+    quoted = re.findall(r"""outcome(?:: str)? ?= ?f?"([a-z_]+)(?:"| if)""", written)
+    return {llm.RATE_LIMITED, "invalid", *quoted, *re.findall(r"""outcome=f"(http_)""", written)}
+
+
+def test_model_calls_are_found_by_whatever_became_of_them(staff):
+    outcomes = outcomes_of_calls()
+    assert outcomes >= {"ok", "cut", "invalid", "error", "empty", "unreadable", "refused", "timeout", "http_"}
+    for outcome in outcomes:
+        make_call(outcome=outcome + "500" * (outcome == "http_"))
+
+    def found(asked):
+        page = staff.get(address(ModelCall, "changelist"), {"outcome": asked})
+        return {call.outcome for call in page.context["cl"].queryset}
+
+    offered = dict(OutcomeFilter(None, {}, ModelCall, None).lookup_choices)
+    assert set(offered) == (outcomes - {"http_"}) | {"failed", "http"}
+    assert {each: found(each) for each in outcomes - {"http_"}} == {each: {each} for each in outcomes - {"http_"}}
+    assert found("http") == found("http_500") == {"http_500"}
+    assert found("failed") == (outcomes - {"ok", "http_"}) | {"http_500"}
+    assert found("no such") == set()

@@ -62,7 +62,20 @@ class QueueFilter(KnownValuesFilter):
 
 class OutcomeFilter(KnownValuesFilter):
     title = parameter_name = "outcome"
-    values = ("ok", "invalid", "cut", "refused", "timeout", "rate_limited", "connection", "not_in_library")
+    values = (
+        "ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout", "rate_limited", "connection",
+        "not_in_library", "error",
+    )  # fmt: skip
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("failed", "anything but ok"), ("http", "HTTP error"), *super().lookups(request, model_admin)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "failed":
+            return queryset.exclude(outcome="ok")
+        if self.value() == "http":
+            return queryset.filter(outcome__startswith="http_")
+        return queryset.filter(outcome=self.value()) if self.value() else queryset
 
 
 class PurposeFilter(KnownValuesFilter):
