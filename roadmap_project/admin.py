@@ -75,10 +75,11 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
     seen, own = health.look(), pool_status.status()
     budget = seen.count.budget if seen.count else settings.CONNECTION_BUDGET
     plot = Plot(series, budget)
+    work = import_string(WORK)(seen.queues or {})
     return {
         "budget": budget,
         "count": seen.count,
-        "findings": [*seen.findings, *_late(series)],
+        "findings": [*seen.findings, *_late(series), *(work.findings if work else ())],
         "rows": [
             {
                 "name": name,
@@ -94,7 +95,7 @@ def _page(series: Series, hours: int) -> dict[str, Any]:
             }
             for name in counting.names(budget)
         ],
-        "work": import_string(WORK)(seen.queues or {}),
+        "work": work,
         "clusters": seen.clusters,
         "own": own,
         "release": settings.RELEASE,

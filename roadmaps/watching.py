@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as CheckWarning
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q
 from django.db.models.functions import Left, Now
@@ -34,6 +36,17 @@ DAYS = 7
 MOST_SCHEDULES = 50
 MOST_SCHEDULED_FAILURES = 200
 OVERDUE = timedelta(minutes=5)
+# What migrations make, to be done for ever: the cluster, the function and how often.
+SCHEDULES = {
+    **{f"sweep {queue}": (queue, "roadmaps.tasks.sweep", f"'{queue}'", "every minute") for queue in CLUSTER_NAMES},
+    "sample connections": ("logs", "roadmap_project.tasks.sample_connections", "", "every minute"),
+    "purge connection samples": ("logs", "roadmap_project.tasks.purge_connection_samples", "", "daily"),
+    "purge task results": ("logs", "roadmap_project.tasks.purge_task_results", "", "daily"),
+    "purge keyed requests": ("logs", "roadmap_project.tasks.purge_keyed_requests", "", "daily"),
+    "purge records": ("logs", "roadmaps.tasks.purge_records", "", "daily"),
+    "purge deleted roadmaps": ("logs", "roadmaps.tasks.purge_deleted_roadmaps", "", "daily"),
+    "check links again": ("logs", "content.tasks.check_links_again", "", "daily"),
+}
 ANSWERED = ("ok", "invalid", "cut")  # their latency is the provider's; a refusal comes at once
 LIMITED = "rate_limited"
 
@@ -184,6 +197,7 @@ class Scheduled:
     cluster: str
     next_run: datetime | None
     is_overdue: bool
+    has_ended: bool
     failures: int  # of the last day
     last_failure: Failure | None
 
@@ -197,6 +211,7 @@ class Scheduled:
 @dataclass(frozen=True)
 class Report:
     schedules: list[Scheduled]
+    findings: list[CheckMessage]
     queues: list[Queue]
     running: list[Step]
     reasons: list[Reason]
@@ -227,7 +242,8 @@ def report(beats: dict[str, dict[str, float | None]]) -> Report | None:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
             return Report(
-                schedules=_schedules(),
+                schedules=(schedules := _schedules()),
+                findings=list(_unscheduled(schedules)),
                 queues=list(_queues(beats)),
                 running=_running(),
                 reasons=(reasons := _reasons())[:MOST_REASONS],
@@ -263,12 +279,27 @@ def _schedules() -> list[Scheduled]:
             cluster=each.cluster or "",
             next_run=each.next_run,
             is_overdue=each.repeats != 0 and each.next_run is not None and each.next_run < now - OVERDUE,
+            has_ended=each.repeats == 0,
             failures=len(failed[each.name]),
             last_failure=failed[each.name][0] if failed[each.name] else None,
         )
         for each in schedules
     ]
     return sorted(found, key=lambda each: (not each.failures, not each.is_overdue, each.name))
+
+
+def _unscheduled(found: list[Scheduled]) -> Iterator[CheckMessage]:
+    """What somebody deleted, or let end, is done by nobody, and nothing fails for it."""
+    goes_on = {each.name for each in found if not each.has_ended}
+    for name, (cluster, function, arguments, often) in SCHEDULES.items():
+        if name not in goes_on:
+            yield CheckWarning(
+                f"There is no schedule “{name}” that goes on: what it does is done no more.",
+                hint=f"Under “Scheduled tasks”, give one of this name the function {function}"
+                + (f", the arguments {arguments}" if arguments else "")
+                + f", {often}, repeats -1 and the cluster {cluster}.",
+                id="roadmap_project.W050",
+            )
 
 
 def _running() -> list[Step]:

@@ -3,9 +3,11 @@
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 from django_q.models import Schedule, Task
@@ -14,6 +16,7 @@ from roadmap_project import admin, counting, health, sampling
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmap_project.models import ConnectionSample
+from roadmaps import watching
 from roadmaps.steps import heartbeats
 from tests.factories import make_cluster, make_heartbeat, make_user
 
@@ -36,7 +39,7 @@ def operator(client):
     user = make_user(is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_connectionsample"))
     client.force_login(user)
-    for name in ("sweep content", "sweep logs"):  # as migrations make them, and tests that empty every table do not
+    for name in watching.SCHEDULES:  # as migrations make them, and tests that empty every table do not
         Schedule.objects.get_or_create(name=name, defaults={"func": "roadmaps.tasks.sweep", "schedule_type": "I"})
     return client
 
@@ -326,6 +329,38 @@ def test_a_schedule_that_fails_or_is_overdue_is_shown_first_with_its_reason(oper
     assert {each.name for each in others if each.is_overdue} >= {"sweep content"}
     assert "disk is full" in response.content.decode()
     assert "overdue since" in response.content.decode()
+
+
+def test_a_schedule_that_somebody_deleted_or_let_end_is_a_finding_that_says_how_it_was(operator):
+    make_samples()
+    Schedule.objects.filter(name="purge records").delete()
+    Schedule.objects.filter(name="sweep logs").update(repeats=0)
+
+    findings = {each.msg: each.hint for each in operator.get(ADDRESS).context["findings"] if "W050" in each.id}
+
+    assert list(findings) == [
+        "There is no schedule “sweep logs” that goes on: what it does is done no more.",
+        "There is no schedule “purge records” that goes on: what it does is done no more.",
+    ]
+    assert "the function roadmaps.tasks.sweep, the arguments 'logs', every minute" in next(iter(findings.values()))
+
+
+def test_the_schedules_that_are_missed_are_those_that_migrations_make():
+    Schedule.objects.all().delete()
+    names = ("roadmap_project", "0002_schedules"), ("roadmap_project", "0003_purge_task_results")
+    names += ("roadmap_project", "0009_purge_keyed_requests"), ("roadmaps", "0003_sweep_schedules")
+    names += ("roadmaps", "0009_purge_schedules"), ("content", "0002_link_schedule")
+    for app, name in names:
+        import_module(f"{app}.migrations.{name}").add(apps, None)
+    often = {("I", 1): "every minute", ("D", None): "daily"}
+
+    made = {
+        each.name: (each.cluster, each.func, each.args or "", often[each.schedule_type, each.minutes])
+        for each in Schedule.objects.all()
+    }
+
+    assert made == watching.SCHEDULES
+    assert {each.repeats for each in Schedule.objects.all()} == {-1}
 
 
 def test_D10_a_queue_that_nobody_serves_is_a_finding(operator):
