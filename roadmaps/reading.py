@@ -302,6 +302,11 @@ def _step_facts(roadmap: Roadmap) -> list[StepFacts]:
     return [StepFacts(*row) for row in found]
 
 
+def unserved(roadmap: Roadmap) -> list[Unserved]:
+    """Queues in which its steps have been waiting while no worker serves them; one query, or two."""
+    return _unserved(_step_facts(roadmap))
+
+
 def _unserved(facts: list[StepFacts]) -> list[Unserved]:
     """Queues in which these steps have been waiting while no worker serves them."""
     waiting_since = timezone.now() - UNSERVED_AFTER

@@ -6,18 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from roadmap_project.fleet import ROOT
 from roadmap_project.postgresql.base import open_connections
 from roadmaps import deciding
 from roadmaps.models import Roadmap, Step
-from roadmaps.steps import draining
+from roadmaps.steps import draining, heartbeats
+from tests.engine import in_thread
 from tests.factories import (
     make_quiz,
     make_resources,
@@ -218,6 +221,31 @@ def test_follow_does_not_wait_for_ever(waited, monkeypatch):
         call_command("roadmap", "follow", roadmap.slug, stdout=io.StringIO(), stderr=io.StringIO())
 
     assert (caught.value.returncode, len(waited)) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_D10_follow_says_once_that_nobody_picks_up_what_waits_and_when_somebody_does(monkeypatch):
+    roadmap = make_written_roadmap(state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=1)
+    roadmap.steps.update(created_at=timezone.now() - timedelta(minutes=3))
+    looks = []
+
+    def wait(_: float) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            in_thread(heartbeats.picked_up, "content").result()
+        if len(looks) == 4:
+            in_thread(deciding.cancel, roadmap.pk).result()
+
+    monkeypatch.setattr("time.sleep", wait)
+    aside = io.StringIO()
+
+    with pytest.raises(SystemExit):
+        call_command("roadmap", "follow", roadmap.slug, stdout=io.StringIO(), stderr=aside)
+
+    assert aside.getvalue().splitlines() == [
+        "Nobody picks up what waits in the content queue. Start its cluster: Q_CLUSTER_NAME=content manage.py qcluster",
+        "What waited is picked up again.",
+    ]
 
 
 def production() -> dict[str, str]:

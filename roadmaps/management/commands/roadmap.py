@@ -94,18 +94,31 @@ class Command(BaseCommand):
         return self._follow(slug=roadmap.slug, every=options["every"]) if options["follow"] else 0
 
     def _follow(self, *, slug: str, every: float, **_: Any) -> int:
-        """One look is two short queries; no connection is held between two looks."""
-        (roadmap, line), shown = _look(slug), ""
+        """One look is three or four short queries; no connection is held between two looks."""
+        (roadmap, line, idle), shown = _look(slug), ""
+        said: list[str] = []
         while True:
             if line != shown:
                 self._rewrite(line)
                 shown = line
             if not roadmap.is_changing:
                 break
-            roadmap, line = self._next_look(slug, every)
+            if idle != said:
+                self._say_unserved(idle)
+                said = idle
+            roadmap, line, idle = self._next_look(slug, every)
         return self._end(roadmap)
 
-    def _next_look(self, slug: str, every: float) -> tuple[Roadmap, str]:
+    def _say_unserved(self, queues: list[str]) -> None:
+        for queue in queues:
+            self._say_aside(
+                f"Nobody picks up what waits in the {queue} queue. Start its cluster: "
+                f"Q_CLUSTER_NAME={queue} manage.py qcluster"
+            )
+        if not queues:
+            self._say_aside("What waited is picked up again.")
+
+    def _next_look(self, slug: str, every: float) -> tuple[Roadmap, str, list[str]]:
         """A database that restarts is waited for; one that stays away so long raises what the last look met."""
         away_since = None
         while True:
@@ -216,9 +229,10 @@ def _found(slug: str) -> Roadmap:
     return roadmap
 
 
-def _look(slug: str) -> tuple[Roadmap, str]:
+def _look(slug: str) -> tuple[Roadmap, str, list[str]]:
+    """How it stands, in a line too; and the queues in which it waits for nobody."""
     roadmap = _found(slug)
-    return roadmap, _progress(roadmap)
+    return roadmap, _progress(roadmap), [each.queue for each in reading.unserved(roadmap)]
 
 
 def _progress(roadmap: Roadmap) -> str:
