@@ -85,7 +85,7 @@ def _add(archive: zipfile.ZipFile, roadmap: Roadmap) -> None:
 
 
 def _own(row: Model) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _columns(type(row))}
+    return {name: getattr(row, name) for name in _columns(row._meta.model)}  # not `type`: a request has its user lazily
 
 
 def _columns(model: type[Model]) -> list[str]:
