@@ -6,4 +6,8 @@ class RoadmapProjectConfig(AppConfig):
     verbose_name = "Roadmaps: shared ground"
 
     def ready(self) -> None:
-        from roadmap_project import checks, live_checks  # noqa: F401  registers them
+        from django_q.signals import pre_execute
+
+        from roadmap_project import checks, live_checks, process  # noqa: F401  the checks register themselves
+
+        pre_execute.connect(process.begin_task)

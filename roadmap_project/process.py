@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -79,6 +80,7 @@ class Process:
         default_factory=shared_moment
     )  # when a cluster's worker last gave a sign of life
     tasks: "multiprocessing.queues.Queue[Any] | None" = None  # a cluster's, from which its workers take
+    task_id: str = ""  # Django-Q's, of what a worker does or did last
 
 
 def _from_command_line() -> Process:
@@ -103,6 +105,16 @@ os.register_at_fork(after_in_child=_be_a_child)
 def become(service: str, kind: str) -> None:
     """Say what this process is from now on, before its first connection."""
     current.service, current.kind = service, kind
+
+
+def begin_task(task: dict[str, Any], **_: Any) -> None:
+    """Note what this worker does from now on; Django-Q sends it."""
+    current.task_id = task["id"]
+
+
+def task_key() -> UUID:
+    """The same for every delivery of the task that runs, so that what it made is known again; a new one elsewhere."""
+    return UUID(current.task_id) if current.task_id else uuid4()
 
 
 def is_stopping() -> bool:

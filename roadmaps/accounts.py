@@ -1,6 +1,7 @@
 """What does a person decide about their account?"""
 
 from typing import Any
+from uuid import UUID, uuid5
 
 import structlog
 from django.contrib.auth import get_user_model
@@ -38,10 +39,11 @@ def _note(user_pk: int, **found: str) -> None:
     Profile.objects.update_or_create(user_id=user_pk, defaults=found, create_defaults=found | {"language": ""})
 
 
-def send_new_password(address: str) -> int:
+def send_new_password(address: str, *, request: UUID) -> int:
     """A link to everybody with this address who may sign in with a password; returns to how many.
 
-    On the logs cluster, so that the page takes the same time for an address that nobody has.
+    On the logs cluster, so that the page takes the same time for an address that nobody has. Called again for the same
+    request, it sends nothing more.
     """
     people = [
         user
@@ -49,7 +51,7 @@ def send_new_password(address: str) -> int:
         if user.has_usable_password()
     ]
     for user in people:
-        mailing.post(user, Mail.Kind.PASSWORD)
+        mailing.post(user, Mail.Kind.PASSWORD, key=uuid5(request, str(user.pk)))
     log.info("new_password_asked_for", accounts=len(people))
     return len(people)
 

@@ -2,10 +2,11 @@
 
 import threading
 import time
+from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django_q.tasks import async_task
@@ -16,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 MOST_BUFFERED = 50
 LONGEST_BUFFERED = 2.0  # seconds
+LINES_LOCK = 7_364_004  # of an advisory lock, with what the lines say
 
 _lock = threading.Lock()
 _buffer: list[dict[str, Any]] = []
@@ -71,10 +73,33 @@ def flush() -> None:
 
 
 def save(lines: list[dict[str, Any]]) -> None:
-    """Insert what can be inserted.
+    """Insert what can be inserted, in one transaction; nothing where that was done before, or is done meanwhile.
 
     A roadmap that was deleted meanwhile takes its lines along, a concept only its name on them.
     """
+    with transaction.atomic():
+        if lines and not _were_saved(lines):
+            _insert(lines)
+
+
+def _were_saved(lines: list[dict[str, Any]]) -> bool:
+    """Whether the batch is there. A line is known by what happened to which roadmap, to the microsecond.
+
+    Looked up, as the table is the largest of all and such a batch small: an index of keys would cost every line.
+    """
+    with connection.cursor() as cursor:  # another delivery that is under way is waited for
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [str(_identity(lines[0])), LINES_LOCK])
+    wanted = {_identity(line) for line in lines}
+    roadmaps, _, moments = zip(*wanted, strict=True)
+    there = LogEntry.objects.filter(happened_at__in=set(moments), roadmap_id__in=set(roadmaps)).order_by()
+    return not wanted.isdisjoint(there.values_list("roadmap_id", "event", "happened_at"))
+
+
+def _identity(line: dict[str, Any]) -> tuple[int, str, datetime | None]:
+    return line["roadmap_id"], line["event"], parse_datetime(line["happened_at"])
+
+
+def _insert(lines: list[dict[str, Any]]) -> None:
     roadmaps = set(Roadmap.objects.filter(pk__in={line["roadmap_id"] for line in lines}).values_list("pk", flat=True))
     named = {concept_id for line in lines if (concept_id := line.get("concept_id"))}
     concepts = set(Concept.objects.filter(pk__in=named).values_list("pk", flat=True)) if named else set()

@@ -1,6 +1,7 @@
 """How does a person hear what became of a roadmap, or get a link? By a row now; the logs cluster sends it."""
 
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -34,11 +35,13 @@ def _is_wanted(user: User) -> bool:
     return bool(settings.MAIL_IS_SENT and user.is_active and user.email and Profile.of(user).gets_mail)
 
 
-def post(user: User, kind: Mail.Kind, *, address: str = "") -> None:
-    """Send at once what somebody waits for."""
+def post(user: User, kind: Mail.Kind, *, address: str = "", key: UUID | None = None) -> None:
+    """Send at once what somebody waits for; with a key once, however often it is posted."""
     with transaction.atomic():
-        Mail.objects.create(user=user, kind=kind, address=address)
-        wake()
+        message = {"user": user, "kind": kind, "address": address}
+        _, is_new = Mail.objects.get_or_create(key=key or uuid4(), defaults=message)
+        if is_new:
+            wake()
 
 
 def wake() -> None:

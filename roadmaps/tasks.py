@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from roadmap_project import process
 from roadmaps import accounts, erasing, log_lines, sending
 from roadmaps.steps import draining, heartbeats, storing, sweeping
 
@@ -31,7 +32,7 @@ def send_mail() -> None:
 
 
 def send_new_password(address: str) -> None:
-    accounts.send_new_password(address)
+    accounts.send_new_password(address, request=process.task_key())
 
 
 def purge_records() -> None:

@@ -1,14 +1,18 @@
 """What tests of the engine do: ask for a step's answer, work beside the test, count on the server."""
 
 import asyncio
+import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import Value
 from typing import Any
 
 import psycopg
 from django.db import connection, connections
+from django_q.worker import worker
 
+from roadmap_project import process
 from roadmap_project.llm.asking import Answer
 from roadmaps.models import Step
 from roadmaps.steps import kinds
@@ -42,6 +46,18 @@ def in_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
     future = pool.submit(run)
     pool.shutdown(wait=False)
     return future
+
+
+def deliver(*tasks: dict[str, Any]) -> None:
+    """Have Django-Q's worker carry them out here, one after the other; raises what one of them raises."""
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for task in tasks:
+        waiting.put({**task, "sync": True, "timeout": -1})
+    waiting.put("STOP")
+    try:
+        worker(waiting, queue.SimpleQueue(), Value("f", -1))
+    finally:
+        process.current.task_id = ""
 
 
 def server_count() -> int:

@@ -22,7 +22,7 @@ from roadmaps.models import Mail, ModelCall, Profile, Roadmap, Step
 from roadmaps.steps import storing
 from roadmaps.steps.calling import Finished
 from tests.content.test_importing import complete
-from tests.engine import in_thread, wait_until, waiting_for_locks
+from tests.engine import deliver, in_thread, wait_until, waiting_for_locks
 from tests.factories import (
     make_revision,
     make_roadmap,
@@ -330,6 +330,21 @@ def test_a_new_password_is_chosen_by_the_link_that_is_sent_once(client, person):
     again = client.get(link, follow=True)
     assert again.status_code == 404
     assert "This link does not work any more" in text_of(again)
+
+
+def test_B5_a_request_for_a_new_password_that_is_delivered_twice_sends_each_account_one_link(client):
+    for name in ("ada", "grace"):
+        get_user_model().objects.create_user(name, "both@example.org", PASSWORD)
+    for _ in range(2):
+        client.post(reverse("roadmaps:forgotten_password"), {"email": "both@example.org"})
+    first, second = (task.task for task in OrmQ.objects.filter(key="logs"))
+
+    deliver(first, first)
+    assert sorted(mail.user.username for mail in Mail.objects.all()) == ["ada", "grace"]
+    assert OrmQ.objects.filter(key="logs").count() == 2 + 2  # and each is sent by one task
+
+    deliver(second, first)
+    assert Mail.objects.count() == 4  # who asks again gets another
 
 
 def test_nobody_learns_which_addresses_have_an_account(client, person, django_assert_num_queries):

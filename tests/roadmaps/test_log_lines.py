@@ -9,6 +9,7 @@ from django_q.models import OrmQ
 
 from roadmaps import deciding, log_lines, tasks
 from roadmaps.models import Concept, LogEntry, Roadmap
+from tests.engine import deliver, in_thread, wait_until, waiting_for_locks
 from tests.factories import make_roadmap_in_review, make_tree, make_written_roadmap
 
 
@@ -46,6 +47,31 @@ def test_the_fiftieth_line_does_not_wait(roadmap):
 
     (task,) = queued()
     assert len(task["args"][0]) == 50
+
+
+def test_B5_lines_that_are_delivered_twice_are_there_once(roadmap):
+    for message in ("once", "twice"):
+        log_lines.line(roadmap, "annotated", message)
+        log_lines.flush()
+    first, second = queued()
+
+    deliver(first, first, second, first)
+
+    assert sorted(LogEntry.objects.values_list("message", flat=True)) == ["once", "twice"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_B5_lines_that_two_workers_insert_at_once_are_there_once(roadmap):
+    log_lines.line(roadmap, "annotated")
+    lines = list(log_lines._buffer)
+
+    with transaction.atomic():
+        log_lines.save(lines)
+        other = in_thread(log_lines.save, lines)
+        wait_until(lambda: waiting_for_locks() or other.done())
+    other.result(10)
+
+    assert LogEntry.objects.count() == 1
 
 
 def test_lines_of_a_roadmap_that_is_gone_take_nobody_along(roadmap):
