@@ -3,12 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 
 from roadmap_project import process
+from roadmap_project.connections import LOST_CONNECTION
 from roadmaps import accounts, erasing, log_lines, sending
 from roadmaps.steps import draining, heartbeats, storing, sweeping
+
+log = structlog.get_logger(__name__)
 
 
 def drain(queue: str) -> int:
@@ -24,7 +28,11 @@ def sweep(queue: str) -> None:
 
 
 def save_log_lines(lines: list[dict[str, Any]]) -> None:
-    log_lines.save(lines)
+    try:
+        storing.patiently(lambda: log_lines.save(lines))
+    except LOST_CONNECTION:
+        log.error("log_lines_lost", count=len(lines))
+        raise
 
 
 def send_mail() -> None:
@@ -32,7 +40,8 @@ def send_mail() -> None:
 
 
 def send_new_password(address: str) -> None:
-    accounts.send_new_password(address, request=process.task_key())
+    request = process.task_key()
+    storing.patiently(lambda: accounts.send_new_password(address, request=request))
 
 
 def purge_records() -> None:
