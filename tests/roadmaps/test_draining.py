@@ -33,6 +33,7 @@ from roadmaps.models.step import rank_of
 from roadmaps.steps import claiming, draining, kinds, storing, sweeping
 from roadmaps.steps.calling import Finished
 from tests.engine import answer_of, in_thread, server_count, wait_until
+from tests.factories import make_written_roadmap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -655,6 +656,18 @@ def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, s
     asked_for = writing.steps.content().exclude(worker="").order_by("pk").values_list("pk", flat=True)
     told = next(record.msg for record in caplog.records if "steps_handed_back" in str(record.msg))
     assert (told["count"], told["steps"]) == (settings_in_flight("content"), list(asked_for))
+
+
+def test_D11_a_wake_up_that_comes_to_a_stopping_cluster_is_handed_on(stop_event):
+    """It is acknowledged there; rows that wait would have nobody until the next sweep."""
+    roadmap = make_written_roadmap(state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=1)
+    stop_event.set(grace=10)
+
+    stored = [draining.drain("content") for _ in range(2)]
+
+    assert stored == [0, 0]
+    assert [task.func() for task in OrmQ.objects.filter(key="content")] == ["roadmaps.tasks.drain"]
+    assert set(roadmap.steps.values_list("state", flat=True)) == {Step.State.WAITING}
 
 
 def test_D11_a_stopping_worker_stores_what_answers_in_time(writing, stub, stop_event, caplog):
