@@ -1,15 +1,65 @@
 """How are a person's own words about a concept kept?"""
 
+import uuid
+from datetime import datetime
+
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
 from content.models import Note
+from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept
 
 
-def keep(concept: Concept, *, user: User, text: str) -> Note:
-    """In place of what was there: the later of two saves wins."""
-    note, _ = Note.objects.update_or_create(
-        concept=concept, user=user, defaults={"text": text, "saved_at": timezone.now()}
-    )
+class NoteMovedOnError(RefusedError):
+    """Another page or program wrote the note since, and what it wrote would be lost."""
+
+    def __init__(self, note: Note) -> None:
+        super().__init__(_("The note was changed elsewhere since you read it. Nothing was saved."))
+        self.note = note
+
+
+def keep(
+    concept: Concept, *, user: User, text: str, since: datetime | None = None, page: uuid.UUID | None = None
+) -> Note:
+    """In place of what was there. Raises NoteMovedOnError where that was not before the writer.
+
+    `since` is when the note that they read was saved, and `page` what they write from: of its own earlier words a page
+    is not asked, as their answer may not have come yet. With neither, the later of two saves wins.
+    """
+    with transaction.atomic():
+        written = {"text": text, "saved_at": _moment(timezone.now()), "saved_by": page}
+        notes = Note.objects.select_for_update()
+        note, is_new = notes.get_or_create(concept=concept, user=user, defaults=written)
+        if is_new:
+            return note
+        is_known = note.saved_by == page if page else not since
+        if not is_known and note.text not in ("", text) and (since is None or _moment(since) != _moment(note.saved_at)):
+            raise NoteMovedOnError(note)
+        note.text, note.saved_at, note.saved_by = written.values()  # type: ignore[assignment]
+        note.save(update_fields=list(written))
     return note
+
+
+def moment_of(text: str) -> datetime | None:
+    """As a page sends it; None for none, and for junk."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return None
+    return found if found is None or timezone.is_aware(found) else None
+
+
+def page_of(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _moment(at: datetime) -> datetime:
+    """As exact as the API says it."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from content.answering import MarkedQuestion, marked
 from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
@@ -199,6 +199,9 @@ class Wish(Sent):
 
 class NewNote(Sent):
     text: Text = Field(max_length=Note.LENGTH, examples=["Ask Bea about the second example."])
+    since: AwareDatetime | None = Field(
+        None, description="`saved_at` of the note that you read: one that was saved since is not written over, but 409."
+    )
 
 
 class Answer(Sent):

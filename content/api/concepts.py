@@ -70,8 +70,9 @@ def read_note(request: TokenRequest, slug: str, key: str) -> Any:
 
 @router.put(f"{PREFIX}/note", response=change(NoteText), summary="Write your note")
 def write_note(request: TokenRequest, slug: str, key: str, body: NewNote) -> Any:
-    """In place of the earlier one."""
-    return NoteText.of(noting.keep(own_concept(request, slug, key), user=request.user, text=body.text))
+    """In place of the earlier one; with `since`, only of the one that you read."""
+    found = own_concept(request, slug, key)
+    return NoteText.of(noting.keep(found, user=request.user, text=body.text, since=body.since))
 
 
 @router.post(f"{PREFIX}/resources/{{row:resource}}/report", response=change(Resource), summary="Report a broken link")

@@ -32,6 +32,11 @@ class Note(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notes")
     text = models.TextField(blank=True, max_length=LENGTH)
     saved_at = models.DateTimeField()
+    saved_by = models.UUIDField(
+        null=True,
+        blank=True,
+        help_text="The loading of the concept’s page that wrote it; empty where a program did.",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(name="note_once_per_person", fields=["user", "concept"])]

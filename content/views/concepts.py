@@ -1,5 +1,7 @@
 """A concept's page, and what a reader does there."""
 
+import uuid
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
@@ -9,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from content import links, noting, reading
 from content.forms import NoteForm, WishForm
+from content.models import Note
 from content.views.lookup import address, number, own_concept
 from roadmaps import deciding, learning
 from roadmaps.deciding import RefusedError
@@ -32,11 +35,23 @@ def _page(
     *,
     wish: WishForm | None = None,
     wished_kind: str = "",
+    other: Note | None = None,
 ) -> HttpResponse:
-    """`wish` is what was typed for one kind of piece and refused: it stays before its reader."""
+    """`wish` is what was typed for one kind of piece and refused: it stays before its reader.
+
+    `other` is the note that was written elsewhere, where the reader's was not kept for it.
+    """
     context = reading.concept_page(found, request.user)
-    form = form or NoteForm(initial={"text": context["note"].text if context["note"] else ""})
-    context |= {"note_form": form, "wish": wish, "wished_kind": wished_kind}
+    note = context["note"]
+    form = form or NoteForm(initial={"text": note.text if note else ""})
+    context |= {
+        "note_form": form,
+        "note_page": request.POST.get("page") or uuid.uuid4(),
+        "note_since": request.POST.get("since", note.saved_at.isoformat() if note else ""),
+        "other": other,
+        "wish": wish,
+        "wished_kind": wished_kind,
+    }
     return render(request, "content/concept.html", context)
 
 
@@ -82,9 +97,10 @@ def regenerate(request: SignedInRequest, slug: str, key: str, kind: str) -> Http
 
 @require_POST
 def note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
-    """Keep the reader's words; the later of two saves wins. A script's request is answered with the state alone.
+    """Keep the reader's words. A script's request is answered with the state alone.
 
-    Nothing typed is lost: what is refused comes back in the form, and a script leaves the form as it is.
+    Nothing typed is lost: what is refused comes back in the form, and a script leaves the form as it is. What was
+    written elsewhere since this page was loaded is shown beside it, and gives way only when the reader says so.
     """
     if request.htmx and not request.user.is_authenticated:
         return render(request, "content/_note_state.html", {"is_signed_out": True})
@@ -95,10 +111,17 @@ def note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
 def _save_note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     found = own_concept(request, slug, key)
     form = NoteForm(request.POST)
-    saved = noting.keep(found, user=request.user, text=form.cleaned_data["text"]) if form.is_valid() else None
+    saved = other = None
+    if form.is_valid():
+        sent = request.POST
+        since, page = noting.moment_of(sent.get("over") or sent.get("since", "")), noting.page_of(sent.get("page", ""))
+        try:
+            saved = noting.keep(found, user=request.user, text=form.cleaned_data["text"], since=since, page=page)
+        except noting.NoteMovedOnError as error:
+            other = error.note
     if request.htmx:
-        return render(request, "content/_note_state.html", {"note": saved, "note_form": form})
-    return redirect(f"{address(found)}#note") if saved else _page(request, found, form)
+        return render(request, "content/_note_state.html", {"note": saved, "other": other, "note_form": form})
+    return redirect(f"{address(found)}#note") if saved else _page(request, found, form, other=other)
 
 
 @decision

@@ -433,6 +433,17 @@ def test_a_concept_is_marked_as_learned_and_not(program, written, person):
     assert ConceptProgress.objects.get().done_at is None
 
 
+def test_a_note_that_was_changed_since_it_was_read_is_not_written_over(program, written):
+    read = program("put", at(written, "/note"), {"text": "first"}).json()["saved_at"]
+    assert program("put", at(written, "/note"), {"text": "second", "since": read}).status_code == 200
+
+    refused = program("put", at(written, "/note"), {"text": "third", "since": read})
+
+    assert "changed elsewhere" in error(refused, 409)["message"]
+    assert program("get", at(written, "/note")).json()["text"] == "second"
+    assert program("put", at(written, "/note"), {"text": "third"}).status_code == 200
+
+
 def test_a_note_is_kept(program, written):
     assert program("get", at(written, "/note")).json() == {"text": "", "saved_at": None}
 

@@ -51,11 +51,71 @@ def test_a_note_is_kept_and_shown_with_the_time(visitor, person, concept):
     assert "Mine\nalone</textarea>" in response.content.decode()
 
 
-def test_the_later_of_two_saves_wins(visitor, person, concept):
+def test_of_two_saves_that_say_nothing_about_what_they_read_the_later_wins(visitor, person, concept):
     for text in ("first", "second", ""):
         visitor.post(address("note", concept), {"text": text})
 
     assert [note.text for note in Note.objects.filter(user=person)] == [""]
+
+
+def opened(visitor, concept) -> dict[str, str]:
+    """What a loading of the page sends beside the text."""
+    page = visitor.get(address("concept", concept)).content.decode()
+    return dict(re.findall(r'name="(page|since)" value="([^"]*)"', page))
+
+
+@pytest.mark.parametrize("before", ["", "as it was"])
+def test_what_was_written_elsewhere_meanwhile_is_shown_and_not_written_over(visitor, concept, before):
+    if before:
+        visitor.post(address("note", concept), {"text": before})
+    laptop, phone = opened(visitor, concept), opened(visitor, concept)
+    visitor.post(address("note", concept), {"text": "from the laptop", **laptop})
+
+    page = visitor.post(address("note", concept), {"text": "from the phone", **phone})
+    fragment = visitor.post(
+        address("note", concept), {"text": "from the phone", **phone}, headers={"HX-Request": "true"}
+    )
+
+    assert Note.objects.get().text == "from the laptop"
+    for response in (page, fragment):
+        assert "Not saved: these notes were changed in another place at" in text_of(response)
+        assert "<blockquote>from the laptop</blockquote>" in response.content.decode()
+        assert "data-kept" not in response.content.decode()
+    assert "from the phone</textarea>" in page.content.decode()
+    assert dict(re.findall(r'name="(page|since)" value="([^"]*)"', page.content.decode())) == phone  # nor by Save again
+
+    over = re.search(r'name="over" value="([^"]*)"', fragment.content.decode())[1]
+    visitor.post(address("note", concept), {"text": "from the phone", **phone, "over": over})
+    assert Note.objects.get().text == "from the phone"
+    visitor.post(address("note", concept), {"text": "from the laptop again", **laptop})
+    assert Note.objects.get().text == "from the phone"
+
+
+def test_a_page_is_not_asked_about_its_own_words_whose_answer_it_has_not_seen(visitor, concept):
+    page = opened(visitor, concept)
+
+    for text in ("first", "first, then more", "", "anew"):
+        visitor.post(address("note", concept), {"text": text, **page})
+
+    assert Note.objects.get().text == "anew"
+
+
+def test_the_same_words_from_two_pages_are_no_difference_and_an_empty_note_has_nothing_to_lose(visitor, concept):
+    laptop, phone = opened(visitor, concept), opened(visitor, concept)
+
+    for text, page in (("both", laptop), ("both", phone), ("", phone), ("after all", laptop)):
+        visitor.post(address("note", concept), {"text": text, **page})
+
+    assert Note.objects.get().text == "after all"
+
+
+@pytest.mark.parametrize("junk", ["x", "2026-99-99T00:00:00Z", "2026-11-28T10:00:00"])
+def test_junk_for_what_was_read_keeps_what_is_there(visitor, concept, junk):
+    visitor.post(address("note", concept), {"text": "before"})
+
+    visitor.post(address("note", concept), {"text": "after", **opened(visitor, concept), "since": junk})
+
+    assert Note.objects.get().text == "before"
 
 
 def test_a_script_saves_without_loading_the_page_again(visitor, concept):

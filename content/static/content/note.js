@@ -32,12 +32,13 @@
     say(said.failed, "reason");
   }
 
+  const isContested = () => "contested" in document.getElementById("note-state").dataset; // it shows another text
   const isKept = () => "kept" in document.getElementById("note-state").dataset;
   const sendAgain = () => isOpen() && form.requestSubmit();
 
   form.addEventListener("input", () => {
     isTyped = true;
-    if (isOpen()) say(said.open);
+    if (isOpen() && !isContested()) say(said.open);
   });
   form.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful) settle(event.detail.requestConfig.parameters.text.replaceAll("\r\n", "\n"), isKept());
