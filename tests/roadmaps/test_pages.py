@@ -1,5 +1,6 @@
 """The pages about roadmaps: who sees them, what they say in every state, and what they cost."""
 
+import math
 import re
 import uuid
 from datetime import timedelta
@@ -754,6 +755,23 @@ def test_hours_and_date_are_changed_on_the_roadmaps_page_and_the_finishing_date_
     visitor.post(address("change_plan", roadmap), {**plan, "hours_per_week": "9", "deadline": ""})
     roadmap.refresh_from_db()
     assert (roadmap.hours_per_week, roadmap.deadline) == (9, None)
+
+
+@pytest.mark.parametrize(("weeks", "is_late"), [(1, True), (52, False)])
+def test_before_approving_one_sees_when_it_is_done_and_whether_that_is_too_late(visitor, person, weeks, is_late):
+    roadmap = make_roadmap_in_review(owner=person)
+    deadline = timezone.localdate() + timedelta(weeks=weeks)
+    Roadmap.objects.update(hours_per_week=1, deadline=deadline)
+
+    page = visitor.get(roadmap.get_absolute_url())
+
+    decision = page.content.decode().partition('id="decision-title"')[2].partition("</form>")[0]
+    done_on = timezone.localdate() + timedelta(days=math.ceil(roadmap.hours * 7))
+    assert f"<dd>{date_format(done_on)}<span" in decision
+    assert ("your date; 5 hours a week would do" in decision) is is_late
+    assert ("This is more than your date leaves time for." in decision) is is_late
+    assert ("in time for" in decision) is not is_late
+    assert (f'href="{roadmap.get_absolute_url()}?plan#plan"' in decision) is is_late
 
 
 @pytest.mark.parametrize(
