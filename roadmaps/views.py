@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
-from django.utils.http import quote_etag
+from django.utils.http import quote_etag, url_has_allowed_host_and_scheme
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -116,8 +116,10 @@ def _provider() -> dict[str, Any]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request: SignedInRequest) -> HttpResponse:
+    """Afterwards to where they came from, for example the shared roadmap that they want to copy."""
+    following = _following(request)
     if request.user.is_authenticated:
-        return redirect("roadmaps:list")
+        return redirect(following or "roadmaps:list")
     form = SignUpForm(request, request.POST or None)
     if form.is_valid():
         person = form.save()
@@ -125,8 +127,17 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
             accounts.speak(person, language)
         login(request, person)
         known_browsers.proven(request, person.get_username())
-        return redirect("roadmaps:new")
-    return render(request, "roadmaps/sign_up.html", {"form": form})
+        return redirect(following or "roadmaps:new")
+    return render(request, "roadmaps/sign_up.html", {"form": form, "next": following})
+
+
+def _following(request: HttpRequest) -> str:
+    """The page here that is to follow, or nothing: another site's is none."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    is_here = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if is_here else ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

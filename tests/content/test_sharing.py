@@ -265,6 +265,20 @@ def test_a_signed_out_reader_comes_back_to_the_shared_page_after_signing_in(clie
     assert not person.roadmaps.exists()
 
 
+def test_a_reader_without_an_account_comes_back_to_the_shared_page_after_signing_up(client, share):
+    sign_in = client.post(path("copy", share), follow=True).content.decode()
+    sign_up = re.search(r'href="(/sign-up/[^"]*)"', sign_in)[1]
+    page = client.get(sign_up).content.decode()
+    assert re.search(r'href="(/sign-in/[^"]*)"', page)[1].partition("?")[2] == sign_up.partition("?")[2]
+    following = re.search(r'name="next" value="([^"]*)"', page)[1]
+    wanted = {"username": "bob", "password1": "correct horse battery", "password2": "correct horse battery"}
+
+    response = client.post(sign_up, {**wanted, "next": following}, follow=True)
+
+    assert response.redirect_chain == [(path("shared", share), 302)]
+    assert "Copy it" in text_of(response)
+
+
 def test_nothing_is_copied_by_following_a_link(client, person, share):
     client.force_login(person)
 

@@ -62,6 +62,15 @@ def visitor(client, person):
     return client
 
 
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "x:y"])
+def test_signing_up_leads_to_no_other_site(client, elsewhere):
+    page = client.get(reverse("roadmaps:signup"), {"next": elsewhere})
+    wanted = {"username": "bob", "password1": PASSWORD, "password2": PASSWORD, "next": elsewhere}
+
+    assert 'name="next"' not in page.content.decode()
+    assert client.post(reverse("roadmaps:signup"), wanted).url == reverse("roadmaps:new")
+
+
 # Defaults
 
 
