@@ -6,6 +6,9 @@ from difflib import SequenceMatcher
 
 MOST_LINES = 1500  # of either text; comparing takes time with the square of it, and lines that recur are not matched
 MOST_WORDS = 600  # of a line; longer ones are compared as a whole
+# Chinese and Japanese are written without blanks: each character is a word. So is each of their punctuation marks.
+CHARACTER = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff65\U00020000-\U0003ffff"
+WORDS = re.compile(rf"\s+|[{CHARACTER}]|[^\s{CHARACTER}]+")
 CONTEXT = 1  # unchanged lines that are shown around a change
 
 
@@ -53,7 +56,7 @@ def _lines(operation: str, old: list[str], new: list[str]) -> list[Line]:
 
 
 def _words(old: str, new: str) -> Line:
-    before, after = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
+    before, after = WORDS.findall(old), WORDS.findall(new)
     if max(len(before), len(after)) > MOST_WORDS:
         return Line([Span("removed", old), Span("added", new)])
     spans: list[Span] = []

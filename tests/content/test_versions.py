@@ -56,6 +56,32 @@ def test_lines_that_came_and_went_are_told_with_a_line_around_them():
     assert spans_of(after, before) == [[("same", "d")], [("removed", "X")], [("same", "e")]]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "spans"),
+    [
+        (
+            "索引让查询变快，因为它是有序的。",
+            "索引让查询变慢，因为它是有序的。",
+            [("same", "索引让查询变"), ("removed", "快"), ("added", "慢"), ("same", "，因为它是有序的。")],
+        ),
+        (
+            "用 SELECT 查询。",
+            "用 UPDATE 查询。",
+            [("same", "用 "), ("removed", "SELECT"), ("added", "UPDATE"), ("same", " 查询。")],
+        ),
+        ("インデックスは速い", "インデックスは遅い", None),
+    ],
+)
+def test_without_blanks_each_character_is_a_word(before, after, spans):
+    (line,) = compare(before, after)
+
+    found = [(each.kind, each.text) for each in line.spans]
+
+    assert found == spans if spans else ("removed", "速") in found and found[0] == ("same", "インデックスは")
+    assert "".join(text for kind, text in found if kind != "added") == before
+    assert "".join(text for kind, text in found if kind != "removed") == after
+
+
 def test_far_changes_have_a_gap_between_them():
     lines = [str(number) for number in range(20)]
 
