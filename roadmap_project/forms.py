@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from roadmap_project import known_browsers, throttling
 
@@ -42,11 +45,30 @@ class StaffSignInForm(ThrottledSignIn, AdminAuthenticationForm):
 
 
 class SignUpForm(UserCreationForm):  # type: ignore[type-arg]
-    """Every form that is sent counts, also one that makes an account: it tells which names are taken, or makes many."""
+    """Every form that is sent counts, also one that makes an account: it tells which names are taken, or makes many.
+
+    An address is asked for where mail is sent. It is nobody's yet: whoever opens the link that is sent there has it.
+    """
+
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail address (optional)"),
+        required=False,
+        max_length=254,
+        help_text=gettext_lazy("For a new password when yours is forgotten, and for news of your roadmaps."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
         super().__init__(*args, **kwargs)
+        if not settings.MAIL_IS_SENT:
+            del self.fields["email"]
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if email:
+            tries_counted(self.request, email.casefold(), kind="address")
+        return email
 
     def clean_username(self) -> str:
         with _refusal_as_words():

@@ -53,6 +53,12 @@ def remember(response: HttpResponse, language: str) -> None:
     )
 
 
+def forget(request: HttpRequest, response: HttpResponse) -> None:
+    """From now on this browser gets what it asks for, in what is left of this request as well."""
+    request.COOKIES.pop(settings.LANGUAGE_COOKIE_NAME, None)
+    response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
+
+
 def tag_of(language: str) -> str:
     """What people type (`French`, `de`) as a tag; `und`, undetermined, for what is neither a tag nor a known name."""
     wanted = language.strip().lower()

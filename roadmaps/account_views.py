@@ -21,7 +21,7 @@ from roadmap_project.forms import SignInForm
 from roadmaps import accounts, middleware, sending
 from roadmaps.account_forms import AddressForm, DeleteForm, ForgottenPasswordForm, NewPasswordForm, ProfileForm
 from roadmaps.models import Profile
-from roadmaps.views import SignedInRequest
+from roadmaps.views import SignedInRequest, on_its_way
 
 FORM = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -34,9 +34,12 @@ def account(request: SignedInRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=Profile.of(request.user))
     if form.is_valid():
         language = form.save().interface_language
-        with translation.override(language or translation.get_language()):
+        response = redirect("roadmaps:new" if is_for_a_new_roadmap else "roadmaps:account")
+        if not language and "interface_language" in form.changed_data:
+            languages.forget(request, response)
+        with translation.override(language or translation.get_language_from_request(request)):
             messages.success(request, _("Saved. New roadmaps begin with this."))
-        return _spoken(redirect("roadmaps:new" if is_for_a_new_roadmap else "roadmaps:account"), language)
+        return _spoken(response, language)
     context = {"form": form, "mail_is_sent": settings.MAIL_IS_SENT, "is_for_a_new_roadmap": is_for_a_new_roadmap}
     return render(request, "roadmaps/account.html", context)
 
@@ -79,11 +82,7 @@ def address(request: SignedInRequest) -> HttpResponse:
     form = AddressForm(request, request.POST or None, initial={"email": request.user.email})
     if form.is_valid():
         accounts.ask_for_address(request.user, form.cleaned_data["email"])
-        messages.success(
-            request,
-            _("A link is on its way to %(address)s. Open it within three days.")
-            % {"address": form.cleaned_data["email"]},
-        )
+        messages.success(request, on_its_way(form.cleaned_data["email"]))
         return redirect("roadmaps:account")
     return render(request, "roadmaps/address.html", {"form": form, "mail_is_sent": settings.MAIL_IS_SENT})
 

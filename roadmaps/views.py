@@ -105,7 +105,15 @@ def list_roadmaps(request: SignedInRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "roadmaps/welcome.html", _provider())
     roadmaps = Paginator(reading.listed(request.user), ROADMAPS_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "roadmaps/list.html", {"roadmaps": roadmaps, "deleted": reading.deleted(request.user)})
+    return render(
+        request,
+        "roadmaps/list.html",
+        {
+            "roadmaps": roadmaps,
+            "deleted": reading.deleted(request.user),
+            "lacks_address": settings.MAIL_IS_SENT and not request.user.email,
+        },
+    )
 
 
 def _provider() -> dict[str, Any]:
@@ -127,8 +135,15 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
             accounts.speak(person, language)
         login(request, person)
         known_browsers.proven(request, person.get_username())
+        if email := form.cleaned_data.get("email"):
+            accounts.ask_for_address(person, email)
+            messages.success(request, on_its_way(email))
         return redirect(following or "roadmaps:new")
     return render(request, "roadmaps/sign_up.html", {"form": form, "next": following})
+
+
+def on_its_way(address: str) -> str:
+    return _("A link is on its way to %(address)s. Open it within three days.") % {"address": address}
 
 
 def _following(request: HttpRequest) -> str:

@@ -50,6 +50,10 @@ WISHES = {
 }
 
 
+def lang(response) -> str:
+    return re.search(r'<html lang="([^"]*)"', response.content.decode())[1]
+
+
 @pytest.fixture(autouse=True)
 def _mail_is_sent(settings):
     settings.MAIL_IS_SENT = True
@@ -64,11 +68,55 @@ def visitor(client, person):
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "x:y"])
 def test_signing_up_leads_to_no_other_site(client, elsewhere):
-    page = client.get(reverse("roadmaps:signup"), {"next": elsewhere})
+    page = client.get(reverse("roadmaps:signup"), {"next": elsewhere}).content.decode()
+    form = page.partition('<form class="narrow"')[2].partition("</form>")[0]
     wanted = {"username": "bob", "password1": PASSWORD, "password2": PASSWORD, "next": elsewhere}
 
-    assert 'name="next"' not in page.content.decode()
+    assert "password2" in form
+    assert "evil" not in form
+    assert 'name="next"' not in form
     assert client.post(reverse("roadmaps:signup"), wanted).url == reverse("roadmaps:new")
+
+
+def test_an_address_given_at_signing_up_is_ones_own_once_its_link_is_opened(client):
+    page = client.get(reverse("roadmaps:signup"))
+    assert "E-mail address (optional)" in text_of(page)
+    wanted = {"username": "bob", "password1": PASSWORD, "password2": PASSWORD, "email": "bob@example.org"}
+
+    following = client.post(reverse("roadmaps:signup"), wanted, follow=True)
+
+    assert "A link is on its way to bob@example.org." in text_of(following)
+    bob = get_user_model().objects.get(username="bob")
+    assert bob.email == ""
+    mail = Mail.objects.get(user=bob)
+    assert (mail.kind, mail.address) == (Mail.Kind.ADDRESS, "bob@example.org")
+    assert "Give yours" in text_of(client.get(reverse("roadmaps:list")))
+    client.post(reverse("roadmaps:confirm_address", args=[sending.address_token(bob, mail.address)]))
+    assert get_user_model().objects.get(username="bob").email == "bob@example.org"
+    assert "Give yours" not in text_of(client.get(reverse("roadmaps:list")))
+
+
+@pytest.mark.parametrize(("is_sent", "email"), [(True, ""), (False, "bob@example.org")])
+def test_without_an_address_or_where_no_mail_is_sent_one_signs_up_all_the_same(client, settings, is_sent, email):
+    settings.MAIL_IS_SENT = is_sent
+    wanted = {"username": "bob", "password1": PASSWORD, "password2": PASSWORD, "email": email}
+
+    client.post(reverse("roadmaps:signup"), wanted)
+
+    assert get_user_model().objects.filter(username="bob").exists()
+    assert not Mail.objects.exists()
+    assert ("Give yours" in text_of(client.get(reverse("roadmaps:list")))) is is_sent
+
+
+def test_mail_to_one_address_is_asked_for_only_so_often_by_signing_up(client, settings):
+    settings.SIGN_INS_PER_ACCOUNT = 2
+
+    for number in range(3):
+        wanted = {"username": f"bob{number}", "password1": PASSWORD, "password2": PASSWORD, "email": "b@example.org"}
+        client.post(reverse("roadmaps:signup"), wanted)
+        client.logout()
+
+    assert Mail.objects.count() == 2
 
 
 # Defaults
@@ -159,9 +207,6 @@ def test_who_saved_nothing_has_no_row_and_a_second_saving_makes_no_second(visito
 
 
 def test_the_pages_speak_the_persons_language_from_where_they_sign_in(client, person):
-    def lang(response):
-        return re.search(r'<html lang="([^"]*)"', response.content.decode())[1]
-
     def sign_in():
         return client.post(reverse("roadmaps:login"), {"username": "ada", "password": PASSWORD}, follow=True)
 
@@ -188,6 +233,19 @@ def test_who_signs_up_in_chinese_gets_mail_in_chinese(client):
 
 def test_who_signs_up_in_the_pages_own_language_leaves_it_to_the_browser(client):
     assert signed_up(client, "en") is None
+
+
+def test_who_leaves_the_language_to_the_browser_again_gets_what_it_asks_for(visitor, person):
+    def spoken(**choice: str) -> str:
+        wished = visitor.post(ACCOUNT, {**WISHES, **choice}, follow=True, headers={"Accept-Language": "en"})
+        assert ("Saved." in text_of(wished)) is ('lang="en"' in wished.content.decode())
+        return lang(visitor.get(ACCOUNT, headers={"Accept-Language": "en"}))
+
+    assert spoken(interface_language="zh-hans") == "zh-hans"
+    assert spoken(interface_language="") == "en"
+
+    visitor.cookies["django_language"] = "zh-hans"  # as this browser chose, whatever the account says
+    assert spoken(interface_language="") == "zh-hans"
 
 
 def test_mail_speaks_as_the_pages_did_last_to_who_chose_nothing(client, person):
