@@ -11,15 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from content import importing
 from content.models import Note
-
-
-class WordsField(forms.CharField):
-    """Text whose line ends count as one character, as the browser counted them."""
-
-    widget = forms.Textarea
-
-    def to_python(self, value: Any) -> str:
-        return str(super().to_python(value)).replace("\r\n", "\n")
+from roadmaps.forms import WordsField
 
 
 class WishForm(forms.Form):

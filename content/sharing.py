@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from content import importing
 from content.exporting import reading
 from content.models import Share
-from roadmaps import log_lines
+from roadmaps import accounts, log_lines
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap
 
@@ -33,11 +33,13 @@ def revoke(roadmap: Roadmap) -> None:
         log_lines.line(roadmap, "share_revoked")
 
 
-def lay_out(shared: Share) -> importing.LaidOut:
-    """What a copy would hold; it is the slow part."""
-    return importing.lay_out(reading.for_others(shared.roadmap))
+def lay_out(shared: Share, *, reader: User) -> importing.LaidOut:
+    """What a reader's copy would hold, in their own hours a week; it is the slow part."""
+    own = {"hours_per_week": accounts.defaults(reader)["hours_per_week"]}
+    return importing.lay_out(reading.for_others(shared.roadmap).model_copy(update=own))
 
 
 def copy(shared: Share, *, owner: User, request_key: uuid.UUID | None = None) -> Roadmap:
     """A roadmap of the reader's own with all that is finished. Once per `request_key`."""
-    return importing.create(lay_out(shared), owner=owner, origin=importing.FROM_A_LINK, request_key=request_key)
+    laid_out = lay_out(shared, reader=owner)
+    return importing.create(laid_out, owner=owner, origin=importing.FROM_A_LINK, request_key=request_key)

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from roadmap_project.forms import right_password, tries_counted
+from roadmaps.forms import WordsField
 from roadmaps.language_choice import LanguageField
 from roadmaps.models import Profile, Roadmap
 
@@ -29,6 +30,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
             "interface_language",
             "gets_mail",
         ]
+        field_classes = {"background": WordsField}
         labels = {
             "hours_per_week": _("Hours a week"),
             "background": _("What you know already"),

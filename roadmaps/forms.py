@@ -17,6 +17,15 @@ from roadmaps.reshaping import Edit
 from roadmaps.sketching import Node, Sketch
 
 
+class WordsField(forms.CharField):
+    """Text whose line ends count as one character, as the browser counted them."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
 class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
     """A goal and wishes; which button was pressed says whether the outline is reviewed.
 
@@ -56,6 +65,7 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
             "background",
             "language",
         ]  # as many as one looks through
+        field_classes = {"background": WordsField}
         labels = {
             "hours_per_week": gettext_lazy("Hours a week"),
             "deadline": gettext_lazy("Done by"),
@@ -100,6 +110,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Roadmap
         fields = ["hours_per_week", "deadline", "motivation", "preference", "second_language"]
+        field_classes = {"motivation": WordsField}
         labels = {
             "hours_per_week": gettext_lazy("Hours a week"),
             "deadline": gettext_lazy("Done by"),
@@ -117,7 +128,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
 class FeedbackForm(forms.Form):
     """What should change in the outline. The domain asks for words and judges their length."""
 
-    text = forms.CharField(
+    text = WordsField(
         label=gettext_lazy("What should change?"),
         required=False,
         widget=forms.Textarea(

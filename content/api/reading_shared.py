@@ -42,7 +42,7 @@ class SharedStage(Shape):
 class SharedRoadmap(Shape):
     title: str = Field(examples=["Querying a database"])
     level: Literal["beginner", "intermediate", "advanced"]
-    language: str = Field(examples=["en"])
+    language: str = Field(examples=["en"], description="That its texts have.")
     stages: list[SharedStage]
 
 
@@ -98,7 +98,7 @@ def read_shared(request: TokenRequest, token: str) -> Any:
     stages = [_described(stage, modules=_modules(stage)) for stage in page["stages"]]
     roadmap = page["roadmap"]
     return SharedRoadmap.model_validate(
-        {**{name: getattr(roadmap, name) for name in ("title", "level", "language")}, "stages": stages}
+        {"title": roadmap.title, "level": roadmap.level, "language": roadmap.written_in, "stages": stages}
     )
 
 

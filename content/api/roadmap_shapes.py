@@ -71,7 +71,8 @@ class RoadmapSummary(Shape):
     notice: Told = Field(description="What you should know now: why it failed, what is asked of you.")
     level: Level
     hours_per_week: int = Field(examples=[6])
-    language: str = Field(examples=["en"])
+    language: str = Field(examples=["en"], description="That was wished for.")
+    written_in: str = Field(examples=["en"], description="The language that its texts have: the library's are English.")
     deadline: date | None
     origin: Told = Field(examples=["From the bundled library; no model was used."])
     hours: float = Field(examples=[40])

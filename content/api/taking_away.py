@@ -77,7 +77,7 @@ def copy_shared(request: TokenRequest, token: str, idempotency_key: RequestKey =
     def prepare() -> importing.LaidOut:
         share = get_object_or_404(Share.objects.open().select_related("roadmap"), token=token)
         throttling.count(throttling.bringing_in(request.user.pk))
-        return sharing.lay_out(share)
+        return sharing.lay_out(share, reader=request.user)
 
     def copy(laid_out: importing.LaidOut) -> Any:
         made = importing.create(laid_out, owner=request.user, origin=importing.FROM_A_LINK)

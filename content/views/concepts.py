@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -70,9 +72,20 @@ def done(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     found = own_concept(request, slug, key)
     is_learned = request.POST.get("learned") != "no"
     learning.mark(found, user=request.user, is_learned=is_learned)
-    said = _("“%(name)s” is marked as learned.") if is_learned else _("“%(name)s” is marked as not learned yet.")
-    messages.success(request, said % {"name": found.name})
+    messages.success(request, _marked(found, is_learned=is_learned))
     return redirect(address(found))
+
+
+def _marked(found: Concept, *, is_learned: bool) -> str:
+    """With the way on, as the page is shown from its beginning again."""
+    if not is_learned:
+        return format_html(_("“{name}” is marked as not learned yet."), name=found.name)
+    following = reading.place(found)["next"]
+    if following is None:
+        return format_html(_("“{name}” is marked as learned."), name=found.name)
+    where = reverse("content:concept", args=[found.roadmap.slug, following.key])
+    link = format_html('<a href="{}" lang="{}">{}</a>', where, found.roadmap.content_language, following.name)
+    return format_html(_("“{name}” is marked as learned. Next: {following}"), name=found.name, following=link)
 
 
 @decision

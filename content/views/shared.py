@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from content import answering, reading, sharing
 from content.forms import CopyForm
-from content.models import Share
-from content.views.quizzes import submitted, version_before_the_reader
+from content.models import Quiz, Share
+from content.views.lookup import number
+from content.views.quizzes import submitted
 from roadmap_project import throttling
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept
@@ -55,15 +56,23 @@ def concept(request: HttpRequest, share: Share, key: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @by_link
 def quiz(request: HttpRequest, share: Share, key: str) -> HttpResponse:
-    """Questions; after answering, what was right and why. No attempt is kept."""
+    """Questions; after answering, what was right and why. No attempt is kept.
+
+    A version that the owner replaced is shown to nobody: who was answering it gets the questions that there are now.
+    """
     found = _concept(share, key)
-    current = version_before_the_reader(request, found)
+    current = get_object_or_404(Quiz.objects.current(), concept=found)
+    is_replaced = number(request.POST.get("version", "")) not in (0, current.version)
     context = {**reading.place(found), "share": share, "quiz": current}
-    if request.method == "POST":
+    if request.method == "POST" and not is_replaced:
         marked = answering.mark(current, submitted(request, current))
         right = sum(each.is_right for each in marked)
         return render(request, "content/shared_quiz_result.html", {**context, "marked": marked, "right": right})
-    return render(request, "content/shared_quiz.html", {**context, "questions": current.questions.all()})
+    return render(
+        request,
+        "content/shared_quiz.html",
+        {**context, "questions": current.questions.all(), "is_replaced": is_replaced},
+    )
 
 
 @require_POST

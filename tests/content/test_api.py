@@ -615,6 +615,17 @@ def test_a_roadmap_is_shared_copied_and_not_shared_any_more(program, written):
     assert not Share.objects.exists()
 
 
+def test_a_program_is_told_in_which_language_texts_are_written(program, written):
+    """The library's are in English, whatever was wished."""
+    Roadmap.objects.update(language="zh", origin=reasons.FROM_THE_LIBRARY)
+    token = program("put", at(written, "/share", path="roadmaps/{slug}")).json()["token"]
+
+    assert program("get", f"shared/{token}").json()["language"] == "en"
+    one, listed = program("get", at(written, path="roadmaps/{slug}")).json(), program("get", "roadmaps").json()
+    for own in (one, listed["items"][0]):
+        assert (own["language"], own["written_in"]) == ("zh", "en")
+
+
 def test_a_program_learns_who_answers_and_how_much_is_left(program, person, settings):
     settings.MAX_ACTIVE_ROADMAPS = 3
     make_roadmap(owner=person)

@@ -179,6 +179,18 @@ def test_an_impossible_wish_is_refused(visitor, concept, wish):
     assert Step.objects.get(concept=concept, kind="quiz").state == Step.State.DONE
 
 
+def test_the_way_on_stands_where_one_lands_after_marking_as_learned(visitor, concept):
+    last = concept.roadmap.concepts.last()
+
+    landed = visitor.post(address("done", concept), {"learned": "yes"}, follow=True)
+
+    message = re.search(r'<ul class="messages".*?</ul>', landed.content.decode(), re.S)[0]
+    assert f'marked as learned. Next: <a href="{address("concept", last)}" lang="en">{last.name}</a>' in message
+    landed = visitor.post(address("done", last), {"learned": "yes"}, follow=True)
+    assert f"“{last.name}” is marked as learned. " in text_of(landed)
+    assert "Next:" not in text_of(landed)
+
+
 def test_a_concept_is_marked_as_learned_and_back_however_often_it_is_clicked(visitor, person, concept):
     for _ in range(2):
         response = visitor.post(address("done", concept), {"learned": "yes"}, follow=True)

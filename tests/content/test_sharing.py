@@ -10,7 +10,7 @@ from content import sharing
 from content.exporting import reading
 from content.models import Note, Question, QuizAttempt, Share, Tutorial
 from roadmaps.deciding import RefusedError
-from roadmaps.models import ConceptProgress, Feedback, Roadmap, Step
+from roadmaps.models import ConceptProgress, Feedback, Profile, Roadmap, Step
 from tests.factories import (
     make_feedback,
     make_quiz,
@@ -129,6 +129,18 @@ def test_an_answered_quiz_is_marked_and_nothing_is_kept(client, share):
     assert QuizAttempt.objects.count() == 2
 
 
+def test_a_quiz_that_its_owner_replaced_is_shown_to_nobody_with_the_link(client, share):
+    quiz, concept = path("shared_quiz", share, "c-1-1-1"), share.roadmap.concepts.get(key="c-1-1-1")
+    make_quiz(concept=concept, version=2, questions=[("true_false", "Is the new one so?", ["Yes", "No"], [0], "new")])
+
+    for response in (client.get(f"{quiz}?version=1"), client.post(quiz, {"version": "1", "question-0": "1"})):
+        assert "Is the new one so?" in text_of(response)
+        assert "Which one?" not in text_of(response)
+        assert "explained" not in text_of(response)
+    assert "These questions have been replaced" in text_of(response)
+    assert "1 of 1 right" in text_of(client.post(quiz, {"version": "2", "question-0": "0"}))
+
+
 def test_no_search_engine_and_no_cache_keeps_it(client, share):
     for page in pages(share):
         response = client.get(page)
@@ -244,6 +256,16 @@ def test_a_copy_has_no_word_of_the_owners(client, person, share):
     assert not Share.objects.filter(roadmap=made).exists()
 
 
+def test_a_copy_is_planned_with_the_readers_own_hours(client, person, share):
+    Profile.objects.create(user=person, hours_per_week=1)
+    client.force_login(person)
+
+    client.post(path("copy", share))
+
+    made = person.roadmaps.get()
+    assert (made.hours_per_week, made.weeks) == (1, 3)
+
+
 def test_what_is_not_finished_is_not_copied_and_not_bought(client, person, share):
     client.force_login(person)
     share.roadmap.concepts.get(key="c-1-1-1").quiz_versions.all().delete()
@@ -270,7 +292,8 @@ def test_a_reader_without_an_account_comes_back_to_the_shared_page_after_signing
     sign_up = re.search(r'href="(/sign-up/[^"]*)"', sign_in)[1]
     page = client.get(sign_up).content.decode()
     assert re.search(r'href="(/sign-in/[^"]*)"', page)[1].partition("?")[2] == sign_up.partition("?")[2]
-    following = re.search(r'name="next" value="([^"]*)"', page)[1]
+    form = page.partition('<form class="narrow"')[2].partition("</form>")[0]
+    following = re.search(r'name="next" value="([^"]*)"', form)[1]
     wanted = {"username": "bob", "password1": "correct horse battery", "password2": "correct horse battery"}
 
     response = client.post(sign_up, {**wanted, "next": following}, follow=True)

@@ -715,6 +715,24 @@ def test_E4_a_page_that_is_opened_late_and_a_poll_without_memory_show_all_from_r
         assert str(Step.State.RUNNING.label) in shown
 
 
+def test_line_ends_count_once_as_the_browser_counted_them(visitor, person):
+    lines = "\r\n".join(["x" * 99] * 40)  # 3,999 characters there
+    assert visitor.post(address("request_changes", make_roadmap_in_review(owner=person)), {"text": lines}).url
+    background = lines.replace("\r\n", "\n")[:2000].replace("\n", "\r\n")
+    motivation = background.replace("\r\n", "\n")[:1000].replace("\n", "\r\n")
+    wanted = {"goal": "Learn to sail", "level": "beginner", "hours_per_week": "6", "language": "en"}
+
+    visitor.post(reverse("roadmaps:new"), {**wanted, "background": background})
+    made = Roadmap.objects.get(goal="Learn to sail")
+    plan = {"hours_per_week": "6", "motivation": motivation, "preference": "any", "second_language": ""}
+    visitor.post(address("change_plan", made), plan)
+    visitor.post(reverse("roadmaps:account"), {**wanted, "preference": "any", "background": background})
+
+    made.refresh_from_db()
+    found = (made.background, made.motivation, Profile.of(person).background)
+    assert list(map(len, found)) == [2000, 1000, 2000]
+
+
 # Where a learner is
 
 
