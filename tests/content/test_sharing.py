@@ -1,6 +1,7 @@
 """A read-only link: what it shows, to whom, until when; and a copy of one's own."""
 
 import re
+from urllib.parse import unquote
 
 import pytest
 from django.urls import reverse
@@ -288,10 +289,13 @@ def test_a_signed_out_reader_comes_back_to_the_shared_page_after_signing_in(clie
 
 
 def test_a_reader_without_an_account_comes_back_to_the_shared_page_after_signing_up(client, share):
+    there = f"?next={path('shared', share)}"
+    assert f'href="/sign-up/{there}"' in client.get(path("shared", share)).content.decode()
     sign_in = client.post(path("copy", share), follow=True).content.decode()
-    sign_up = re.search(r'href="(/sign-up/[^"]*)"', sign_in)[1]
+    assert [unquote(each) for each in re.findall(r'href="/sign-up/([^"]*)"', sign_in)] == [there, there]
+    sign_up = f"/sign-up/{there}"
     page = client.get(sign_up).content.decode()
-    assert re.search(r'href="(/sign-in/[^"]*)"', page)[1].partition("?")[2] == sign_up.partition("?")[2]
+    assert there in [unquote(each) for each in re.findall(r'href="/sign-in/([^"]*)"', page)]
     form = page.partition('<form class="narrow"')[2].partition("</form>")[0]
     following = re.search(r'name="next" value="([^"]*)"', form)[1]
     wanted = {"username": "bob", "password1": "correct horse battery", "password2": "correct horse battery"}
