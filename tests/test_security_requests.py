@@ -101,6 +101,14 @@ def test_nobody_is_sent_elsewhere_after_signing_in_or_choosing_a_language(client
     assert client.get("/sign-in/", {"next": target}).headers["Location"] == "/"
 
 
+@pytest.mark.parametrize("path", ["/new/", "/bring-in/"])
+def test_no_cache_keeps_a_form_that_can_be_sent_once(client, person, path):
+    """Back would show it again, with a key that is used up: what is typed anew would make nothing."""
+    client.force_login(person)
+
+    assert "no-store" in client.get(path).headers["Cache-Control"]
+
+
 @pytest.mark.parametrize("path", ["/sign-in/", "/sign-up/"])
 def test_a_session_that_somebody_planted_is_none_after_signing_in(client, path, ada):
     client.get("/")

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -64,6 +65,22 @@ def sent_by(response) -> dict[str, list[str]]:
 def answer(visitor, roadmap, response, *chosen, **how):
     fields = sent_by(response)
     return visitor.post(place(roadmap), {**fields, f"question-{fields['asked'][0]}": chosen}, **how)
+
+
+def all_at_once(deeds, *, held: str) -> None:
+    """Each in a thread; they go on when all of them wait for the lock that this statement takes."""
+    threads = [threading.Thread(target=deed) for deed in deeds]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(held)
+        for each in threads:
+            each.start()
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            cursor.execute(WAITING_FOR_A_LOCK)
+            if cursor.fetchone() == (len(threads),):
+                break
+    for each in threads:
+        each.join(20)
 
 
 def test_the_roadmaps_page_says_what_was_answered_right_and_which_concepts_are_weak(visitor, roadmap):
@@ -281,20 +298,28 @@ def test_a_rounds_first_answer_sent_twice_at_once_begins_one_attempt(visitor, pe
         finally:
             connection.close()
 
-    fingers = [threading.Thread(target=answer_it) for _ in range(2)]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE content_quizattempt IN SHARE MODE")  # both may look, and neither can write yet
-        for each in fingers:
-            each.start()
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            cursor.execute(WAITING_FOR_A_LOCK)
-            if cursor.fetchone() == (2,):
-                break
-    for each in fingers:
-        each.join(20)
+    # Both may look, and neither can write yet.
+    all_at_once([answer_it, answer_it], held="LOCK TABLE content_quizattempt IN SHARE MODE")
 
     assert QuizAttempt.objects.filter(pk__gt=since).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_that_answer_one_attempt_at_once_both_count(person, roadmap):
+    quiz = roadmap.concepts.get(key="c-1-1-2").quiz_versions.get()
+    attempt, _ = answering.answer_one(quiz, user=person, attempt_pk=0, position=0, values=["1"])
+
+    def answer_it(position: int, value: str) -> None:
+        try:
+            answering.answer_one(quiz, user=person, attempt_pk=attempt.pk, position=position, values=[value])
+        finally:
+            connection.close()
+
+    tabs = [partial(answer_it, 1, "0"), partial(answer_it, 2, "1")]
+    all_at_once(tabs, held=f"SELECT FROM content_quizattempt WHERE id = {attempt.pk} FOR UPDATE")
+
+    attempt.refresh_from_db()
+    assert (attempt.answers, attempt.right, attempt.total) == ({"0": [1], "1": [0], "2": [1]}, 2, 3)
 
 
 def test_many_answers_cost_no_more_queries(visitor, roadmap):
