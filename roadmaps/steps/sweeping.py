@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
@@ -80,14 +80,21 @@ def sweep_when_due(queue: str) -> None:
 def _end_leases_of_the_dead(queue: str) -> None:
     """A worker that this process can see to be gone holds no answer: nobody need wait for its leases' end.
 
-    Steps that somebody holds are passed over: the next sweep comes for them.
+    Steps that somebody holds are passed over: the next sweep comes for them. Where one cannot be changed, all of them
+    keep their leases until these end by themselves.
     """
     running = Step.objects.filter(state=Step.State.RUNNING, queue=queue).order_by()
     workers = running.values_list("worker", flat=True).distinct()
     if gone := [worker for worker in workers if process.is_gone(worker)]:
         free = running.filter(worker__in=gone).select_for_update(skip_locked=True, no_key=True)
-        with transaction.atomic():
-            ended = Step.objects.filter(pk__in=free.values("pk")).update(lease_expires_at=Now())
+        try:
+            with transaction.atomic():
+                ended = Step.objects.filter(pk__in=free.values("pk")).update(lease_expires_at=Now())
+        except LOST_CONNECTION:
+            raise
+        except DatabaseError:
+            log.exception("leases_of_dead_workers_not_ended", queue=queue, workers=gone, next=NEXT_SWEEP)
+            return
         log.warning("leases_of_dead_workers_ended", queue=queue, workers=gone, steps=ended)
 
 

@@ -82,6 +82,20 @@ def test_B2_a_roadmap_that_cannot_be_put_right_keeps_no_other_from_it():
     assert states == [Roadmap.State.READY, Roadmap.State.PARTLY_READY]
 
 
+@pytest.mark.django_db
+def test_B2_a_step_that_cannot_be_changed_keeps_no_other_from_being_released(monkeypatch):
+    broken, other = (with_a_lost_worker(unfinished()) for _ in range(2))
+    monkeypatch.setattr(process, "is_gone", lambda worker: True)
+
+    with refusing("roadmaps_step", f"OLD.id = {broken.pk}"), capture_logs() as said:
+        sweep_as_usual()
+
+    states = [Step.objects.get(pk=each.pk).state for each in (broken, other)]
+    assert states == [Step.State.RUNNING, Step.State.FAILED]
+    events = [each["event"] for each in said if each.get("next") == sweeping.NEXT_SWEEP]
+    assert events == ["leases_of_dead_workers_not_ended", "roadmap_not_put_right"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_B2_a_sweep_waits_once_for_what_somebody_holds_and_comes_back_for_it(monkeypatch):
     monkeypatch.setattr(storing, "LOCK_SECONDS", 0.3)
