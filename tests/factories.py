@@ -52,27 +52,24 @@ def make_roadmap(*, owner: User | None = None, goal: str = "Learn to query a dat
 def make_tree(*, roadmap: Roadmap | None = None, stages: int = 1, modules: int = 1, concepts: int = 3) -> Roadmap:
     """Numbers of parts per part. Every concept but a module's first builds on the one before it."""
     roadmap = roadmap or make_roadmap()
-    position = 0
-    for stage_place in range(stages):
-        stage = Stage.objects.create(
-            roadmap=roadmap,
-            position=stage_place,
-            name=f"Stage {stage_place + 1}",
-            description="What comes first, and why.",
-        )
+    all_modules, all_concepts = [], []
+    all_stages = [
+        Stage(roadmap=roadmap, position=place, name=f"Stage {place + 1}", description="What comes first, and why.")
+        for place in range(stages)
+    ]
+    for stage in all_stages:
         for module_place in range(modules):
-            module = Module.objects.create(
-                stage=stage,
-                position=module_place,
-                name=f"Module {stage_place + 1}.{module_place + 1}",
-                description="What belongs together.",
+            name = f"{stage.position + 1}.{module_place + 1}"
+            module = Module(
+                stage=stage, position=module_place, name=f"Module {name}", description="What belongs together."
             )
-            before: Concept | None = None
+            all_modules.append(module)
             for place in range(concepts):
-                concept = Concept.objects.create(
+                position = len(all_concepts)
+                concept = Concept(
                     roadmap=roadmap,
                     module=module,
-                    key=f"c-{stage_place + 1}-{module_place + 1}-{place + 1}",
+                    key=f"c-{name.replace('.', '-')}-{place + 1}",
                     position=position,
                     name=f"Concept {position + 1}",
                     description="One thing to learn.",
@@ -80,10 +77,17 @@ def make_tree(*, roadmap: Roadmap | None = None, stages: int = 1, modules: int =
                     difficulty=Concept.Difficulty.EASY,
                     keywords=["one", "two", "three"],
                 )
-                if before:
-                    concept.prerequisites.add(before)
-                before = concept
-                position += 1
+                all_concepts.append(concept)
+    Stage.objects.bulk_create(all_stages)
+    Module.objects.bulk_create(all_modules)
+    Concept.objects.bulk_create(all_concepts)
+    needs = Concept.prerequisites.through
+    needs._default_manager.bulk_create(
+        needs(from_concept=concept, to_concept=before)
+        for before, concept in itertools.pairwise(all_concepts)
+        if concept.module is before.module
+    )
+    position = len(all_concepts)
     roadmap.title = roadmap.title or "Querying a database"
     roadmap.hours, roadmap.weeks = 1.5 * position, 1
     roadmap.save()
@@ -110,7 +114,10 @@ def make_revision(*, roadmap: Roadmap, number: int = 1, **fields: Any) -> Outlin
                                 "hours": each.hours,
                                 "difficulty": each.difficulty,
                                 "keywords": each.keywords,
-                                "prerequisites": [needed.key for needed in each.prerequisites.order_by("position")],
+                                "prerequisites": [
+                                    needed.key
+                                    for needed in sorted(each.prerequisites.all(), key=lambda needed: needed.position)
+                                ],
                                 "source": each.source,
                             }
                             for each in module.concepts.all()
@@ -119,7 +126,7 @@ def make_revision(*, roadmap: Roadmap, number: int = 1, **fields: Any) -> Outlin
                     for module in stage.modules.all()
                 ],
             }
-            for stage in roadmap.stages.all()
+            for stage in roadmap.stages.prefetch_related("modules__concepts__prerequisites")
         ],
     }
     fields = {"author": OutlineRevision.Author.DESIGN, "tree": tree, **fields}
@@ -147,9 +154,13 @@ def make_feedback(*, roadmap: Roadmap, text: str = "More practice", **fields: An
     return Feedback.objects.create(roadmap=roadmap, revision=revision, author=roadmap.owner, text=text, **fields)
 
 
-def make_step(
-    *, roadmap: Roadmap, kind: str = Step.Kind.ANALYSE, state: str = Step.State.WAITING, **fields: Any
-) -> Step:
+def make_step(*, roadmap: Roadmap, **fields: Any) -> Step:
+    step = _step(roadmap=roadmap, **fields)
+    step.save(force_insert=True)
+    return step
+
+
+def _step(*, roadmap: Roadmap, kind: str = Step.Kind.ANALYSE, state: str = Step.State.WAITING, **fields: Any) -> Step:
     now = timezone.now()
     if state == Step.State.RUNNING:
         fields = {"lease_token": uuid.uuid4(), "lease_expires_at": now + timedelta(minutes=4), **fields}
@@ -157,16 +168,17 @@ def make_step(
         fields = {"started_at": now, **fields}
     if state in (Step.State.DONE, Step.State.FAILED, Step.State.CANCELLED):
         fields = {"finished_at": now, **fields}
-    return Step.objects.create(roadmap=roadmap, kind=kind, state=state, **{"rank": 0.0, **fields})
+    queue = Step.QUEUES[Step.Kind(kind)]
+    return Step(roadmap=roadmap, kind=kind, queue=queue, state=state, **{"rank": 0.0, **fields})
 
 
 def make_piece_steps(*, roadmap: Roadmap, state: str = Step.State.WAITING, **fields: Any) -> list[Step]:
     """The three pieces of every concept."""
-    return [
-        make_step(roadmap=roadmap, concept=concept, kind=kind, state=state, **fields)
+    return Step.objects.bulk_create(
+        _step(roadmap=roadmap, concept=concept, kind=kind, state=state, **fields)
         for concept in roadmap.concepts.all()
         for kind in Step.CONTENT_KINDS
-    ]
+    )
 
 
 def make_written_roadmap(
@@ -182,7 +194,8 @@ def make_written_roadmap(
 def make_tutorial(*, concept: Concept, version: int = 1, markdown: str = "## Overview\n\nRead *this*.", **fields: Any):
     fields = {"title": f"All about {concept.name}", "summary": "In short.", "minutes": 12, **fields}
     fields = {"origin": "Written for a test.", "html": rendering.to_html(markdown), **fields}
-    Tutorial.objects.filter(concept=concept).update(is_current=False)
+    if version > 1:
+        Tutorial.objects.filter(concept=concept).update(is_current=False)
     return Tutorial.objects.create(concept=concept, version=version, markdown=markdown, **fields)
 
 
