@@ -48,6 +48,7 @@ SIGN_UPS_PER_ADDRESS = env.whole("SIGN_UPS_PER_ADDRESS", 20)
 API_REQUESTS_PER_TOKEN = env.whole("API_REQUESTS_PER_TOKEN", 300)
 API_REQUESTS_PER_ADDRESS = env.whole("API_REQUESTS_PER_ADDRESS", 600)
 API_CHANGES_PER_PERSON = env.whole("API_CHANGES_PER_PERSON", 600)
+PAGE_CHANGES_PER_PERSON = env.whole("PAGE_CHANGES_PER_PERSON", 1_200)
 # Roadmaps of one person brought in or copied, and files taken away, in a quarter of an hour; 0: any number
 IMPORTS_PER_PERSON = env.whole("IMPORTS_PER_PERSON", 20)
 DOWNLOADS_PER_PERSON = env.whole("DOWNLOADS_PER_PERSON", 60)
@@ -201,6 +202,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "roadmaps.middleware.ChangesCounted",
     "roadmaps.middleware.remember_language",
     "roadmaps.middleware.flush_log_lines",
 ]

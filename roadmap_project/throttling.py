@@ -89,6 +89,11 @@ def changes_by_api(user_id: int) -> Subject:
     return Subject("changes-by-api", str(user_id), settings.API_CHANGES_PER_PERSON)
 
 
+def changes_by_page(user_id: int) -> Subject:
+    """More than a person makes, who answers a question or saves a note every second; a script of theirs waits."""
+    return Subject("changes-by-page", str(user_id), settings.PAGE_CHANGES_PER_PERSON)
+
+
 def bringing_in(user_id: int) -> Subject:
     """Roadmaps from files or shared links: each is parsed, laid out and stored at once."""
     return Subject("bringing-in", str(user_id), settings.IMPORTS_PER_PERSON)

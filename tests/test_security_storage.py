@@ -3,11 +3,12 @@
 from decimal import Decimal
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from content import sharing
 from content.exporting import reading
-from content.models import MODELS, Tutorial
+from content.models import MODELS, QuizAttempt, Tutorial
 from roadmaps import deciding, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap, Step
@@ -227,3 +228,30 @@ def test_zero_is_any_number(person, concept, settings, library):
 
     assert deciding.regenerate(concept, "quiz").state == Step.State.WAITING
     assert starting.start(owner=person, goal="Chess").pk
+
+
+# Changes by page
+
+
+def test_changes_by_page_are_counted_for_the_person_who_may_still_read_use_programs_and_leave(
+    visitor, program, person, settings
+):
+    settings.PAGE_CHANGES_PER_PERSON = 3
+    concept = make_written_roadmap(owner=person).concepts.get(key="c-1-1-1")
+    make_quiz(concept=concept)
+    page = reverse("content:quiz", args=[concept.roadmap.slug, concept.key])
+    forged, other = Client(enforce_csrf_checks=True), Client()
+    forged.force_login(person)
+    other.force_login(make_user())
+
+    assert {forged.post(page).status_code for _ in range(4)} == {403}  # a form of somebody else's, which counts nothing
+    answers = [visitor.post(page, {"question-0": "1"}) for _ in range(4)]
+
+    assert [each.status_code for each in answers] == [302, 302, 302, 429]
+    assert QuizAttempt.objects.count() == 3
+    assert "Too many tries. Please wait 15 minutes." in answers[-1].content.decode()
+    assert 890 < int(answers[-1].headers["Retry-After"]) <= 900
+    assert visitor.get(page).status_code == 200
+    assert program("put", f"roadmaps/{concept.roadmap.slug}/concepts/{concept.key}/learned").status_code == 200
+    assert other.post("/language/", {"language": "en"}).status_code == 302
+    assert visitor.post(reverse("roadmaps:logout")).status_code == 302

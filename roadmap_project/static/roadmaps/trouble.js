@@ -14,7 +14,7 @@ function tokenNow(formsOwn) {
     for (const each of lines()) each.hidden = each.dataset.when !== what;
   }
 
-  const reason = (status) => (status === 401 ? "signed-out" : status < 500 ? "outdated" : "refused");
+  const reason = (status) => (status === 401 ? "signed-out" : status < 500 && status !== 429 ? "outdated" : "refused");
 
   document.addEventListener("htmx:sendError", () => say("unreachable"));
   document.addEventListener("htmx:timeout", () => say("unreachable"));
