@@ -72,10 +72,12 @@ def delete(user: User) -> None:
         # Nothing new begins for them; the lock lets a result be stored that waits to leave a message for them.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         roadmaps = Roadmap.objects.select_for_update().filter(owner=user).order_by("pk")
-        for pk in list(roadmaps.values_list("pk", flat=True)):
+        theirs = list(roadmaps.values_list("pk", flat=True))
+        for pk in theirs:
             Step.objects.filter(roadmap=pk).cancel()
             erasing.erase(pk)
         erasing.forget_notes_about(user)
+        erasing.forget_failed_tasks_about(user, theirs)
         pk = user.pk
         user.delete()
     log.info("account_deleted", user=pk)

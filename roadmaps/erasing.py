@@ -1,5 +1,6 @@
 """What is gone for good, and when?"""
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -11,12 +12,15 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 from django.db.models import CASCADE, Q, QuerySet, TextField
 from django.db.models.functions import Cast
+from django_q.models import Failure
 
 from roadmap_project.models import KeyedRequest
 from roadmap_project.purging import purge
 from roadmaps.models import Concept, LogEntry, Mail, ModelCall, Roadmap
 
 log = structlog.get_logger(__name__)
+
+NEW_PASSWORD, LOG_LINES = "roadmaps.tasks.send_new_password", "roadmaps.tasks.save_log_lines"
 
 
 def erase(roadmap_id: int, *, deleted_before: datetime | None = None) -> bool:
@@ -63,6 +67,23 @@ def forget_notes_about(user: User) -> None:
         if link.on_delete is CASCADE and not link.many_to_many
     ]
     Noted.objects.filter(reduce(or_, map(_about, parts))).update(object_repr=f"account {user.pk}")
+
+
+def forget_failed_tasks_about(user: User, roadmaps: Collection[int]) -> None:
+    """Django-Q keeps what failed with its arguments: who asked for a new password, and lines that quote goals.
+
+    What holds a line about one of these roadmaps goes whole, with others' lines in it.
+    """
+    kept = Failure.objects.filter(func__in=(NEW_PASSWORD, LOG_LINES)).only("func", "args")
+    theirs: dict[str, set[Any]] = {NEW_PASSWORD: {user.email.casefold()} - {""}, LOG_LINES: set(roadmaps)}
+    about = [task.pk for task in kept.iterator() if theirs[task.func] & _named_in(task)]
+    Failure.objects.filter(pk__in=about).delete()
+
+
+def _named_in(task: Failure) -> set[Any]:
+    """The address, or the roadmaps, that come first among a task's arguments."""
+    first = next(iter(task.args or ()), "")
+    return {first.casefold()} if isinstance(first, str) else {line["roadmap_id"] for line in first}
 
 
 def _about(rows: QuerySet[Any]) -> Q:

@@ -13,10 +13,11 @@ from django.db import connection, models, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from django_q.models import OrmQ
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ, Task
 
 from roadmap_project.models import KeyedRequest
-from roadmaps import accounts, deciding, sending, tasks
+from roadmaps import accounts, deciding, erasing, sending, tasks
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Mail, ModelCall, Profile, Roadmap, Step
 from roadmaps.steps import storing
@@ -541,6 +542,30 @@ def test_C11_a_deleted_account_leaves_no_row_but_what_its_model_calls_cost(visit
     assert set(Roadmap.objects.all()) == {other}
     assert "_auth_user_id" not in visitor.session
     connection.check_constraints()
+
+
+def test_what_failed_in_a_deleted_accounts_name_is_forgotten_with_its_arguments(person):
+    person.email = "Ada@example.org"
+    person.save()
+    own, other = make_roadmap(owner=person), make_roadmap(owner=make_user())
+    for name, func, argument in (
+        ("own address", erasing.NEW_PASSWORD, "ada@EXAMPLE.org"),
+        ("another's address", erasing.NEW_PASSWORD, "eve@example.org"),
+        ("own lines", erasing.LOG_LINES, [{"roadmap_id": other.pk}, {"roadmap_id": own.pk, "message": "my goal"}]),
+        ("another's lines", erasing.LOG_LINES, [{"roadmap_id": other.pk, "message": "a goal"}]),
+        ("no arguments", erasing.LOG_LINES, None),
+        ("something else", "roadmaps.tasks.sweep", "logs"),
+    ):
+        Task.objects.create(
+            id=name, name=name, func=func, args=argument and (argument,), success=False,
+            started=timezone.now(), stopped=timezone.now(),
+        )  # fmt: skip
+
+    accounts.delete(person)
+
+    kept = {"another's address", "another's lines", "no arguments", "something else"}
+    assert set(Task.objects.values_list("name", flat=True)) == kept
+    assert {callable(import_string(func)) for func in (erasing.NEW_PASSWORD, erasing.LOG_LINES)} == {True}
 
 
 def test_an_answer_that_comes_after_the_account_is_gone_is_stored_nowhere(person):
