@@ -13,6 +13,7 @@ from content import answering, changes, rendering
 from content.exporting.markdown import text_of
 from content.exporting.reading import piece_document
 from content.models import MODELS, Note, Piece, Quiz, QuizAttempt, Share
+from roadmaps import estimating
 from roadmaps.models import Concept, ConceptProgress, Roadmap, Stage, Step
 
 
@@ -24,6 +25,7 @@ class PieceView:
     piece: Any = None
     step: Step | None = None
     seen_version: int = 0
+    price: estimating.Price | None = None  # of having it written again
 
     @property
     def version(self) -> int:
@@ -48,8 +50,13 @@ class PieceView:
         return self.step.last_error if is_over and made_nothing else ""
 
 
-def concept_page(found: Concept, user: User) -> dict[str, Any]:
-    pieces = [PieceView(each.kind, each.piece, each.step, each.version) for each in _pieces(found)]
+def concept_page(found: Concept, user: User, *, is_priced: bool = False) -> dict[str, Any]:
+    """With `is_priced`, for one query more, what each piece costs to be written again."""
+    prices = estimating.prices_of(*({str(kind): 1} for kind in MODELS)) if is_priced else [None] * len(MODELS)
+    pieces = [
+        PieceView(each.kind, each.piece, each.step, each.version, price)
+        for each, price in zip(_pieces(found), prices, strict=True)
+    ]
     tutorial, resources, quiz = pieces
     questions = list(quiz.piece.questions.all()) if quiz.piece else []
     return {

@@ -40,6 +40,7 @@ ASSUMED = {
     "resources": Usual(700, 900, 20),
     "quiz": Usual(700, 1_800, 30),
 }
+ASSUMED_OF_CHANGES = {"edit_plan": Usual(5_000, 500, 10), "edited_outline": Usual(6_000, 5_500, 60)}
 IN_THE_LIBRARY = Usual(0, 0, 0.05)
 
 
@@ -91,6 +92,43 @@ def estimate(*, service: Service) -> Estimate:
     )
 
 
+@dataclass(frozen=True)
+class Price:
+    """What a click usually costs."""
+
+    dollars: float
+    tokens: int  # in thousands, rounded up
+    is_known: bool  # else the dollars are at prices of another model
+
+    @property
+    def is_below_a_cent(self) -> bool:
+        return self.dollars < 0.01
+
+
+A_CHANGE = {"edit_plan": 1, "edited_outline": 1, "review": 1}
+
+
+def answers_for(concepts: int) -> dict[str, int]:
+    """The answers that it takes to write everything."""
+    return dict.fromkeys(WRITING, concepts)
+
+
+def prices_of(*clicks: Mapping[str, int]) -> list[Price | None]:
+    """Of each click, by the answers of each purpose that it asks for; None where they cost nothing. One query."""
+    provider = settings.LLM_PROVIDER
+    if provider == "library":
+        return [None for _ in clicks]
+    usual, at_anothers = _measured(provider), prices.counted_at_anothers()
+    return [_price(answers, usual, is_known=at_anothers.keys().isdisjoint(answers)) for answers in clicks]
+
+
+def _price(answers: Mapping[str, int], usual: Mapping[str, Usual], *, is_known: bool) -> Price:
+    taken = [(usual.get(each, _assumed("", each)), each, number) for each, number in answers.items()]
+    tokens = sum(number * (each.input_tokens + each.output_tokens) for each, _, number in taken)
+    dollars = sum(number * _dollars(purpose, each) for each, purpose, number in taken)
+    return Price(dollars, math.ceil(tokens / 1_000), is_known)
+
+
 def cost_of(answers: Mapping[str, int]) -> float:
     """What so many answers of each purpose usually cost, in US dollars. At most one query, none without answers."""
     if not any(answers.values()):
@@ -104,7 +142,7 @@ def cost_of(answers: Mapping[str, int]) -> float:
 
 
 def _assumed(provider: str, purpose: str) -> Usual:
-    return IN_THE_LIBRARY if provider == "library" else ASSUMED[purpose]
+    return IN_THE_LIBRARY if provider == "library" else (ASSUMED | ASSUMED_OF_CHANGES)[purpose]
 
 
 def _minutes(seconds: float) -> int:

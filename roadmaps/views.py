@@ -208,7 +208,11 @@ def _context(found: Roadmap, form: FeedbackForm) -> dict[str, Any]:
     scores = page.review.scores if page.review else {}
     named = [(label, scores[name]) for name, label in SCORE_NAMES.items() if name in scores]
     days = settings.DELETED_ROADMAP_RETENTION_DAYS
-    return {"roadmap": found, "page": page, "scores": named, "form": form, "days_to_take_back": days}
+    context = {"roadmap": found, "page": page, "scores": named, "form": form, "days_to_take_back": days}
+    if found.state == Roadmap.State.IN_REVIEW:
+        writing = estimating.answers_for(page.concepts_all)
+        context["writing_price"], context["change_price"] = estimating.prices_of(writing, estimating.A_CHANGE)
+    return context
 
 
 @require_safe

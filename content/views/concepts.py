@@ -43,7 +43,7 @@ def _page(
 
     `other` is the note that was written elsewhere, where the reader's was not kept for it.
     """
-    context = reading.concept_page(found, request.user)
+    context = reading.concept_page(found, request.user, is_priced=True)
     note = context["note"]
     form = form or NoteForm(initial={"text": note.text if note else ""})
     context |= {

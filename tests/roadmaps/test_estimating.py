@@ -1,9 +1,11 @@
 """What one is told before starting: by what was made here where there is enough of it, else by assumptions."""
 
+import re
 from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 
 from roadmap_project.connection_budget import Service
 from roadmap_project.llm.asking import CallRecord
@@ -11,7 +13,15 @@ from roadmap_project.llm.library import LibraryProvider
 from roadmaps import estimating
 from roadmaps.models import ModelCall, Roadmap
 from roadmaps.steps import recording
-from tests.factories import make_roadmap, make_tree
+from tests.factories import (
+    make_quiz,
+    make_resources,
+    make_roadmap,
+    make_roadmap_in_review,
+    make_tree,
+    make_tutorial,
+    make_written_roadmap,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -151,3 +161,48 @@ def test_it_costs_at_most_three_queries(django_assert_max_num_queries):
 
     with django_assert_max_num_queries(3):
         estimating.estimate(service=CONTENT)
+
+
+@pytest.fixture
+def clicks(client, person, settings):
+    """What stands at the buttons of an outline of three concepts, and of a concept whose pieces are written."""
+    settings.LLM_PRICES_ARE_SET, settings.OPENAI_MODEL_BY_PURPOSE = True, {}
+    client.force_login(person)
+    in_review = make_roadmap_in_review(owner=person)
+    concept = make_written_roadmap(owner=person).concepts.first()
+    make_tutorial(concept=concept)
+    make_resources(concept=concept)
+    make_quiz(concept=concept)
+
+    def shown() -> list[str]:
+        pages = [in_review.get_absolute_url(), reverse("content:concept", args=[concept.roadmap.slug, concept.key])]
+        found = (client.get(page).content.decode() for page in pages)
+        return [words for page in found for words in re.findall(r'<p class="hint">((?:Costs|Takes) .*?)</p>', page)]
+
+    return shown
+
+
+@pytest.mark.usefixtures("_model")
+def test_what_a_click_costs_stands_at_its_button(clicks, settings):
+    assert clicks() == [
+        "Costs about 0.16 US dollars.",  # approve
+        "Costs about 0.09 US dollars.",  # ask for changes
+        "Costs about 0.03 US dollars.",  # the tutorial again
+        "Costs less than a US cent.",  # the resources
+        "Costs about 0.02 US dollars.",  # the quiz
+    ]
+    make_calls(purpose="quiz", count=5)  # which took 1,000 and 100 tokens
+    assert clicks()[-1] == "Costs less than a US cent."
+
+    settings.OPENAI_MODEL_BY_PURPOSE = {"tutorial": "another-model"}  # whose price nobody told
+
+    told = "Takes about {} tokens, whose price is not known here."
+    assert [clicks()[place] for place in (0, 1, 2)] == [
+        told.format("19,000"), "Costs about 0.09 US dollars.", told.format("4,000"),
+    ]  # fmt: skip
+
+
+def test_where_the_library_answers_no_click_costs_anything(clicks, settings):
+    settings.LLM_PROVIDER = "library"
+
+    assert clicks() == []
