@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django_q.tasks import async_task
 
 from roadmaps.models import Concept, LogEntry, Roadmap
+from roadmaps.steps.storing import short_transaction
 
 log = structlog.get_logger(__name__)
 
@@ -75,9 +76,10 @@ def flush() -> None:
 def save(lines: list[dict[str, Any]]) -> None:
     """Insert what can be inserted, in one transaction; nothing where that was done before, or is done meanwhile.
 
+    Where somebody holds a roadmap's row it waits as briefly as a store, and raises OperationalError.
     A roadmap that was deleted meanwhile takes its lines along, a concept only its name on them.
     """
-    with transaction.atomic():
+    with short_transaction():
         if lines and not _were_saved(lines):
             _insert(lines)
 

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from roadmaps import log_lines, tasks
 from roadmaps.models import LogEntry, Mail
-from tests.engine import deliver
+from roadmaps.steps import storing
+from tests.engine import deliver, in_thread, wait_until
 from tests.factories import make_roadmap
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,6 +58,23 @@ def test_what_a_page_asked_for_outlives_a_dropped_connection(ask, model):
         deliver(task)
 
     assert model.objects.count() == 1
+
+
+def test_lines_of_a_roadmap_that_somebody_holds_keep_no_connection_waiting_for_long(monkeypatch):
+    monkeypatch.setattr(storing, "LOCK_SECONDS", 0.2)
+    note_a_line()
+    task = OrmQ.objects.get(key="logs").task
+    parameters = {**connection.get_connection_params(), "application_name": "observer"}
+    parameters.pop("cursor_factory", None), parameters.pop("context", None)
+
+    with psycopg.connect(**parameters) as forgotten, capture_logs() as said:
+        forgotten.execute("SELECT 1 FROM roadmaps_roadmap FOR UPDATE")
+        delivered = in_thread(deliver, task)
+        wait_until(lambda: delivered.done() or any(each["event"] == "database_unreachable" for each in said))
+    delivered.result(10)
+
+    assert "lock timeout" in said[0]["error"]
+    assert LogEntry.objects.count() == 1
 
 
 def test_E3_lines_that_a_database_does_not_take_for_long_are_counted(settings):
