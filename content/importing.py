@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from content import rendering
 from content.exporting.documents import LIMITS, ConceptDocument, RoadmapDocument
 from content.models import Note, Question, Quiz, Resource, ResourceList, Tutorial
-from roadmap_project.library.subjects import by_source
+from roadmap_project.library.subjects import is_offered
 from roadmap_project.llm.asking import storable
 from roadmap_project.told import kept
 from roadmaps import limits, log_lines, outline, starting
@@ -107,10 +107,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 def _known(source: str) -> str:
     """A place in the bundled library, or nothing: a file may name any."""
-    try:
-        return source if source and by_source(source) else ""
-    except KeyError:
-        return ""
+    return source if is_offered(source) else ""
 
 
 @dataclass(frozen=True)

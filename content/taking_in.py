@@ -6,12 +6,13 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from pydantic import ValidationError
 
 from content.subject_rules import KEY, SubjectError, check, sentences
@@ -27,7 +28,7 @@ from roadmap_project.library.subjects import (
     read_subject,
 )
 from roadmaps.deciding import RefusedError
-from roadmaps.models import LibrarySubject, SubjectVersion
+from roadmaps.models import Concept, LibrarySubject, Roadmap, SubjectVersion
 
 LARGEST_ARCHIVE = 5_000_000  # bytes
 LARGEST_FILE = 200_000
@@ -124,6 +125,17 @@ def mark(row: LibrarySubject) -> str:
     subject, concepts = in_place(row) or (None, [])
     said = "\n".join(each.model_dump_json() for each in (subject, *concepts) if each)
     return hashlib.sha256(said.encode()).hexdigest()[:20]
+
+
+def unfinished_without(rows: Iterable[LibrarySubject]) -> QuerySet[Roadmap]:
+    """Roadmaps of which something is not written yet that only these subjects have."""
+    theirs = Q(pk__in=[])
+    for row in rows:
+        bundled = bundled_subject(row.key).order if row.key in bundled_keys() else []
+        theirs |= Q(source__startswith=f"{row.key}/") & ~Q(source__in=[f"{row.key}/{key}" for key in bundled])
+    concepts = Concept.objects.filter(theirs).order_by()
+    unfinished = Roadmap.objects.kept().exclude(state=Roadmap.State.READY)
+    return unfinished.filter(pk__in=concepts.values("roadmap"))
 
 
 SUBJECT_PARTS = {

@@ -99,8 +99,13 @@ class LibrarySubjectAdmin(LargeListAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Counted, not listed: its versions go with it, and no other permission is needed."""
         chosen = list(objs)
-        versions = SubjectVersion.objects.filter(of__in=chosen).count()
-        counted = {"library subjects": len(chosen), "versions of them": versions}
+        counted = {
+            "library subjects": len(chosen),
+            "versions of them": SubjectVersion.objects.filter(of__in=chosen).count(),
+            "roadmaps made of them that cannot be finished then (they can while a subject is only withdrawn)": (
+                taking_in.unfinished_without(chosen).count()
+            ),
+        }
         return [f"{each} ({each.key})" for each in chosen], counted, set(), []
 
     @admin.action(description="Download as files", permissions=["view"])

@@ -108,7 +108,7 @@ def edit(each: Subject, tree: dict[str, Any], plan_of_edit: dict[str, Any], goal
     shaped = planning.stages(each, wanted, goal)
     _restore(shaped, curated)
     for concept in kept:
-        if not concept["source"]:
+        if concept["source"].partition("/")[2] not in each.order:  # also what the subject had once
             _module_of(concept, tree, shaped)["concepts"].append(concept)
     _drop_lost_prerequisites(shaped)
     return {"title": tree["title"], "stages": shaped, "summary": plan_of_edit["summary"]}

@@ -108,33 +108,58 @@ class AddedSubject:
 
 
 _added: Mapping[str, AddedSubject] = {}
+_kept: Mapping[str, AddedSubject] = {}
 
 
-def offer(added: Mapping[str, AddedSubject]) -> None:
-    """Have this process know these besides the bundled ones, and no others; reading them is the caller's."""
-    global _added
-    _added = dict(added)
+def offer(added: Mapping[str, AddedSubject], *, kept: Mapping[str, AddedSubject] | None = None) -> None:
+    """Have this process know these besides the bundled ones, and no others; reading them is the caller's.
+
+    What is kept is not offered any more: no new roadmap is made of it, and those that were made of it go on.
+    """
+    global _added, _kept
+    _added, _kept = dict(added), dict(kept or {})
 
 
 def is_added(subject_key: str, key: str = "") -> bool:
     """Whether this subject, or this concept of it, is the installation's own."""
-    return subject_key in _added and (not key or key in _added[subject_key].concepts)
+    if not key:
+        return subject_key in _added or (subject_key in _kept and subject_key not in bundled_keys())
+    if subject_key in _added and key in _added[subject_key].concepts:
+        return True
+    return subject_key in _kept and key in _kept[subject_key].concepts and not _is_bundled(subject_key, key)
+
+
+def is_offered(source: str) -> bool:
+    """Whether new roadmaps may hold this concept, named by its mark `subject/concept`."""
+    subject_key, _, key = source.partition("/")
+    return _is_bundled(subject_key, key) or (subject_key in _added and key in _added[subject_key].concepts)
+
+
+def _is_bundled(subject_key: str, key: str) -> bool:
+    return subject_key in bundled_keys() and key in bundled_subject(subject_key).order
 
 
 def subject(key: str) -> Subject:
-    return _added[key].subject if key in _added else bundled_subject(key)
+    """An added subject, else the bundled one, else one that is not offered any more; raises KeyError for no such."""
+    if key in _added:
+        return _added[key].subject
+    if key in _kept and key not in bundled_keys():
+        return _kept[key].subject
+    return bundled_subject(key)
 
 
 def concept(subject_key: str, key: str) -> SubjectConcept:
-    """An added subject's concept, else the bundled one's; raises KeyError where there is neither."""
+    """As `subject` does; a concept that is in place nowhere is what it was when it last was."""
     if subject_key in _added and key in _added[subject_key].concepts:
         return _added[subject_key].concepts[key]
+    if subject_key in _kept and key in _kept[subject_key].concepts and not _is_bundled(subject_key, key):
+        return _kept[subject_key].concepts[key]
     return bundled_concept(subject_key, key)
 
 
 @cache
 def bundled_subject(key: str) -> Subject:
-    """Raises KeyError where there is none, for example for an added one that was withdrawn."""
+    """Raises KeyError where there is none, for example for an added one that was deleted."""
     path = FOLDER / key / "subject.toml"
     if not path.exists():
         raise KeyError(key)
@@ -179,7 +204,7 @@ def load_all() -> None:
 def by_source(source: str) -> SubjectConcept:
     """A concept by its mark `subject/concept`; raises KeyError."""
     subject_key, _, key = source.partition("/")
-    if subject_key != SCAFFOLD and subject_key not in {each.key for each in subjects()}:
+    if subject_key not in {*bundled_keys(), *_added, *_kept}:
         raise KeyError(source)
     return concept(subject_key, key)
 

@@ -408,9 +408,78 @@ def test_a_subject_stands_before_the_bundled_one_of_its_key_until_it_is_withdraw
     LibrarySubject.objects.filter(pk=version.of_id).update(is_offered=False)
     added_subjects.refresh()
     assert not subjects.subject("sql-databases").title.startswith("Better: ")
+    assert not subjects.is_added("sql-databases", FIRST)
 
 
-def test_a_withdrawn_subjects_roadmaps_say_so_and_keep_what_they_have(written):
+def without_a_concept(subject, concepts):
+    """As an archive, without one that no other needs; and that one."""
+    needed = {key for each in concepts for key in each.prerequisites}
+    module = next(m for s in subject.stages for m in s.modules if len(m.concepts) > 1 and not {*m.concepts} <= needed)
+    gone = next(key for key in module.concepts if key not in needed)
+    module.concepts.remove(gone)
+    return publishing.archive(subject, [each for each in concepts if each.key != gone]), gone
+
+
+def test_what_a_subject_had_once_is_still_there_for_roadmaps_that_were_made_of_it(db):
+    """And for no new ones."""
+    first = taking_in.take_in(packed(bundled()), author=make_user())
+    smaller, gone = without_a_concept(*taking_in.unpacked(packed(bundled())))
+    second = taking_in.take_in(smaller, author=make_user())
+    source = f"keeping-bees/{gone}"
+
+    def known() -> tuple[bool, bool, bool]:
+        added_subjects.refresh()
+        return subjects.is_offered(source), subjects.is_added("keeping-bees", gone), bool(subjects.by_source(source))
+
+    assert known() == (True, True, True)
+    taking_in.put_in_place(second, seen="1")
+    assert known() == (False, True, True)
+    assert gone not in subjects.subject("keeping-bees").order
+    taking_in.put_in_place(first, seen="2")
+    assert known() == (True, True, True)
+
+    LibrarySubject.objects.update(is_offered=False)
+    assert known() == (False, True, True)
+    assert "keeping-bees" not in {each.key for each in subjects.subjects()}
+    assert len(subjects.subject("keeping-bees").concepts()) == len(taking_in.read(first)[1])
+
+
+def test_what_was_in_place_while_a_later_version_was_is_there_when_an_earlier_one_is_put_back(db):
+    smaller, gone = without_a_concept(*taking_in.unpacked(packed(bundled())))
+    first = taking_in.take_in(smaller, author=make_user())
+    taking_in.put_in_place(taking_in.take_in(packed(bundled()), author=make_user()), seen="1")
+    taking_in.put_in_place(first, seen="2")
+
+    added_subjects.refresh()
+
+    assert subjects.by_source(f"keeping-bees/{gone}")
+
+
+def test_a_roadmap_under_way_is_written_from_its_subject_though_that_is_withdrawn(library, transactional_db):
+    """Its outline is changed from it, too."""
+    files = bundled()
+    terms = files["keeping-bees/subject.toml"]
+    files["keeping-bees/subject.toml"] = terms.replace(
+        "[[terms]]", '[[terms]]\nterm = "bees"\nweight = 3\n\n[[terms]]', 1
+    )
+    row = taking_in.take_in(packed(files), author=make_user()).of
+    roadmap = starting.start(owner=make_user(), goal="Learn bees", level="beginner", hours_per_week=1)
+    draining.drain("workflow")
+    LibrarySubject.objects.update(is_offered=False)
+
+    deciding.request_changes(roadmap.pk, text="Add window functions", author=roadmap.owner)
+    draining.drain("workflow")
+    assert taking_in.unfinished_without([row]).count() == 1
+    deciding.approve(roadmap.pk)
+    draining.drain("content")
+
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.READY, roadmap.notice
+    assert {each.source.partition("/")[0] for each in roadmap.concepts.all()} == {"keeping-bees"}
+    assert not taking_in.unfinished_without([row]).exists()
+
+
+def test_a_deleted_subjects_roadmaps_say_so_and_keep_what_they_have(written):
     row = taking_in.take_in(packed(bundled()), author=make_user())
     concept = written.concepts.order_by("position")[0]
     Concept.objects.filter(roadmap=written).update(source=f"keeping-bees/{FIRST}")
@@ -719,11 +788,13 @@ def test_a_subject_is_deleted_with_its_versions(client, db, of_group):
     client.force_login(who)
     row = taking_in.take_in(packed(bundled()), author=who).of
     taking_in.take_in(renamed("Second"), author=who)
+    Concept.objects.filter(roadmap=make_tree()).update(source=f"keeping-bees/{FIRST}")
 
     asked = client.get(address(row, "delete")).content.decode()
     client.post(address(row, "delete"), {"post": "yes"})
 
     assert "Versions of them: 2" in asked
+    assert "Roadmaps made of them that cannot be finished then (they can while a subject is only withdrawn): 1" in asked
     assert not LibrarySubject.objects.exists()
     assert not SubjectVersion.objects.exists()
 
