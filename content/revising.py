@@ -15,10 +15,12 @@ from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, Tutorial
 from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
 from content.writing import new_version, problem_with_another_version
 from roadmap_project.told import kept
-from roadmaps import log_lines
+from roadmaps import finishing, log_lines
 from roadmaps.deciding import RefusedError, refuse
-from roadmaps.models import Concept, Roadmap
+from roadmaps.models import Concept, Roadmap, Step
+from roadmaps.models.step import StepQuerySet
 
+INDENT = " " * 4  # as wide as a mark
 PieceType = TypeVar("PieceType", bound=Piece)
 
 EDITED_BY = kept(gettext_noop("Edited by %(name)s."))
@@ -49,6 +51,7 @@ class Contents:
 class Shape:
     """How one kind of piece is read, judged and shown as text."""
 
+    kind: Step.Kind
     answer: type[BaseModel]
     as_answer: Callable[[Contents], dict[str, Any]]
     as_text: Callable[[Contents], str]
@@ -91,7 +94,8 @@ def _sentence(item: Any) -> str:
 def revise(piece: PieceType, wanted: Contents, *, author: User) -> PieceType:
     """The concept's next version, by this editor. Raises MovedOnError where `piece` is not current any more.
 
-    What is current already is not made again, so saving twice makes one version.
+    What is current already is not made again, so saving twice makes one version. A rewrite that is under way is called
+    off, so that it does not replace what a person wrote later.
     """
     with transaction.atomic():
         roadmap = Roadmap.objects.locked(piece.concept.roadmap_id)
@@ -137,6 +141,12 @@ def restore(piece: PieceType, *, author: User) -> PieceType:
     return restored
 
 
+def rewrites(piece: Piece) -> StepQuerySet:
+    """The writing of this piece again that is under way, if it is: what comes of it would replace an editor's text."""
+    kind = SHAPES[type(piece)].kind
+    return Step.objects.active().filter(concept=piece.concept_id, kind=kind, is_rewrite=True)
+
+
 def current_of(piece: PieceType) -> PieceType:
     """The current version of the same kind and concept, or the last where none is current."""
     versions = type(piece)._default_manager.filter(concept=piece.concept_id).select_related("author", "concept")
@@ -148,7 +158,11 @@ def _add(roadmap: Roadmap, current: PieceType, wanted: Contents, *, origin: str,
     if isinstance(current, Tutorial):
         fields["html"] = rendering.to_html(fields["markdown"], concept_url=rendering.concept_urls(roadmap))
     concept: Concept = current.concept
+    called_off = bool(rewrites(current).cancel())
     added = new_version(type(current), concept, origin=origin[:200], author=author, **fields)
+    added.has_called_off = called_off
+    if called_off:
+        finishing.settle(roadmap)
     if isinstance(added, ResourceList):
         _add_links(added, current, wanted.rows)
     if isinstance(added, Quiz):
@@ -180,6 +194,7 @@ def _log(piece: Piece, verb: str, author: User, **details: Any) -> None:
         concept=piece.concept,
         version=piece.version,
         by=author.get_username(),
+        **({"called_off": "the writing of it again"} if piece.has_called_off else {}),
         **details,
     )
 
@@ -223,12 +238,14 @@ def _quiz_text(wanted: Contents) -> str:
 
 SHAPES: dict[type[Piece], Shape] = {
     Tutorial: Shape(
+        Step.Kind.TUTORIAL,
         TutorialAnswer,
         lambda wanted: wanted.fields,
         _tutorial_text,
         fields=("title", "summary", "minutes", "markdown"),
     ),
     ResourceList: Shape(
+        Step.Kind.RESOURCES,
         ResourcesAnswer,
         lambda wanted: {"resources": wanted.rows, **wanted.fields},
         _resources_text,
@@ -237,6 +254,7 @@ SHAPES: dict[type[Piece], Shape] = {
         row_fields=("title", "url", "kind", "description", "relevance", "language"),
     ),
     Quiz: Shape(
+        Step.Kind.QUIZ,
         QuizAnswer,
         lambda wanted: {"questions": [{**row, "question": row["text"]} for row in wanted.rows]},
         _quiz_text,

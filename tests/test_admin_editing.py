@@ -5,12 +5,16 @@ import re
 import pytest
 from django.urls import reverse
 from django_q.models import OrmQ
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from content import rendering, revising
+from content import curating, rendering, revising
 from content.models import Question, Quiz, Resource, ResourceList, Tutorial
-from roadmaps import log_lines, outline
+from roadmaps import deciding, log_lines, outline
 from roadmaps.answers import HAND_LIMITS, OutlineTree
-from roadmaps.models import OutlineRevision, Roadmap
+from roadmaps.models import OutlineRevision, Roadmap, Step
+from roadmaps.steps import claiming, storing
+from roadmaps.steps.calling import Finished
 from tests.editors import address, make_editor
 from tests.factories import (
     make_quiz,
@@ -116,6 +120,45 @@ def test_the_second_of_two_editors_is_told_and_loses_no_words(client, editor, co
     assert "Better *words*." in text
     assert versions(Tutorial, concept) == [(1, False), (2, True)]
     assert Tutorial.objects.current().get(concept=concept).title == "Eli was first"
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_a_version_by_an_editor_is_not_replaced_by_a_rewrite_that_was_under_way(
+    client, editor, concept, is_running, is_restored
+):
+    earlier = make_tutorial(concept=concept)
+    tutorial = make_tutorial(concept=concept, version=2, markdown="Worse.")
+    step = deciding.regenerate(concept, "tutorial", wish="<b>In verse</b>")
+    Step.objects.filter(roadmap=concept.roadmap).exclude(pk=step.pk).update(state="done")
+    Roadmap.objects.filter(pk=concept.roadmap_id).update(state=Roadmap.State.WRITING)
+    claimed = claiming.claim("content", 1)[0] if is_running else None
+    page = client.get(address(tutorial)).content.decode()
+    assert "It is being written again (“&lt;b&gt;In verse&lt;/b&gt;”)" in page
+
+    if is_restored:
+        client.post(address(earlier), {"action": "restore"})
+    else:
+        page = client.post(address(tutorial), EDITED, follow=True).content.decode()
+        assert "The writing of it again, which was under way, is called off." in page
+
+    if claimed:
+        storing.store([Finished(claimed, error=ValueError("too late"))])
+    step.refresh_from_db()
+    assert (step.state, step.lease_token, step.last_error) == ("done", None, "")
+    assert versions(Tutorial, concept) == [(1, False), (2, False), (3, True)]
+    concept.roadmap.refresh_from_db()
+    assert concept.roadmap.state == Roadmap.State.READY  # it was the last piece under way
+    assert "being written again" not in client.get(address(tutorial)).content.decode()
+
+
+def test_saving_what_is_there_already_calls_no_rewrite_off(client, editor, concept):
+    tutorial = make_tutorial(concept=concept)
+    deciding.regenerate(concept, "tutorial")
+
+    client.post(address(tutorial), {name: getattr(tutorial, name) for name in EDITED})
+
+    assert concept.steps.get(kind="tutorial").state == "waiting"
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
         verbs = [] if piece.is_current else self.verbs(request)
         context |= {"comparison": curating.comparison(piece, request.GET.get("against", "")), "verbs": verbs}
         shown = curating.shown(piece) if isinstance(piece, Tutorial) else ""
-        context |= {"show_save_and_continue": False, "shown": shown}
+        context |= {"show_save_and_continue": False, "shown": shown, "rewrite": revising.rewrites(piece).first()}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Piece, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -168,6 +168,8 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
         saved: Piece = obj.saved
         made = f"Version {saved.version} is current." if saved.pk != obj.pk else "Nothing was changed."
         self.message_user(request, made, messages.SUCCESS)
+        if saved.has_called_off:
+            self.message_user(request, "The writing of it again, which was under way, is called off.", messages.WARNING)
         return redirect(f"{reverse('admin:roadmaps_concept_change', args=[saved.concept_id])}#{self.opts.model_name}")
 
 

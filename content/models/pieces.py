@@ -34,6 +34,8 @@ class Piece(models.Model):
     wish = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    has_called_off = False  # True where making this version ended a rewrite that was under way
+
     objects = PieceQuerySet.as_manager()
 
     class Meta:
