@@ -214,18 +214,28 @@ def _resources_text(wanted: Contents) -> str:
 
 
 def marked_options(options: list[str], correct: list[int]) -> str:
-    """One option a line, the right ones ticked."""
+    """One option after the other, the right ones ticked; an option's further lines are indented below its first."""
     return "\n".join(
-        f"[{'x' if place in correct else ' '}] {' '.join(option.split())}" for place, option in enumerate(options)
+        f"[{'x' if place in correct else ' '}] " + option.replace("\n", f"\n{INDENT}")
+        for place, option in enumerate(options)
     )
 
 
 def options_and_right_ones(text: str) -> tuple[list[str], list[int]]:
-    """What `marked_options` writes, read back; raises ValueError for a line that is neither ticked nor open."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not all(re.match(r"\[[ xX]\] ?\S", line) for line in lines):
-        raise ValueError("Begin each line with [x] where the option is right, else with [ ].")
-    return [line[3:].strip() for line in lines], [place for place, line in enumerate(lines) if line[1] in "xX"]
+    """What `marked_options` writes, read back as it was; raises ValueError for a line that is none of an option's."""
+    options: list[str] = []
+    correct: list[int] = []
+    for line in text.split("\n"):
+        if options and line.startswith(INDENT):
+            options[-1] += f"\n{line.removeprefix(INDENT)}"
+        elif begun := re.match(r"\s*\[([ xX])\] ?(.*\S.*)", line):
+            correct += [len(options)] if begun[1] != " " else []
+            options.append(begun[2])
+        elif line.strip():
+            raise ValueError(
+                "Begin each option with [x] where it is right, else with [ ]; its further lines with four blanks."
+            )
+    return [option.strip() for option in options], correct
 
 
 def _quiz_text(wanted: Contents) -> str:

@@ -231,6 +231,38 @@ def test_an_edited_quiz_is_a_version_and_attempts_keep_theirs(client, editor, co
     assert quiz.attempts.count() == 1
 
 
+ODD_OPTIONS = ["if x:\n    y()\n\nz()", "if x:\ny()\n\nz()", "a  b", "a b", "a\n[ ] b", "\\n"]
+
+
+def test_options_that_differ_by_blanks_and_lines_alone_are_saved_as_they_are(client, editor, concept):
+    quiz = make_quiz(concept=concept)
+    quiz.questions.filter(position=0).update(options=ODD_OPTIONS, correct=[1], kind="single_choice")
+    shown = client.get(address(quiz)).context["inline_admin_formsets"][0].formset.forms[0].initial["ticked"]
+
+    client.post(address(quiz), questions_as_posted(quiz, ticked=shown.replace("\n", "\r\n")))
+    assert versions(Quiz, concept) == [(1, True)]
+
+    client.post(address(quiz), questions_as_posted(quiz, ticked=shown.replace("a  b", "a   b")))
+    edited = Quiz.objects.get(concept=concept, is_current=True)
+    assert edited.questions.get(position=0).options == [*ODD_OPTIONS[:2], "a   b", *ODD_OPTIONS[3:]]
+    assert [(row.left[1], row.right[1]) for row in curating.comparison(edited, "1").rows if row.kind == "replaced"] == [
+        ("[ ] a  b", "[ ] a   b")
+    ]
+
+
+lines = (
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), min_size=1).map(str.strip).filter(bool)
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(lines, min_size=1), st.sets(st.integers(0, 5)))
+def test_whatever_is_shown_as_ticked_lines_is_read_back_the_same(options, ticked):
+    correct = [place for place in range(len(options)) if place in ticked]
+
+    assert revising.options_and_right_ones(revising.marked_options(options, correct)) == (options, correct)
+
+
 @pytest.mark.parametrize("ticked", ["Red\nGreen", "[ ] Red\n[ ] Green", "[x] Red", "[x] Red\n[ ] Red"])
 def test_questions_that_cannot_be_answered_are_refused(client, editor, concept, ticked):
     quiz = make_quiz(concept=concept)
@@ -374,7 +406,7 @@ def concept_as_posted(concept, **changes):
     fields = {name: getattr(concept, name) for name in ("name", "description", "hours", "difficulty")}
     prerequisites = list(concept.prerequisites.values_list("pk", flat=True))
     seen = concept.roadmap.revisions.count()
-    return {**fields, "keywords": "a, b, c", "prerequisites": prerequisites, "seen_version": seen, **changes}
+    return {**fields, "keywords": "a\nb\nc", "prerequisites": prerequisites, "seen_version": seen, **changes}
 
 
 def test_a_changed_concept_is_a_version_of_the_outline(client, editor, outlined):
@@ -397,6 +429,25 @@ def test_a_concept_saved_unchanged_makes_no_version(client, editor, outlined):
     client.post(address(concept), concept_as_posted(concept))
 
     assert outlined.revisions.count() == 1
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_keywords_with_commas_are_saved_as_they_are(client, editor, outlined, count):
+    concept = outlined.concepts.get(key="c-1-1-3")
+    keywords = ["C, C++ and D", "two", "three", "four", "five"][:count]
+    tree = outline.latest(outlined).tree
+    tree["stages"][0]["modules"][0]["concepts"][2]["keywords"] = keywords
+    outline.revise(
+        outlined, OutlineTree.model_validate(tree, context={"outline": HAND_LIMITS}), author="hand", reason=""
+    )
+    shown = client.get(address(concept)).context["adminform"].form.initial["keywords"]
+
+    client.post(address(concept), concept_as_posted(concept, keywords=shown.replace("\n", "\r\n")))
+    assert outlined.revisions.count() == 2
+
+    client.post(address(concept), concept_as_posted(concept, keywords=shown, name="Clearer"))
+    concept.refresh_from_db()
+    assert (concept.name, concept.keywords) == ("Clearer", keywords)
 
 
 @pytest.mark.parametrize(

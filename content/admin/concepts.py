@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AdminTextInputWidget
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +22,7 @@ class ConceptForm(forms.ModelForm):  # type: ignore[type-arg]
     """What belongs to the outline; saving makes a new version of it."""
 
     keywords = forms.CharField(
-        help_text="Three to five, separated by commas.", max_length=1200, widget=AdminTextInputWidget
+        help_text="Three to five, one a line.", max_length=1200, widget=AdminTextareaWidget(attrs={"rows": 5})
     )
     prerequisites = forms.ModelMultipleChoiceField(
         queryset=Concept.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
@@ -37,13 +37,13 @@ class ConceptForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         concept = self.instance
-        self.initial["keywords"] = ", ".join(concept.keywords)
+        self.initial["keywords"] = "\n".join(concept.keywords)
         self.initial["seen_version"] = amending.version_of(concept.roadmap)
         earlier = Concept.objects.filter(roadmap=concept.roadmap_id, position__lt=concept.position)
         self.fields["prerequisites"].queryset = earlier.order_by("position")  # type: ignore[attr-defined]
 
     def clean_keywords(self) -> list[str]:
-        return [word.strip() for word in self.cleaned_data["keywords"].split(",") if word.strip()]
+        return [word.strip() for word in self.cleaned_data["keywords"].splitlines() if word.strip()]
 
     def clean(self) -> dict[str, Any]:
         """Takes the roadmap's lock, which holds until what was checked here is saved."""

@@ -93,8 +93,10 @@ class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     ticked = forms.CharField(
         label="Options",
-        widget=forms.Textarea(attrs={"rows": 5, "class": "vLargeTextField"}),
-        help_text="One a line: [x] before a right one, [ ] before the others.",
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 5, "class": "vLargeTextField source"}),
+        help_text="One a line: [x] before a right one, [ ] before the others; an option’s further lines begin with "
+        "four blanks.",
     )
     difficulty = forms.ChoiceField(choices=[(name, name) for name in DIFFICULTIES])
 
@@ -108,7 +110,7 @@ class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["ticked"] = revising.marked_options(self.instance.options, self.instance.correct)
 
     def clean_ticked(self) -> str:
-        text: str = self.cleaned_data["ticked"]
+        text: str = _value(self.cleaned_data["ticked"])
         try:
             options, correct = revising.options_and_right_ones(text)
         except ValueError as error:
