@@ -25,6 +25,7 @@ from roadmaps.words import has_words
 MOST_REQUESTED_ROUNDS = 10
 MOST_REQUESTED_REVIEWS = 10
 LONGEST_REQUEST = 4000
+LONGEST_WISH = 1000
 CANCELLED = kept(gettext_noop("cancelled"))
 
 
@@ -238,13 +239,19 @@ def _design_again(roadmap: Roadmap) -> None:
 
 
 def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
-    """Write one piece of a concept again. What is under way already is left alone, so a double click costs nothing."""
+    """Write one piece of a concept again. What is under way already is left alone, so a double click costs nothing.
+
+    Another wish than the one that is being worked on is refused, as nobody would see to it.
+    """
+    wish = storable(wish).strip()[:LONGEST_WISH]
     with transaction.atomic():
         roadmap = locked_with_owner(concept.roadmap_id)
         step = roadmap.steps.select_for_update(no_key=True).filter(concept=concept, kind=kind).first()
         if step is None or roadmap.state == Roadmap.State.CANCELLED:
             raise RefusedError(_("This cannot be written now: the roadmap is not approved, or was cancelled."))
         if step.state in (Step.State.WAITING, Step.State.RUNNING):
+            if wish and wish != step.wish:
+                raise RefusedError(_("It is being written already. When it is there, say what should be different."))
             return step
         refuse(kinds.definition(kind).problem(step))
         is_rewrite = step.is_rewrite or step.state == Step.State.DONE
@@ -253,7 +260,7 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         refuse(problem_with(roadmap.owner_id))
         Step.objects.filter(pk=step.pk).start_over()
         step.refresh_from_db()
-        step.wish, step.is_rewrite = storable(wish).strip()[:1000], is_rewrite
+        step.wish, step.is_rewrite = wish, is_rewrite
         step.save(update_fields=["wish", "is_rewrite"])
         if not is_rewrite:
             roadmap.move(Roadmap.State.WRITING)

@@ -132,9 +132,10 @@ def test_a_concepts_failed_pieces_are_taken_up_with_their_wish(client, editor, d
 def test_a_piece_is_written_again_once(client, editor, do, kind):
     concept = make_written_roadmap().concepts.get(key="c-1-1-1")
 
-    do(client, f"regenerate_{kind}", concept, wish="Shorter")
-    do(client, f"regenerate_{kind}", concept, wish="Longer")
+    pages = [do(client, f"regenerate_{kind}", concept, wish=wish) for wish in ("Shorter", "Shorter", "", "Longer")]
 
+    assert ["will be written again" in page.content.decode() for page in pages] == [True, True, True, False]
+    assert "It is being written already." in pages[-1].content.decode()
     waiting = Step.objects.waiting().get()
     assert (waiting.concept, waiting.kind, waiting.wish, waiting.is_rewrite) == (concept, kind, "Shorter", True)
 
@@ -214,6 +215,37 @@ def test_a_decision_is_noted_with_who_took_it(client, editor):
     press(client, "approve", roadmap)
 
     assert "approved" in client.get(address(roadmap, "history")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "verbs"),
+    [
+        (Roadmap.State.READY, ["approve", "cancel", "retry", "take_back"]),
+        (Roadmap.State.PARTLY_READY, ["approve", "cancel", "take_back"]),
+        (Roadmap.State.CANCELLED, ["approve", "cancel", "take_back"]),
+        (Roadmap.State.WRITING, ["approve", "retry", "take_back"]),
+    ],
+)
+def test_what_changes_nothing_is_neither_confirmed_nor_noted(client, editor, state, verbs):
+    roadmap = make_written_roadmap(state=state, concepts=1)
+
+    said = [choose(client, verb, roadmap).content.decode() for verb in verbs]
+
+    assert all(f"nothing to do. Its state: {state.label}." in page for page in said)
+    assert not Noted.objects.exists()
+    roadmap.refresh_from_db()
+    assert roadmap.state == state
+
+
+def test_a_concept_without_failures_and_a_version_that_is_current_leave_nothing_to_do(client, editor):
+    concept = make_written_roadmap().concepts.get(key="c-1-1-1")
+    first = make_tutorial(concept=concept)
+    make_tutorial(concept=concept, version=2)
+
+    assert "nothing to do. Nothing of it has failed." in press(client, "retry_failed", concept).content.decode()
+    page = press(client, "restore", first).content.decode()
+    assert "nothing to do. Version 2, which is current, says the same." in page
+    assert not Noted.objects.exists()
 
 
 @pytest.mark.parametrize(

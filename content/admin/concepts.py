@@ -13,7 +13,15 @@ from content import curating, links
 from content.admin.roadmaps import DRAWS_DIAGRAMS, BrokenLinksFilter
 from content.models import Tutorial
 from roadmaps import amending, deciding
-from roadmaps.admin.base import LargeListAdmin, NotAddable, NotDeletable, OriginFilter, SearchedBySubqueries, WithVerbs
+from roadmaps.admin.base import (
+    LargeListAdmin,
+    NotAddable,
+    NotDeletable,
+    NothingToDoError,
+    OriginFilter,
+    SearchedBySubqueries,
+    WithVerbs,
+)
 from roadmaps.answers import OutlineTree
 from roadmaps.models import Concept, Roadmap, Step
 
@@ -139,7 +147,7 @@ class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, La
 
     @admin.action(description="Retry what failed", permissions=["change"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Concept]) -> None:
-        self.decide(request, queryset, deciding.retry_concept, "what failed is taken up again")
+        self.decide(request, queryset, _retry, "what failed is taken up again")
 
     @admin.action(description="Write the tutorial again", permissions=["change"])
     def regenerate_tutorial(self, request: HttpRequest, queryset: QuerySet[Concept]) -> None:
@@ -173,6 +181,11 @@ class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, La
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         amending.amend(form.instance, form.tree, by=request.user.get_username())
+
+
+def _retry(concept: Concept) -> None:
+    if not deciding.retry_concept(concept):
+        raise NothingToDoError("Nothing of it has failed.")
 
 
 def _count(steps: QuerySet[Any, Any]) -> Coalesce:

@@ -20,6 +20,7 @@ from roadmaps.admin.base import (
     LargeListAdmin,
     NotAddable,
     NotDeletable,
+    NothingToDoError,
     OriginFilter,
     ReadOnly,
     WithVerbs,
@@ -143,8 +144,13 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
     @admin.action(description="Restore this version", permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         author: Any = request.user
-        rows = queryset.select_related("concept")
-        self.decide(request, rows, lambda piece: revising.restore(piece, author=author), "restored as the current one")
+
+        def decide(piece: Piece) -> None:
+            before = revising.current_of(piece)
+            if revising.restore(piece, author=author) == before:
+                raise NothingToDoError(f"Version {before.version}, which is current, says the same.")
+
+        self.decide(request, queryset.select_related("concept"), decide, "restored as the current one")
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         piece: Piece = context["original"]

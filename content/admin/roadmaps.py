@@ -1,6 +1,7 @@
 """Roadmaps, each with its whole tree on one page."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -18,7 +19,14 @@ from content import curating, links, publishing
 from content.admin.subjects import SubjectForm, as_download
 from content.subject_rules import SubjectError
 from roadmaps import deciding, erasing
-from roadmaps.admin.base import LargeListAdmin, NotAddable, OriginFilter, SearchedBySubqueries, WithVerbs
+from roadmaps.admin.base import (
+    LargeListAdmin,
+    NotAddable,
+    NothingToDoError,
+    OriginFilter,
+    SearchedBySubqueries,
+    WithVerbs,
+)
 from roadmaps.models import Concept, Roadmap
 
 DRAWS_DIAGRAMS = Script("content/reading.js", defer=True)
@@ -71,6 +79,13 @@ FITS: dict[str, Callable[[Roadmap], bool]] = {
 }
 
 
+def _changed(decide: Callable[[int], Roadmap], roadmap: Roadmap) -> None:
+    """A decision that was taken before, or fits no more, changes nothing and is not said to have."""
+    decided = decide(roadmap.pk)
+    if (decided.state, decided.deleted_at) == (roadmap.state, roadmap.deleted_at):
+        raise NothingToDoError(f"Its state: {decided.get_state_display()}.")
+
+
 @admin.register(Roadmap)
 class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
     """Read and decided about; its fields are the learner's and the steps'."""
@@ -119,19 +134,19 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
 
     @admin.action(description="Approve the outline and start writing", permissions=["change"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:
-        self.decide(request, queryset, lambda roadmap: deciding.approve(roadmap.pk), "approved")
+        self.decide(request, queryset, partial(_changed, deciding.approve), "approved")
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:
-        self.decide(request, queryset, lambda roadmap: deciding.cancel(roadmap.pk), "cancelled")
+        self.decide(request, queryset, partial(_changed, deciding.cancel), "cancelled")
 
     @admin.action(description="Retry what failed or was cancelled", permissions=["change"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:
-        self.decide(request, queryset, lambda roadmap: deciding.retry(roadmap.pk), "taken up again")
+        self.decide(request, queryset, partial(_changed, deciding.retry), "taken up again")
 
     @admin.action(description="Take back what its owner deleted", permissions=["change"])
     def take_back(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:
-        self.decide(request, queryset, lambda roadmap: deciding.take_back(roadmap.pk), "is its owner’s again")
+        self.decide(request, queryset, partial(_changed, deciding.take_back), "is its owner’s again")
 
     @admin.action(description="Check links now", permissions=["change"])
     def check_links(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:

@@ -43,6 +43,10 @@ def are_too_many(of: Any, request: HttpRequest, chosen: list[Any]) -> bool:
     return True
 
 
+class NothingToDoError(Exception):
+    """What a verb asks for stands already, in words for the person who asked."""
+
+
 class AtLeast(int):
     """A count that was given up; it says so where it is shown."""
 
@@ -163,7 +167,7 @@ class WithVerbs:
         return answer or redirect(request.get_full_path())
 
     def decide(self, request: HttpRequest, rows: Iterable[Any], decision: Callable[[Any], object], done: str) -> None:
-        """Decide about each row by itself: what is refused is said, and the others go on."""
+        """Decide about each row by itself: what is refused or stands already is said, and the others go on."""
         chosen = list(rows[: MOST_AT_ONCE + 1] if isinstance(rows, QuerySet) else rows)
         if are_too_many(self, request, chosen):
             return
@@ -172,6 +176,8 @@ class WithVerbs:
                 decision(row)
             except RefusedError as error:
                 self.message_user(request, f"{row}: {error}", messages.ERROR)
+            except NothingToDoError as error:
+                self.message_user(request, f"{row}: nothing to do. {error}", messages.WARNING)
             else:
                 self.log_change(request, row, done)
                 self.message_user(request, f"{row}: {done}.", messages.SUCCESS)

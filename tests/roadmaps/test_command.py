@@ -83,7 +83,8 @@ def test_a_deleted_roadmap_is_unknown(person):
 def test_approve_cancel_and_retry_decide_as_the_pages_do():
     roadmap = make_roadmap_in_review()
 
-    assert "Writing" in run("approve", roadmap.slug)
+    assert run("approve", roadmap.slug).endswith("Writing\n")
+    assert run("approve", roadmap.slug).endswith("Writing (nothing to do)\n")
     assert "Cancelled" in run("cancel", roadmap.slug)
     assert "Writing" in run("retry", roadmap.slug)
 

@@ -196,8 +196,11 @@ class Command(BaseCommand):
         return 0
 
     def _decide(self, verb: str, *, slug: str, **_: Any) -> int:
-        roadmap = DECISIONS[verb](_found(slug).pk)
-        self.stdout.write(f"{roadmap.slug}: {roadmap.get_state_display()}")
+        """What was decided before, or fits no more, is no failure, and not said to have been done."""
+        before = _found(slug)
+        roadmap = DECISIONS[verb](before.pk)
+        idle = " (nothing to do)" if roadmap.state == before.state else ""
+        self.stdout.write(f"{roadmap.slug}: {roadmap.get_state_display()}{idle}")
         return 0
 
     def _list(self, *, failing: bool, **_: Any) -> int:
