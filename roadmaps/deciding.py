@@ -33,6 +33,10 @@ class RefusedError(Exception):
     """A decision that the roadmap's state does not allow, in words for the person."""
 
 
+class LimitError(RefusedError):
+    """What a person's limits or everybody's do not allow, in words for the roadmap's owner."""
+
+
 class PastDeadlineError(RefusedError):
     """The day that something should be done by is over, in words for the person."""
 
@@ -65,9 +69,9 @@ def locked_with_owner(roadmap_id: int) -> Roadmap:
     return locked(roadmap_id)
 
 
-def refuse(problem: str) -> None:
+def refuse(problem: str, *, error: type[RefusedError] = RefusedError) -> None:
     if problem:
-        raise RefusedError(problem)
+        raise error(problem)
 
 
 def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True) -> None:
@@ -87,7 +91,7 @@ def approve(roadmap_id: int) -> Roadmap:
     with transaction.atomic():
         roadmap = locked_with_owner(roadmap_id)
         if is_first := roadmap.state == Roadmap.State.IN_REVIEW:
-            refuse(limits.problem_with_another(roadmap.owner_id))
+            refuse(limits.problem_with_another(roadmap.owner_id), error=LimitError)
             _write(roadmap)
         elif not roadmap.steps.content().exists():
             raise RefusedError(
@@ -141,7 +145,7 @@ def request_changes(roadmap_id: int, *, text: str, author: User) -> Feedback:
                 _("You have asked for changes %(most)s times; approve it, or start a new roadmap.")
                 % {"most": MOST_REQUESTED_ROUNDS}
             )
-        refuse(limits.problem_with_another(roadmap.owner_id))
+        refuse(limits.problem_with_another(roadmap.owner_id), error=LimitError)
         revision = roadmap.revisions.order_by("-number")[0]
         feedback = Feedback.objects.create(roadmap=roadmap, revision=revision, author=author, text=words)
         Step.objects.create(
@@ -173,7 +177,7 @@ def request_review(roadmap_id: int) -> Roadmap:
                 _("You have asked for %(number)s reviews, which is the most. Approve the outline, or ask for changes.")
                 % {"number": MOST_REQUESTED_REVIEWS}
             )
-        refuse(limits.problem_with_another(roadmap.owner_id))
+        refuse(limits.problem_with_another(roadmap.owner_id), error=LimitError)
         payload = {"revision": revision.number, "round": 0, "is_asked_for": True}
         Step.objects.create(roadmap=roadmap, kind=Step.Kind.REVIEW, rank=rank_of(0), payload=payload)
         roadmap.move(Roadmap.State.DESIGNING)
@@ -217,7 +221,7 @@ def retry(roadmap_id: int) -> Roadmap:
         if roadmap.steps.content().exists():
             if not stopped.content().start_over():
                 return roadmap
-            refuse(limits.problem_with_another(roadmap.owner_id))
+            refuse(limits.problem_with_another(roadmap.owner_id), error=LimitError)
             _look_at_links_again(roadmap)
             roadmap.move(Roadmap.State.WRITING)
             wake("content")
@@ -232,7 +236,7 @@ def retry(roadmap_id: int) -> Roadmap:
 def _design_again(roadmap: Roadmap) -> None:
     latest = roadmap.steps.order_by("-pk").first()
     if latest and latest.state in (Step.State.FAILED, Step.State.CANCELLED):
-        refuse(limits.problem_with_another(roadmap.owner_id))
+        refuse(limits.problem_with_another(roadmap.owner_id), error=LimitError)
         Step.objects.filter(pk=latest.pk).start_over()
         roadmap.move(Roadmap.State.DESIGNING)
         wake("workflow")
@@ -257,7 +261,7 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         is_rewrite = step.is_rewrite or step.state == Step.State.DONE
         begins = not is_rewrite and not roadmap.is_changing
         problem_with = limits.problem_with_another if begins else limits.problem_with_cost
-        refuse(problem_with(roadmap.owner_id))
+        refuse(problem_with(roadmap.owner_id), error=LimitError)
         Step.objects.filter(pk=step.pk).start_over()
         step.refresh_from_db()
         step.wish, step.is_rewrite = wish, is_rewrite

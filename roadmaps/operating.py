@@ -21,13 +21,17 @@ def count_pieces(roadmap: Roadmap) -> Pieces:
 
 
 def failing() -> Iterator[tuple[Roadmap, list[tuple[str, int]]]]:
-    """The roadmaps with failures, the newest first, each with its reasons, the most frequent first. Two queries."""
+    """The roadmaps with failures, the newest first, each with its reasons, the most frequent first. Two queries.
+
+    Pieces of which an earlier version stands, since only writing them again failed, come with that said.
+    """
     reasons: dict[int, list[tuple[str, int]]] = {}
-    failed = Step.objects.filter(state=Step.State.FAILED, roadmap__deleted_at__isnull=True)
-    for pk, error, count in (
-        failed.values_list("roadmap", "last_error").annotate(count=Count("pk")).order_by("-count", "last_error")
-    ):
-        reasons.setdefault(pk, []).append((error or "No reason was recorded.", count))
+    failed = Step.objects.filter(state=Step.State.FAILED) | Step.objects.rewrites_failed()
+    rows = failed.filter(roadmap__deleted_at__isnull=True).values_list("roadmap", "last_error", "state")
+    for pk, error, state, count in rows.annotate(count=Count("pk")).order_by("-count", "last_error", "state"):
+        reason = error or "No reason was recorded."
+        told = f"{reason} (an earlier version stands)" if state == Step.State.DONE else reason
+        reasons.setdefault(pk, []).append((told, count))
     failing = Roadmap.objects.kept().filter(pk__in=reasons) | Roadmap.objects.kept().filter(state=Roadmap.State.FAILED)
     for roadmap in failing.select_related("owner").order_by("-created_at"):
         yield roadmap, reasons.get(roadmap.pk) or [(roadmap.notice or "No reason was recorded.", 1)]

@@ -31,6 +31,7 @@ from roadmaps.models import (
 )
 from tests.editors import address, make_editor
 from tests.factories import (
+    make_call,
     make_feedback,
     make_log_entry,
     make_quiz,
@@ -182,6 +183,38 @@ def test_what_is_refused_is_said_and_the_others_go_on(client, editor):
     assert "There is nothing to approve" in page.content.decode()
     done.refresh_from_db()
     assert done.state == Roadmap.State.WRITING
+
+
+def test_an_owners_limit_is_not_said_to_be_the_editors(client, editor, settings):
+    settings.MAX_COST_PER_PERSON = 1
+    roadmap = make_written_roadmap()
+    make_call(roadmap=roadmap, cost="1.5")
+
+    page = press(client, "regenerate_quiz", roadmap.concepts.get(key="c-1-1-1")).content.decode()
+
+    assert "refused, in the words for the roadmap’s owner: “The model calls for you" in page
+
+
+def test_pieces_that_could_not_be_written_again_are_found(client, editor):
+    concept, other = make_written_roadmap(concepts=2).concepts.order_by("position")
+    concept.steps.filter(kind="quiz").update(last_error="no answer")
+    other.steps.filter(kind="quiz").update(state=Step.State.FAILED, last_error="no answer")
+
+    def found(pieces):
+        return list(client.get(address(Concept, "changelist"), {"pieces": pieces}).context["cl"].result_list)
+
+    assert (found("rewrite_failed"), found("failed")) == ([concept], [other])
+
+
+def test_what_its_owner_deleted_is_not_given_out_as_a_subject(client, editor):
+    roadmap = make_written_roadmap()
+    page = f"{address(roadmap).removesuffix('change/')}subject/"
+    assert page in client.get(address(roadmap)).content.decode()
+
+    deciding.delete(roadmap.pk)
+
+    assert page not in client.get(address(roadmap)).content.decode()
+    assert client.get(page).status_code == 404
 
 
 def test_an_action_takes_a_bounded_number_of_rows(client, editor):

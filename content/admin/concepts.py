@@ -90,15 +90,20 @@ class PiecesFilter(admin.SimpleListFilter):
 
     title = "pieces"
     parameter_name = "pieces"
+    REWRITE = "rewrite_failed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, f"One is {state.label.lower()}") for state in Step.State]
+        states = [(state.value, f"One is {state.label.lower()}") for state in Step.State]
+        return [*states, (self.REWRITE, "One could not be written again")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in Step.State.values:
+        if self.value() == self.REWRITE:
+            steps = Step.objects.rewrites_failed()
+        elif self.value() in Step.State.values:
+            steps = Step.objects.content().filter(state=self.value())
+        else:
             return queryset
-        steps = Step.objects.content().filter(state=self.value(), concept__isnull=False).order_by()
-        return queryset.filter(pk__in=steps.values("concept"))
+        return queryset.filter(pk__in=steps.filter(concept__isnull=False).order_by().values("concept"))
 
 
 @admin.register(Concept)

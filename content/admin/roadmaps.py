@@ -170,7 +170,7 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
             "media": self.media,
             "sight": curating.roadmap_sight(roadmap),
             "verbs": [verb for verb in self.verbs(request) if FITS[verb["name"]](roadmap)],
-            "may_publish": self.has_change_permission(request, roadmap),
+            "may_publish": not roadmap.deleted_at and self.has_change_permission(request, roadmap),
             "may_delete": self.has_delete_permission(request, roadmap),
         }
         return TemplateResponse(request, "admin/roadmaps/roadmap/page.html", context)
@@ -181,7 +181,7 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
 
     def subject_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The roadmap as a subject of the library: what it does not know is asked for, then the files are given."""
-        roadmap = get_object_or_404(Roadmap, pk=pk)
+        roadmap = get_object_or_404(Roadmap.objects.kept(), pk=pk)
         if not self.has_change_permission(request, roadmap):
             raise PermissionDenied
         form = SubjectForm(request.POST) if request.method == "POST" else SubjectForm.for_roadmap(roadmap)

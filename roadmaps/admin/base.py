@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.text import smart_split, unescape_string_literal
 
 from roadmap_project.llm.reasons import OF_THE_LIBRARY
-from roadmaps.deciding import RefusedError
+from roadmaps.deciding import LimitError, RefusedError
 from roadmaps.reading import named_concepts
 
 CONCEPT_ID = re.compile(r"[\w-]+:c(-\d+)+")
@@ -174,6 +174,9 @@ class WithVerbs:
         for row in chosen:
             try:
                 decision(row)
+            except LimitError as error:
+                said = f"{row}: refused, in the words for the roadmap’s owner: “{error}”"
+                self.message_user(request, said, messages.ERROR)
             except RefusedError as error:
                 self.message_user(request, f"{row}: {error}", messages.ERROR)
             except NothingToDoError as error:

@@ -31,6 +31,10 @@ class StepQuerySet(models.QuerySet["Step"]):
     def content(self) -> "StepQuerySet":
         return self.filter(kind__in=Step.CONTENT_KINDS)
 
+    def rewrites_failed(self) -> "StepQuerySet":
+        """Done, as an earlier version stands; the attempt to write it again came to nothing."""
+        return self.content().filter(state=Step.State.DONE).exclude(last_error="")
+
     def expired(self) -> "StepQuerySet":
         return self.filter(state=Step.State.RUNNING, lease_expires_at__lt=Now())
 

@@ -123,6 +123,8 @@ def test_list_shows_all_and_failing_shows_why(django_assert_num_queries):
     undesigned = make_roadmap(state=Roadmap.State.FAILED, notice="The goal was not understood.")
     partly = make_written_roadmap(state=Roadmap.State.PARTLY_READY)
     partly.steps.filter(kind="quiz").update(state=Step.State.FAILED, last_error="no answer")
+    again = make_written_roadmap(concepts=2)
+    again.steps.filter(kind="quiz").update(last_error="no answer either")
     deleted = make_written_roadmap(owner=make_user(), steps=Step.State.FAILED)
     deciding.delete(deleted.pk)
 
@@ -130,8 +132,15 @@ def test_list_shows_all_and_failing_shows_why(django_assert_num_queries):
     with django_assert_num_queries(2):
         failing = run("list", "--failing")
 
-    assert [line.split()[0] for line in everything.splitlines()] == [partly.slug, undesigned.slug, ready.slug]
+    assert [line.split()[0] for line in everything.splitlines()] == [
+        again.slug,
+        partly.slug,
+        undesigned.slug,
+        ready.slug,
+    ]
     assert failing.splitlines() == [
+        f"{again.slug}  {again.owner}  Ready",
+        "    2 × no answer either (an earlier version stands)",
         f"{partly.slug}  {partly.owner}  Partly ready",
         "    3 × no answer",
         f"{undesigned.slug}  {undesigned.owner}  Failed",
