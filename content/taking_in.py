@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from pydantic import ValidationError
 
 from content.subject_rules import KEY, SubjectError, check, sentences
-from roadmap_project.library.matching import best_subject
+from roadmap_project.library.matching import best_subject, is_meant
 from roadmap_project.library.subjects import (
     SCAFFOLD,
     Subject,
@@ -26,6 +26,7 @@ from roadmap_project.library.subjects import (
     bundled_subject,
     read_concept,
     read_subject,
+    subjects,
 )
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, LibrarySubject, Roadmap, SubjectVersion
@@ -33,6 +34,7 @@ from roadmaps.models import Concept, LibrarySubject, Roadmap, SubjectVersion
 LARGEST_ARCHIVE = 5_000_000  # bytes
 LARGEST_FILE = 200_000
 MOST_FILES = 121  # as many concepts as the library's outlines may have, and the subject's own file
+OF_NO_SUBJECT = ("Learn something new", "I want to understand how to begin with a topic")
 MARK = r"[0-9]{1,9}|[0-9a-f]{20}"
 Parsed = TypeVar("Parsed")
 
@@ -187,10 +189,22 @@ def differences(before: Contents | None, after: Contents | None) -> list[str]:
 
 def led_elsewhere(subject: Subject) -> dict[str, str]:
     """Goals that should find the subject, which this process has to know, and what they find instead."""
-    goals = [f"Learn {each}" for each in (subject.title, *(term.term for term in subject.terms if term.weight == 3))]
-    found = {goal: best_subject(goal) for goal in goals}
+    found = {goal: best_subject(goal) for goal in _own_goals(subject)}
     names = {goal: "no subject" if each.key == SCAFFOLD else each.title for goal, each in found.items()}
     return {goal: name for goal, name in names.items() if found[goal].key != subject.key}
+
+
+def led_here(subject: Subject) -> dict[str, str]:
+    """Goals of other subjects, and of none, which find this one, which this process has to know; and whose they are."""
+    goals = {goal: each.title for each in subjects() if each.key != subject.key for goal in _own_goals(each)}
+    goals |= dict.fromkeys(OF_NO_SUBJECT, "no subject")
+    return {
+        goal: name for goal, name in goals.items() if is_meant(subject, goal) and best_subject(goal).key == subject.key
+    }
+
+
+def _own_goals(subject: Subject) -> list[str]:
+    return [f"Learn {each}" for each in (subject.title, *(term.term for term in subject.terms if term.weight == 3))]
 
 
 def unpacked(packed: bytes) -> tuple[Subject, list[SubjectConcept]]:

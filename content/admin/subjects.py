@@ -19,6 +19,8 @@ from roadmaps import added_subjects
 from roadmaps.admin.base import LargeListAdmin, ReadOnly, WithVerbs
 from roadmaps.models import LibrarySubject, Roadmap, SubjectVersion
 
+MOST_NAMED = 8  # goals in one message
+
 
 class ArchiveForm(forms.ModelForm):  # type: ignore[type-arg]
     archive = forms.FileField(
@@ -181,11 +183,21 @@ def downloaded(of: Any, request: HttpRequest, row: LibrarySubject | SubjectVersi
 
 
 def say_where_goals_lead(of: Any, request: HttpRequest, version: SubjectVersion) -> None:
-    """Where goals of this subject, in place now, find another one."""
+    """Where goals of this subject, in place now, find another one, and where those of others find this one."""
     added_subjects.refresh()
-    if version.is_in_place and (elsewhere := taking_in.led_elsewhere(Subject.model_validate(version.subject))):
+    if not version.is_in_place:
+        return
+    subject = Subject.model_validate(version.subject)
+    if elsewhere := taking_in.led_elsewhere(subject):
         found = ", ".join(f"“{goal}” (finds {name})" for goal, name in elsewhere.items())
         of.message_user(request, f"By its terms these goals do not find it: {found}.", messages.WARNING)
+    if taken := list(taking_in.led_here(subject).items()):
+        found = ", ".join(f"“{goal}” (of {name})" for goal, name in taken[:MOST_NAMED])
+        more = f" and {len(taken) - MOST_NAMED} more" if len(taken) > MOST_NAMED else ""
+        said = (
+            f"By its terms these goals, which are not its own, find it: {found}{more}. Is one of its terms too broad?"
+        )
+        of.message_user(request, said, messages.WARNING)
 
 
 def as_download(subject: Subject, concepts: list[SubjectConcept]) -> HttpResponse:

@@ -11,10 +11,19 @@ PURPOSE = re.compile(r"\b(?:for|so that|in order to|to become|because)\b")
 
 def best_subject(goal: str) -> Subject:
     """The subject with the highest sum of terms found, the earliest mentioned among equals; else the scaffold."""
-    text = " ".join(goal.lower().split())
+    text = _plain(goal)
     scored = [(_score(each, text), -_first_mention(each, text), each.key) for each in subjects()]
     score, _, key = max(scored, default=(0.0, 0, ""))
     return subject(key) if score >= ENOUGH else subject(SCAFFOLD)
+
+
+def is_meant(each: Subject, goal: str) -> bool:
+    """Whether the goal has enough of the subject's terms; another subject may have more of its own."""
+    return _score(each, _plain(goal)) >= ENOUGH
+
+
+def _plain(goal: str) -> str:
+    return " ".join(goal.lower().split())
 
 
 def _score(each: Subject, text: str) -> float:

@@ -752,10 +752,27 @@ def test_goals_that_find_another_subject_are_said_when_one_is_taken_in(client, e
     named = re.sub(r'^title = ".*"', 'title = "Keeping bees"', found, flags=re.MULTILINE)
     page = put_in_place(client, upload(client, packed(bundled(**{"keeping-bees/subject.toml": named}))))
     assert "do not find it" not in page.content.decode()
+    assert "which are not its own" not in page.content.decode()
 
     unnamed = named.replace('term = "bees"', 'term = "apiary"')
     page = put_in_place(client, upload(client, packed(bundled(**{"keeping-bees/subject.toml": unnamed}))))
     assert "“Learn Keeping bees” (finds no subject)" in page.content.decode()
+
+
+def test_goals_of_others_that_find_a_subject_with_a_broad_term_are_said(client, editor):
+    files = bundled()
+    terms = files["keeping-bees/subject.toml"]
+    files["keeping-bees/subject.toml"] = terms.replace(
+        "[[terms]]", '[[terms]]\nterm = "learn"\nweight = 3\n\n[[terms]]', 1
+    )
+
+    page = upload(client, packed(files)).content.decode()
+
+    assert "these goals, which are not its own, find it: “Learn " in page
+    assert "Is one of its terms too broad?" in page
+    taken = taking_in.led_here(taking_in.unpacked(packed(files))[0])
+    assert taken["Learn something new"] == "no subject"
+    assert taken["Learn python"] == subjects.subject("python-programming").title
 
 
 def test_a_models_roadmap_is_offered_as_a_subject_that_its_title_finds(client, editor):
