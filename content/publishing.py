@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from collections.abc import Collection
 from contextlib import suppress
 
 from django.utils.text import slugify
@@ -11,6 +12,7 @@ from content.models import Quiz, Resource, ResourceList, Tutorial
 from content.subject_rules import SubjectError, check
 from content.writing import NOTES
 from roadmap_project.library import subjects
+from roadmap_project.library.prerequisites import HEADINGS, MARK, with_section
 from roadmap_project.library.subjects import (
     SCAFFOLD,
     Subject,
@@ -25,10 +27,11 @@ from roadmap_project.library.writing import concept_file, subject_file
 from roadmaps import added_subjects
 from roadmaps.models import Concept, Roadmap
 
+KNOWN_HEADINGS = {heading.casefold() for heading in HEADINGS.values()}
 USUAL_IMPORTANCE = 2  # of three
-PREREQUISITES = re.compile(r"^## Prerequisites\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-OWN_LINK = re.compile(r"\[((?:\\.|[^\]\\])*)\]\(concept:c-[0-9-]+\)")
-ONE_LINK = re.compile(rf"- {OWN_LINK.pattern}")
+SECTION = re.compile(r"^## +([^\n]*)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+OWN_LINK = re.compile(r"\[((?:\\.|[^\]\\])*)\]\(concept:(c-[0-9-]+)\)")
+ONE_LINK = re.compile(rf" *(?:[-*+]|\d+[.)]) +{OWN_LINK.pattern}")
 
 
 def subject_of(
@@ -95,7 +98,7 @@ def left_out(roadmap: Roadmap, behind: Subject) -> list[str]:
 
 
 def losses(roadmap: Roadmap) -> list[str]:
-    """What of the current contents a subject cannot hold, in sentences for whoever downloads it. Two queries."""
+    """What of the current contents a subject cannot hold, in sentences for whoever downloads it. Four queries."""
     broken = Resource.objects.filter(
         resource_list__is_current=True, resource_list__concept__roadmap=roadmap, status=Resource.Status.BROKEN
     )
@@ -106,12 +109,13 @@ def losses(roadmap: Roadmap) -> list[str]:
             "resource_list__concept__position", "position"
         )
     ]
-    for name, markdown in tutorials.values_list("concept__name", "markdown"):
-        section = PREREQUISITES.search(markdown)
-        if section and not all(ONE_LINK.fullmatch(line) for line in section[0].splitlines()[1:] if line.strip()):
-            lost.append(f"{name}: what the tutorial’s section “Prerequisites” says; the library makes one of links.")
-        if links := OWN_LINK.findall(PREREQUISITES.sub("", markdown, count=1)):
-            named = ", ".join(f"“{text}”" for text in links)
+    for tutorial in tutorials.select_related("concept").prefetch_related("concept__prerequisites"):
+        concept = tutorial.concept
+        name, section = concept.name, _section_of_prerequisites(tutorial.markdown, _keys_of_prerequisites(concept))
+        if section and not all(ONE_LINK.fullmatch(line.rstrip()) for line in _lines(section[2])):
+            lost.append(f"{name}: what the tutorial’s section “{section[1]}” says; the library makes one of links.")
+        if links := OWN_LINK.findall(_without(tutorial.markdown, section)):
+            named = ", ".join(f"“{text}”" for text, _ in links)
             lost.append(f"{name}: the tutorial’s links to other concepts, of which the words stay ({named}).")
     return lost
 
@@ -176,7 +180,7 @@ def _concept(
             )
             for each in quiz.questions.all()
         ],
-        markdown=without_own_links(tutorial.markdown),
+        markdown=without_own_links(tutorial.markdown, _keys_of_prerequisites(concept), language=language),
     )
 
 
@@ -187,9 +191,43 @@ def _importance(source: str) -> int:
     return USUAL_IMPORTANCE
 
 
-def without_own_links(markdown: str) -> str:
-    """The library adds the prerequisites' section itself; links to concepts of one roadmap mean nothing in others."""
-    return OWN_LINK.sub(r"\1", PREREQUISITES.sub("", markdown, count=1)).strip()
+def _keys_of_prerequisites(concept: Concept) -> set[str]:
+    return {each.key for each in concept.prerequisites.all()}
+
+
+def without_own_links(markdown: str, builds_on: Collection[str], *, language: str) -> str:
+    """The library makes the section of prerequisites for each roadmap; other links to concepts mean nothing elsewhere.
+
+    Where that section stands otherwise than the library would have it, its heading is kept, with a mark for the links.
+    """
+    section = _section_of_prerequisites(markdown, builds_on)
+    rest = OWN_LINK.sub(r"\1", _without(markdown, section)).strip()
+    if section is None:
+        return rest
+    marked = f"{markdown[: section.start()]}## {section[1]}\n\n{MARK}\n\n{markdown[section.end() :]}"
+    kept = OWN_LINK.sub(r"\1", marked).strip()
+    return rest if with_section(rest, MARK, language=language) == kept else kept
+
+
+def _section_of_prerequisites(markdown: str, builds_on: Collection[str]) -> re.Match[str] | None:
+    """The one that is headed so, in whatever language, else the first list of links to what the concept builds on."""
+    sections = list(SECTION.finditer(markdown))
+    for section in sections:
+        if section[1].strip().casefold() in KNOWN_HEADINGS and (builds_on or OWN_LINK.search(section[2])):
+            return section
+    for section in sections:
+        links = [ONE_LINK.match(line) for line in _lines(section[2])]
+        if links and all(link and link[2] in builds_on for link in links):
+            return section
+    return None
+
+
+def _lines(body: str) -> list[str]:
+    return [line for line in body.splitlines() if line.strip()]
+
+
+def _without(markdown: str, section: re.Match[str] | None) -> str:
+    return markdown[: section.start()] + markdown[section.end() :] if section else markdown
 
 
 def archive(subject: Subject, concepts: list[SubjectConcept]) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from roadmap_project.library import editing, planning
 from roadmap_project.library.matching import best_subject
+from roadmap_project.library.prerequisites import with_links
 from roadmap_project.library.subjects import (
     SCAFFOLD,
     Subject,
@@ -223,23 +224,25 @@ def _tutorial(facts: Facts) -> dict[str, Any]:
         "title": plain_with_goal(concept.tutorial_title(), facts["goal"])[:300],
         "summary": plain_with_goal(concept.summary, facts["goal"])[:300],
         "minutes": concept.minutes,
-        "markdown": with_goal(_with_prerequisites(concept.markdown, facts["prerequisites"]), facts["goal"]),
+        "markdown": with_goal(_with_prerequisites(concept.markdown, facts), facts["goal"]),
     }
 
 
-def _with_prerequisites(markdown: str, prerequisites: list[dict[str, str]]) -> str:
-    """A section of links to the roadmap's own concepts, between the overview and the rest."""
-    if not prerequisites:
-        return markdown
-    lines = "\n".join(f"- [{escaped(each['name'])}](concept:{each['key']})" for each in prerequisites)
-    overview, heading, rest = markdown.partition("\n## An analogy")
-    return f"{overview.rstrip()}\n\n## Prerequisites\n\n{lines}\n{heading}{rest}"
+def _with_prerequisites(markdown: str, facts: Facts) -> str:
+    """With links to the roadmap's own concepts."""
+    links = "\n".join(f"- [{escaped(each['name'])}](concept:{each['key']})" for each in facts["prerequisites"])
+    return with_links(markdown, links, language=_language(facts))
+
+
+def _language(facts: Facts) -> str:
+    """Of the subject that the concept is from."""
+    key = facts["source"].partition("/")[0]
+    return subject(key).language if key else "en"
 
 
 def _resources(facts: Facts) -> dict[str, Any]:
-    concept, key = _concept(facts), facts["source"].partition("/")[0]
-    language = subject(key).language if key else "en"
-    return {"resources": concept.links(language=language), "note": concept.resources_note}
+    concept = _concept(facts)
+    return {"resources": concept.links(language=_language(facts)), "note": concept.resources_note}
 
 
 def _quiz(facts: Facts) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from content import publishing, taking_in, writing
 from content.models import Question, Quiz, Resource, Tutorial
 from content.subject_rules import SubjectError
 from roadmap_project.library import subjects
+from roadmap_project.library.prerequisites import with_links
 from roadmap_project.library.subjects import FOLDER, SCAFFOLD, Term, bundled_keys, read_concept, read_subject
 from roadmap_project.library.writing import concept_file, subject_file, toml
 from roadmap_project.llm.reasons import FROM_AN_ADDED_SUBJECT
@@ -133,7 +134,9 @@ def as_read(concept: Concept) -> dict[str, list]:
             tutorial.title,
             tutorial.summary,
             tutorial.minutes,
-            publishing.without_own_links(tutorial.markdown),
+            publishing.without_own_links(
+                tutorial.markdown, [each.key for each in concept.prerequisites.all()], language="en"
+            ),
         ],
         "resources": [resources.note, *links],
         "quiz": list(questions.values_list("kind", "text", "options", "correct", "explanation", "difficulty")),
@@ -267,6 +270,39 @@ def test_links_between_one_roadmaps_concepts_are_not_published(written):
 
     assert not any("concept:c-" in each.markdown or "## Prerequisites" in each.markdown for each in concepts)
     assert [each.prerequisites for each in concepts if each.prerequisites]
+
+
+LINKS = "- [Before](concept:c-1-1-1)\n- [Also before](concept:c-1-1-2): briefly"
+
+
+@pytest.mark.parametrize(
+    ("language", "markdown"),
+    [
+        ("en", f"## Overview\n\nText.\n\n## Prerequisites\n\n{LINKS}\n\n## Analogy\n\nLike.\n\n## Summary\n\nEnd."),
+        ("en", f"## Overview\n\n```r\n## one\n## two\n```\n\n## You need\n\n{LINKS}\n\n## Summary\n\nEnd."),
+        ("zh", f"## 概述\n\n文字。\n\n## 前置知识\n\n{LINKS}\n\n## 类比\n\n好比。\n\n## 总结\n\n完。"),
+        ("zh-Hans", f"## 概述\n\n文字。\n\n## 类比\n\n好比。\n\n## 先修概念\n\n{LINKS}\n\n## 总结\n\n完。"),
+        ("xx", f"## Ena\n\nText.\n\n## Dva\n\n{LINKS}"),
+    ],
+)
+def test_the_section_of_prerequisites_comes_back_where_it_stood_under_its_heading(language, markdown):
+    published = publishing.without_own_links(markdown, ["c-1-1-1", "c-1-1-2"], language=language)
+
+    assert "](concept:" not in published
+    assert with_links(published, LINKS, language=language) == markdown
+    alone = with_links(published, "", language=language)
+    assert (alone.count("## "), "{{" in alone) == (markdown.count("## ") - 1, False)
+
+
+def test_a_list_of_what_comes_next_is_no_section_of_prerequisites():
+    markdown = "## Overview\n\nText.\n\n## Go on to\n\n- [Later](concept:c-2-1-1)"
+
+    published = publishing.without_own_links(markdown, ["c-1-1-1"], language="de")
+
+    assert published == markdown.replace("[Later](concept:c-2-1-1)", "Later")
+    assert with_links(published, LINKS, language="de") == markdown.replace(
+        "## Go on to\n\n- [Later](concept:c-2-1-1)", f"## Voraussetzungen\n\n{LINKS}\n\n## Go on to\n\n- Later"
+    )
 
 
 def test_a_title_in_any_writing_is_published_under_the_words_of_its_key(written):
