@@ -80,7 +80,7 @@ def test_which_speaks_the_readers_language(client, monkeypatch, path):
         raise OperationalError("too many clients")
 
     client.raise_request_exception = False
-    client.cookies["sessionid"] = "of-somebody"  # who is asked for
+    client.cookies["sessionid"] = "keyofsomebody"  # who is asked for
     monkeypatch.setattr(SessionStore, "load", unreachable)
     monkeypatch.setattr(api_tokens, "find", unreachable)
     bearer = {"Authorization": "Bearer some-token"}
