@@ -141,6 +141,11 @@ def cost_of(answers: Mapping[str, int]) -> float:
     )
 
 
+def assumed_cost_of(purpose: str) -> float:
+    """Of one call about which nothing was told, in US dollars; uses no database."""
+    return _dollars(purpose, ASSUMED.get(purpose, ASSUMED["outline"]))  # edits carry a whole outline
+
+
 def _assumed(provider: str, purpose: str) -> Usual:
     return IN_THE_LIBRARY if provider == "library" else (ASSUMED | ASSUMED_OF_CHANGES)[purpose]
 
@@ -196,7 +201,8 @@ def _measured(provider: str) -> dict[str, Usual]:
         answers = sum(outcome == "ok" for outcome, *_rest in rows)
         if answers >= ENOUGH_CALLS or (answers and purpose in DESIGNING):
             sums = [sum(row[place] for row in rows) / answers for place in (1, 2, 3)]
-            measured[purpose] = Usual(*sums)
+            if provider == "library" or sums[0] + sums[1]:  # else the endpoint tells no tokens
+                measured[purpose] = Usual(*sums)
     return measured
 
 

@@ -213,7 +213,7 @@ class ModelCallAdmin(RecordAdmin):
         "outcome",
         "input_tokens",
         "output_tokens",
-        "cost",
+        "dollars",
         "latency",
         "of_roadmap",
         "of_concept",
@@ -222,6 +222,10 @@ class ModelCallAdmin(RecordAdmin):
     list_select_related = ("roadmap", "concept")
     search_fields = ("roadmap__slug", "error", "model")
     way_to_concept = "concept"
+
+    @admin.display(description="cost", ordering="cost")
+    def dollars(self, call: ModelCall) -> str:
+        return f"{call.cost} (assumed)" if call.is_cost_assumed else str(call.cost)
 
 
 @admin.register(ConceptProgress)

@@ -133,3 +133,8 @@ class ModelCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.outcome}"
+
+    @property
+    def is_cost_assumed(self) -> bool:
+        """The endpoint told no tokens, or the call was given up."""
+        return bool(self.cost) and not self.input_tokens and not self.output_tokens

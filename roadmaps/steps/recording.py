@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from roadmap_project.llm import prices
 from roadmap_project.llm.asking import CallRecord, storable
+from roadmaps import estimating
 from roadmaps.models import LogEntry, ModelCall, Step
 
 log = structlog.get_logger(__name__)
+
+LIBRARY = "library"  # the provider that costs nothing
 
 
 def about(step: Step) -> AbstractContextManager[Any]:
@@ -90,7 +93,16 @@ def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:
     ]
 
 
+# A model worked for these, whether or not the endpoint told how much; one that was given up goes on at most providers.
+PAID = frozenset({"ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout"})
+
+
 def cost_of(call: CallRecord) -> Decimal:
-    """US dollars, by the configured prices."""
-    dollars = prices.dollars(call.purpose, input_tokens=call.input_tokens, output_tokens=call.output_tokens)
+    """US dollars, by the configured prices. Without tokens what such a call usually costs: limits must not miss it."""
+    if call.input_tokens or call.output_tokens:
+        dollars = prices.dollars(call.purpose, input_tokens=call.input_tokens, output_tokens=call.output_tokens)
+    elif call.provider != LIBRARY and call.outcome in PAID:
+        dollars = estimating.assumed_cost_of(call.purpose)
+    else:
+        dollars = 0
     return Decimal(str(round(dollars, 6)))

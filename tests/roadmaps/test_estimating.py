@@ -102,6 +102,34 @@ def test_what_this_model_took_lately_counts_with_its_failures_and_no_others():
 
 
 @pytest.mark.usefixtures("_model")
+@pytest.mark.parametrize(
+    ("provider", "outcome", "purpose", "cost"),
+    [
+        *(("openai", outcome, "tutorial", "0.026") for outcome in sorted(recording.PAID)),
+        *(("openai", outcome, "tutorial", "0") for outcome in ("rate_limited", "connection", "http_500", "error")),
+        ("openai", "ok", "edited_outline", "0.0515"),
+        ("library", "ok", "tutorial", "0"),
+    ],
+)
+def test_a_call_about_which_no_tokens_are_told_costs_what_is_assumed_where_a_model_worked(
+    provider, outcome, purpose, cost
+):
+    assert recording.cost_of(CallRecord(purpose, provider, "some-model", outcome, 1)) == Decimal(cost)
+
+
+@pytest.mark.usefixtures("_model")
+def test_calls_whose_endpoint_tells_no_tokens_measure_nothing():
+    for purpose in estimating.ASSUMED:
+        make_calls(purpose=purpose, count=5)
+    ModelCall.objects.filter(purpose="tutorial").update(input_tokens=0, output_tokens=0)
+
+    expected = estimating.estimate(service=CONTENT)
+
+    assert not expected.is_measured
+    assert estimating.cost_of({"tutorial": 1}) == pytest.approx(0.026)
+
+
+@pytest.mark.usefixtures("_model")
 def test_too_few_calls_say_nothing():
     for purpose in estimating.ASSUMED:
         make_calls(purpose=purpose, count=4 if purpose == "tutorial" else 5)

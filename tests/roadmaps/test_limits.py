@@ -10,7 +10,8 @@ from django.db import connection
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from roadmaps import deciding, starting
+from roadmap_project.llm.asking import AskingFailedError, CallRecord
+from roadmaps import deciding, limits, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import ModelCall, ProviderPause, Roadmap, Step
 from roadmaps.steps import claiming, draining, storing, sweeping
@@ -407,3 +408,18 @@ def test_no_limit_ends_a_pause_that_a_provider_asked_for(paused_by_cost, setting
 
 def _tomorrow() -> datetime:
     return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_of_an_endpoint_that_tells_no_tokens_reach_the_limits_too(person, settings, admin_client):
+    settings.LLM_PRICE_INPUT, settings.LLM_PRICE_OUTPUT, settings.LLM_PRICES_BY_PURPOSE = 1, 100, {}
+    made_of = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.WAITING, concepts=1)
+    for outcome in ("timeout", "ok", "cut"):
+        (step,) = claiming.claim("content", 1)
+        calls = [CallRecord("tutorial", "openai", "gpt", outcome, 90.0) for _ in range(4)]
+        storing.store([Finished(step, error=AskingFailedError("x", permanent=True, calls=calls))])
+
+    assert limits.standing(person.pk).spent_today == Decimal("3.012")
+    assert limits.is_spent()
+    assert made_of.model_calls.count() == 12
+    assert "0.251000 (assumed)" in admin_client.get("/admin/roadmaps/modelcall/").content.decode()
