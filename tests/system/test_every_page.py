@@ -14,6 +14,7 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from content import answering, sharing
@@ -92,6 +93,7 @@ def of_members(owner, roadmap: Roadmap) -> Iterator[tuple[str, str]]:
     yield "ready", roadmap.get_absolute_url()
     at = [roadmap.slug, "c-1-1-1"]
     yield "concept", reverse("content:concept", args=at)
+    yield "note changed elsewhere", reverse("content:concept", args=at)
     yield "quiz", reverse("content:quiz", args=at)
     attempt = answering.answer(roadmap.concepts.first().quiz_versions.get(), user=owner, submitted={0: ["1"], 2: ["0"]})
     yield "quiz answered", reverse("content:quiz", args=at) + f"?attempt={attempt.pk}"
@@ -156,10 +158,17 @@ def choose_a_day_that_is_over(page: Page) -> None:
     page.locator("#plan .errorlist").wait_for()
 
 
+def write_where_another_page_wrote(page: Page) -> None:
+    Note.objects.update(text="On the phone:\nask Bea about the second example.", saved_at=timezone.now(), saved_by=None)
+    page.locator("#id_text").fill("On the laptop: read it again.")
+    page.locator("#note-state blockquote").wait_for()
+
+
 # What is done on a page before it is looked at.
 FIRST: dict[str, Callable[[Page], None]] = {
     "practice answered": answer_a_question,
     "plan refused": choose_a_day_that_is_over,
+    "note changed elsewhere": write_where_another_page_wrote,
 }
 
 
@@ -254,5 +263,5 @@ def test_every_page_in_every_state_is_accessible_by_keyboard_and_fits(fleet, pag
         page.goto(f"{fleet.url}/{name}")
         found[name] = looked_at(page, name)
 
-    assert len(found) >= 51
+    assert len(found) >= 52
     assert {name: each for name, each in found.items() if each} == {}

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from content.models import Note, Share
@@ -135,6 +136,18 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     field.press("End")
     field.press_sequentially(".")
     expect(state).to_contain_text("Saved at")
+
+    Note.objects.update(text="from the phone", saved_at=timezone.now(), saved_by=None)
+    field.fill("from the laptop")
+    expect(state.locator("blockquote")).to_have_text("from the phone")
+    field.press_sequentially(", longer")
+    expect(state.locator("blockquote")).to_have_text("from the phone")
+    assert Note.objects.get().text == "from the phone"
+    reading.get_by_role("button", name="Replace it by what stands in the field").click()
+    expect(state).to_contain_text("Saved at")
+    assert Note.objects.get().text == "from the laptop, longer"
+    field.press_sequentially(".")
+    wait_until(lambda: Note.objects.get().text == "from the laptop, longer.", seconds=30, fleet=fleet)
 
     reading.clock.install()
     reading.clock.pause_at(datetime.now() + timedelta(hours=1))  # no delay ever ends: only leaving sends it
