@@ -194,8 +194,7 @@ def make_written_roadmap(
 def make_tutorial(*, concept: Concept, version: int = 1, markdown: str = "## Overview\n\nRead *this*.", **fields: Any):
     fields = {"title": f"All about {concept.name}", "summary": "In short.", "minutes": 12, **fields}
     fields = {"origin": "Written for a test.", "html": rendering.to_html(markdown), **fields}
-    if version > 1:
-        Tutorial.objects.filter(concept=concept).update(is_current=False)
+    Tutorial.objects.filter(concept=concept).update(is_current=False)
     return Tutorial.objects.create(concept=concept, version=version, markdown=markdown, **fields)
 
 
