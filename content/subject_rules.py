@@ -14,6 +14,7 @@ from roadmaps.deciding import RefusedError
 
 MOST_PROBLEMS = 8
 LONGEST_TERM = 60  # characters
+MOST_TERMS = 120  # the bundled subjects have up to 90, in two languages
 KEY = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
@@ -70,10 +71,10 @@ def _problems_of_subject(subject: Subject) -> Iterator[str]:
         yield "slug_words are not three to six words of small letters and digits"
     if (
         not subject.terms
-        or len(subject.terms) > 60
+        or len(subject.terms) > MOST_TERMS
         or not all(0 < len(each.term.strip()) <= LONGEST_TERM for each in subject.terms)
     ):
-        yield "there are not one to sixty terms, of one to sixty characters, by which a goal can be known"
+        yield f"there are not one to {MOST_TERMS} terms, of one to sixty characters, by which a goal can be known"
     for each in subject.terms:
         if each.term != " ".join(each.term.lower().split()):
             yield f"the term {each.term!r} is compared with goals in small letters and single spaces: it is never found"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from content import publishing, taking_in, writing
 from content.models import Question, Quiz, Resource, Tutorial
-from content.subject_rules import SubjectError
+from content.subject_rules import SubjectError, check
 from roadmap_project.library import subjects
 from roadmap_project.library.prerequisites import with_links
 from roadmap_project.library.subjects import FOLDER, SCAFFOLD, Term, bundled_keys, read_concept, read_subject
@@ -817,6 +817,13 @@ def test_a_models_roadmap_is_offered_as_a_subject_that_its_title_finds(client, e
     form = client.get(f"{address(roadmap).removesuffix('change/')}subject/").context["form"]
 
     assert form.initial["terms"] == "3 keeping bees\n2 smoker"
+
+
+@pytest.mark.parametrize("key", [key for key in bundled_keys() if key != SCAFFOLD])
+def test_a_bundled_subject_keeps_the_rules_for_an_added_one_that_replaces_it(key):
+    subject = subjects.bundled_subject(key)
+
+    check(subject, subject.concepts())
 
 
 def test_what_is_wrong_with_an_upload_is_said(client, editor):

@@ -101,7 +101,49 @@ def test_the_subjects_that_the_project_promises_are_there():
         ("mysqlx", SCAFFOLD),
         ("Pythonesque humour", SCAFFOLD),
         ("spider web identification", SCAFFOLD),
+        ("学习数据库", "sql-databases"),
+        ("SQL 查询", "sql-databases"),
+        ("MySQL 数据库优化", "sql-databases"),
+        ("查询公司的销售数据", "sql-databases"),
+        ("分析数据库的性能", "sql-databases"),
+        ("我是会计，为了转行，想学数据库", "sql-databases"),
+        ("学 SQL 是为了做机器学习", "sql-databases"),
+        ("学习 Python 编程", "python-programming"),
+        ("学会编程", "python-programming"),
+        ("编程入门", "python-programming"),
+        ("想学写代码", "python-programming"),
+        ("学习 Python，用来做数据分析", "python-programming"),
+        ("网页开发", "web-development"),
+        ("做一个自己的网站", "web-development"),
+        ("Vue 前端开发", "web-development"),
+        ("用 Django 做网站", "web-development"),
+        ("学习机器学习", "data-analysis-machine-learning"),
+        ("学习数据分析", "data-analysis-machine-learning"),
+        ("用Python做数据分析", "data-analysis-machine-learning"),
+        ("Python 数据分析", "data-analysis-machine-learning"),
+        ("分析公司的销售数据", "data-analysis-machine-learning"),
+        ("机器学习PyTorch入门", "data-analysis-machine-learning"),
         ("学习小提琴", SCAFFOLD),
+        ("做 Shopify 的网站", SCAFFOLD),
+        ("学习日语", SCAFFOLD),
+        ("学做日本菜", SCAFFOLD),
+        ("学吉他", SCAFFOLD),
+        ("学习炒股", SCAFFOLD),
+        ("学习管理团队", SCAFFOLD),
+        ("学习缝纫机", SCAFFOLD),
+        ("建一个花园", SCAFFOLD),
+        ("学习网球", SCAFFOLD),
+        ("推荐学日语的网站", SCAFFOLD),
+        ("学会拍视频，做自媒体，网站以后再说", SCAFFOLD),  # no term goes over the end of a sentence
+        ("查询航班", SCAFFOLD),
+        ("学习 AI 绘画", SCAFFOLD),
+        ("养蟒蛇", SCAFFOLD),
+        ("学习 Java 编程", SCAFFOLD),
+        ("Java 编程入门", SCAFFOLD),
+        ("C语言编程入门", SCAFFOLD),
+        ("学习编程语言 Rust", SCAFFOLD),
+        ("Redis 数据库", SCAFFOLD),
+        ("做 WordPress 网站", SCAFFOLD),
         ("", SCAFFOLD),
         (" ", SCAFFOLD),
         ("?", SCAFFOLD),
@@ -127,6 +169,11 @@ def test_a_subject_is_found_by_its_own_title_and_its_strongest_terms(key):
 def test_terms_are_written_as_they_are_looked_for(key):
     for term in subject(key).terms:
         assert term.term == " ".join(term.term.lower().split())
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_the_technologies_that_an_analysis_names_are_a_subjects_english_ones(library, key):
+    assert all(term.isascii() for term in library("goal_analysis", GoalAnalysis, facts(key)).key_technologies)
 
 
 @given(st.text(max_size=60))

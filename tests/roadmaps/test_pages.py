@@ -4,6 +4,7 @@ import math
 import re
 import uuid
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from django.utils.html import escape
 
 from content import prompts
 from content import urls as content_urls
+from roadmap_project.library.matching import best_subject
 from roadmaps import deciding, erasing
 from roadmaps import urls as roadmaps_urls
 from roadmaps.models import ConceptProgress, Feedback, OutlineRevision, Profile, QueueHeartbeat, Roadmap, Step
@@ -211,6 +213,22 @@ def test_a_goal_starts_a_roadmap_and_a_double_click_starts_no_second(visitor, li
     roadmap = Roadmap.objects.get()
     assert first.url == second.url == roadmap.get_absolute_url()
     assert (roadmap.goal, roadmap.hours_per_week, str(roadmap.request_key)) == ("Learn chess", 6, key)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_each_example_of_a_goal_finds_its_subject_in_the_library(visitor, library, language):
+    page = visitor.get("/new/", headers={"accept-language": language}).content.decode()
+
+    goals = re.findall(r"<li>([^<]+)</li>", page.partition('class="examples')[2].partition("</ul>")[0])
+    goals += re.findall(r'<textarea[^>]*name="goal"[^>]*placeholder="([^"]+)"', page)
+    assert [best_subject(unescape(goal)).key for goal in goals] == [
+        "python-programming",
+        "web-development",
+        "data-analysis-machine-learning",
+        "sql-databases",
+    ]
+    assert any("数据库" in goal for goal in goals) == (language == "zh-hans")
+    assert ("资料库只有英文" in page) == (language == "zh-hans")
 
 
 def test_each_form_has_a_key_of_its_own(visitor):
