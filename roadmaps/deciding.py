@@ -4,7 +4,7 @@ Each decision is one transaction under the roadmap's lock, and happens once howe
 """
 
 import math
-from datetime import date
+from datetime import date, datetime
 from typing import TypedDict, Unpack
 
 from django.contrib.auth.models import User
@@ -242,9 +242,11 @@ def _design_again(roadmap: Roadmap) -> None:
         wake("workflow")
 
 
-def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
+def regenerate(concept: Concept, kind: str, *, wish: str = "", seen: datetime | None = None) -> Step:
     """Write one piece of a concept again. What is under way already is left alone, so a double click costs nothing.
 
+    `seen` is when the piece was finished that the person had before them. Where it has been written again since, with
+    the same wish, they have what they ask for: the second click of two may be heard after the first one's answer.
     Another wish than the one that is being worked on is refused, as nobody would see to it.
     """
     wish = storable(wish).strip()[:LONGEST_WISH]
@@ -256,6 +258,14 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "") -> Step:
         if step.state in (Step.State.WAITING, Step.State.RUNNING):
             if wish and wish != step.wish:
                 raise RefusedError(_("It is being written already. When it is there, say what should be different."))
+            return step
+        if (
+            seen
+            and step.state == Step.State.DONE
+            and step.finished_at
+            and step.finished_at > seen
+            and wish == step.wish
+        ):
             return step
         refuse(kinds.definition(kind).problem(step))
         is_rewrite = step.is_rewrite or step.state == Step.State.DONE

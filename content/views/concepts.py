@@ -1,13 +1,16 @@
 """A concept's page, and what a reader does there."""
 
 import uuid
+from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
+from django.utils.timezone import is_aware
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -96,16 +99,26 @@ def regenerate(request: SignedInRequest, slug: str, key: str, kind: str) -> Http
     form = WishForm(request.POST)
     if form.is_valid():
         try:
-            step = deciding.regenerate(found, kind, wish=form.cleaned_data["wish"])
+            step = deciding.regenerate(found, kind, wish=form.cleaned_data["wish"], seen=_seen(request))
         except RefusedError as error:
             form.add_error("wish", str(error))
         else:
-            messages.success(request, _("%(piece)s: being written.") % {"piece": step.get_kind_display()})
+            if step.state != Step.State.DONE:
+                messages.success(request, _("%(piece)s: being written.") % {"piece": step.get_kind_display()})
             return redirect(address(found))
     if not form["wish"].value():
         messages.error(request, " ".join(map(str, form.errors["wish"])))
         return redirect(address(found))
     return _page(request, found, wish=form, wished_kind=kind)
+
+
+def _seen(request: SignedInRequest) -> datetime | None:
+    """When the piece was finished that the form stands beside; a form without it asks whatever is there."""
+    try:
+        moment = parse_datetime(request.POST.get("seen", ""))
+    except ValueError:
+        return None
+    return moment if moment and is_aware(moment) else None
 
 
 @require_POST

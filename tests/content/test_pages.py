@@ -1,6 +1,7 @@
 """The pages of a concept: reading, links, quiz, progress, and writing again."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
@@ -143,6 +144,27 @@ def test_B4_a_double_click_on_regenerate_is_one_piece_of_work(visitor, concept):
         visitor.post(address("regenerate", concept, "quiz"), {"wish": wish})
 
     assert Step.objects.get(concept=concept, kind="quiz").wish == "one"
+
+
+def test_B4_a_second_click_that_is_heard_when_the_piece_was_written_again_is_no_further_order(visitor, concept):
+    again = address("regenerate", concept, "quiz")
+    set_step(concept, "quiz", finished_at=timezone.now() - timedelta(minutes=1))
+    (seen,) = re.findall(
+        rf'action="{again}">.*?name="seen" value="([^"]+)"',
+        visitor.get(address("concept", concept)).content.decode(),
+        re.DOTALL,
+    )
+
+    visitor.post(again, {"wish": "", "seen": seen})
+    assert Step.objects.waiting().get().kind == "quiz"
+    set_step(concept, "quiz", state="done", finished_at=timezone.now())  # written
+    visitor.post(again, {"wish": "", "seen": seen})
+    assert not Step.objects.waiting().exists()
+
+    for wish, moment in (("Shorter", seen), ("Shorter", ""), ("Shorter", "2026-02-30T10:00:00Z"), ("Shorter", "0")):
+        visitor.post(again, {"wish": wish, "seen": moment})
+        assert Step.objects.waiting().get().wish == wish
+        set_step(concept, "quiz", state="done", finished_at=timezone.now())
 
 
 def test_a_rewrite_that_failed_says_so_beside_the_version_that_stands(visitor, concept):

@@ -179,8 +179,10 @@ class Learner:
         keys = sorted(set(CONCEPT.findall(page)))
         for _ in range(self.journey.regenerates if keys and self.state != "cancelled" else 0):
             key, kind = self._choice.choice(keys), self._choice.choice(KINDS)
-            self._open(f"{self.path}{key}/")
-            self.orders[key, kind] += orders_in(self._click(f"{self.path}{key}/regenerate/{kind}/", wish=""))
+            _, page = self._open(f"{self.path}{key}/")
+            again = f"{self.path}{key}/regenerate/{kind}/"
+            seen = re.search(rf'action="{again}">.*?name="seen" value="([^"]*)"', page, re.DOTALL)
+            self.orders[key, kind] += orders_in(self._click(again, wish="", seen=seen[1] if seen else ""))
             self._until(*FINAL)
         self._open("/")
 
