@@ -12,6 +12,7 @@ from django.db.models.functions import Greatest
 
 from content import answering
 from content.models import Question, Quiz, QuizAttempt
+from roadmaps import limits
 from roadmaps.learning import QuizResult
 from roadmaps.models import Roadmap
 
@@ -88,7 +89,8 @@ def answer(
         return None
     quiz = question.quiz
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if not limits.lock([user.pk]):
+            return None  # their account is gone
         own = QuizAttempt.objects.filter(user=user, quiz=quiz, pk__gt=since) if since else QuizAttempt.objects.none()
         attempt_pk = own.order_by("pk").values_list("pk", flat=True).first() or 0
         answered = answering.answer_one(
@@ -118,7 +120,8 @@ def _answered_quizzes(roadmap: Roadmap, asked: QuerySet[Question]) -> list[list[
     """
     last = answering.last_answers(_attempts(roadmap))
     by_concept: dict[int, tuple[list[Question], list[Question]]] = defaultdict(lambda: ([], []))
-    answered = Q(quiz__is_current=True, quiz__concept__quiz_versions__in=last) | Q(quiz__in=last)
-    for each in asked.filter(answered).distinct() if last else ():
+    concepts = Quiz.objects.filter(pk__in=last).values("concept")
+    answered = Q(quiz__is_current=True, quiz__concept__in=concepts) | Q(quiz__in=last)
+    for each in asked.filter(answered) if last else ():
         by_concept[each.quiz.concept_id][0 if each.quiz.is_current else 1].append(each)
     return [answering.judged(now, earlier, last) for now, earlier in by_concept.values() if now]

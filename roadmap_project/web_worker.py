@@ -9,9 +9,12 @@ import select
 import selectors
 import socket
 import time
+from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
+from enum import Enum, auto
 from typing import Any
+from weakref import WeakSet
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -20,16 +23,30 @@ LAST_SECONDS = 2.0  # the same in a worker that stops
 ANSWER_SECONDS = 120.0  # from the thread that it gets until it is answered and the answer is taken
 LONGEST_HEAD = 32 * 1024  # as other servers take at most
 LARGEST_FORM = 16 * 1024  # of a body; what is larger is waited for in its thread
-BODY_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-CONTINUES = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # its body comes when it is asked for
+BODY_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?:\r|$)", re.IGNORECASE)  # others are gunicorn's
+CHUNKS = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+ASKS_FIRST = re.compile(rb"\r\nexpect:", re.IGNORECASE)
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Arrived(Enum):
+    NOT = auto()
+    WHOLE = auto()
+    HEAD_OF_AN_UPLOAD = auto()
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Counts a connection whose request is coming among its connections, of which there are a thousand."""
+    """Counts a connection whose request is coming among its connections.
+
+    Uploads, of which only the head has come when they get their thread, have all threads but one.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._coming: dict[int, tuple[TConn, float]] = {}  # by file descriptor, since when
+        self._asked: WeakSet[TConn] = WeakSet()  # for the body that they announced
+        self._uploads: set[TConn] = set()
+        self._next_uploads: deque[TConn] = deque()
         self._answered: dict[TConn, float] = {}  # since when
 
     def run(self) -> None:
@@ -40,42 +57,62 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def enqueue_req(self, conn: TConn) -> None:
         """What gunicorn calls when a connection is new or becomes readable, in the worker's main thread."""
-        if self.cfg.is_ssl or self._has_come(conn):
-            conn.data_ready = True
-            super().enqueue_req(conn)
-        else:
+        arrived = Arrived.WHOLE if self.cfg.is_ssl else self._arrived(conn)
+        if arrived is Arrived.NOT:
             self._coming[conn.sock.fileno()] = (conn, time.monotonic())
             # By edges: what has come stays in the kernel, and is no news until there is more.
             self._arrivals.register(conn.sock, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        else:
+            self._give_a_thread(conn, arrived)
 
     def _look(self, _arrivals: Any) -> None:
         for descriptor, happened in self._arrivals.poll(0):
             conn, _ = self._coming[descriptor]
-            if happened & ~select.EPOLLIN or self._has_come(conn):  # or its client has hung up
-                self._take(descriptor)
-                conn.data_ready = True
-                super().enqueue_req(conn)
+            has_hung_up = happened & ~select.EPOLLIN
+            arrived = Arrived.WHOLE if has_hung_up else self._arrived(conn)
+            if arrived is not Arrived.NOT:
+                self._give_a_thread(self._take(descriptor), arrived)
 
-    def _has_come(self, conn: TConn) -> bool:
+    def _arrived(self, conn: TConn) -> Arrived:
         read = conn.parser.unreader.buf.getvalue() if conn.parser else b""  # behind the request before it
         try:
             seen = conn.sock.recv(LONGEST_HEAD + LARGEST_FORM, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             seen, is_over = b"", False
         except OSError:
-            return True  # its thread will meet the same and close it
+            return Arrived.WHOLE  # its thread will meet the same and close it
         else:
             is_over = not seen
         seen = read + seen
         head, blank, body = seen.partition(b"\r\n\r\n")
+        if is_over:
+            return Arrived.WHOLE
         if not blank:
-            if len(seen) > LONGEST_HEAD:
-                with suppress(OSError):  # its thread reads what is there and waits for no more
-                    conn.sock.shutdown(socket.SHUT_RD)
-                return True
-            return is_over
-        length = BODY_LENGTH.search(head)
-        return is_over or not length or bool(CONTINUES.search(head)) or len(body) >= min(int(length[1]), LARGEST_FORM)
+            if len(seen) <= LONGEST_HEAD:
+                return Arrived.NOT
+            with suppress(OSError):  # its thread reads what is there and waits for no more
+                conn.sock.shutdown(socket.SHUT_RD)
+            return Arrived.WHOLE
+        announced = BODY_LENGTH.search(head)
+        length = int(announced[1]) if announced else 0
+        if CHUNKS.search(head) or length > LARGEST_FORM:
+            return Arrived.HEAD_OF_AN_UPLOAD
+        if len(body) >= length:
+            return Arrived.WHOLE
+        if not body and ASKS_FIRST.search(head) and conn not in self._asked:
+            self._asked.add(conn)
+            with suppress(OSError):
+                conn.sock.send(GO_ON, socket.MSG_DONTWAIT)
+        return Arrived.NOT
+
+    def _give_a_thread(self, conn: TConn, arrived: Arrived) -> None:
+        if arrived is Arrived.HEAD_OF_AN_UPLOAD:
+            if len(self._uploads) >= max(1, self.cfg.threads - 1):
+                self._next_uploads.append(conn)
+                return
+            self._uploads.add(conn)
+        conn.data_ready = True
+        super().enqueue_req(conn)
 
     def _take(self, descriptor: int) -> TConn:
         conn, _ = self._coming.pop(descriptor)
@@ -101,4 +138,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         self._answered.pop(conn, None)
+        self._asked.discard(conn)
+        self._uploads.discard(conn)
         super().finish_request(conn, fs)
+        if self._next_uploads:
+            self._give_a_thread(self._next_uploads.popleft(), Arrived.HEAD_OF_AN_UPLOAD)

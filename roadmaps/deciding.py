@@ -262,6 +262,7 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "", seen: datetime | 
         if (
             seen
             and step.state == Step.State.DONE
+            and not step.last_error
             and step.finished_at
             and step.finished_at > seen
             and wish == step.wish

@@ -18,13 +18,16 @@ def keep(session: Session, typed: dict[str, str]) -> None:
 
 
 def kept(session: Session, user: User) -> dict[str, str]:
-    """Nothing of what became a roadmap meanwhile, which the form's last keeping may have come after."""
+    """Nothing of what became a roadmap meanwhile, which the form's last keeping may have come after.
+
+    Without that form's request key: another page with it would be answered with the first one's roadmap.
+    """
     draft: dict[str, str] = session.get(DRAFT, {})
     key = draft.get("request_key")
     if key and Roadmap.objects.filter(owner=user, request_key=key).exists():
         forget(session)
         return {}
-    return draft
+    return {name: value for name, value in draft.items() if name != "request_key"}
 
 
 def forget(session: Session) -> None:

@@ -143,7 +143,7 @@ def cost_of(answers: Mapping[str, int]) -> float:
 
 def assumed_cost_of(purpose: str) -> float:
     """Of one call about which nothing was told, in US dollars; uses no database."""
-    return _dollars(purpose, ASSUMED.get(purpose, ASSUMED["outline"]))  # edits carry a whole outline
+    return _dollars(purpose, _assumed("", purpose))
 
 
 def _assumed(provider: str, purpose: str) -> Usual:
@@ -190,11 +190,11 @@ def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
 
 def _measured(provider: str) -> dict[str, Usual]:
     """By purpose, of the current model's latest calls; what failed is paid for by what came of it."""
-    calls = ModelCall.objects.filter(provider=provider).order_by("-created_at")
-    fields = ("purpose", "model", "outcome", "input_tokens", "output_tokens", "latency")
+    calls = ModelCall.objects.order_by("-created_at")  # whoever answered: an index has them in this order
+    fields = ("provider", "purpose", "model", "outcome", "input_tokens", "output_tokens", "latency")
     by_purpose = defaultdict(list)
-    for purpose, model, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:
-        if _is_of(model, prices.model_of(purpose)):
+    for of, purpose, model, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:
+        if of == provider and _is_of(model, prices.model_of(purpose)):
             by_purpose[purpose].append(rest)
     measured = {}
     for purpose, rows in by_purpose.items():

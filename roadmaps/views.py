@@ -152,7 +152,7 @@ def _following(request: HttpRequest) -> str:
     is_here = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if is_here else ""
+    return wanted if is_here and wanted.startswith("/") else ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -14,7 +14,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as CheckWarning
 from django.db import OperationalError, connection, transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Q, When
 from django.db.models.functions import Left, Now
 from django.utils import timezone
 from django_q.models import Failure, Schedule
@@ -268,7 +268,8 @@ def _queues(beats: dict[str, dict[str, float | None]]) -> Iterator[Queue]:
 def _schedules() -> list[Scheduled]:
     """Those that failed come first."""
     now, failed = timezone.now(), defaultdict(list)
-    schedules = list(Schedule.objects.order_by("name")[:MOST_SCHEDULES])
+    ours_first = Case(When(name__in=SCHEDULES, then=0), default=1)  # of an operator's own there may be any number
+    schedules = list(Schedule.objects.order_by(ours_first, "name")[:MOST_SCHEDULES])
     names = [each.name for each in schedules]
     lately = Failure.objects.filter(group__in=names, stopped__gt=now - timedelta(days=1)).order_by("-stopped")
     for failure in lately[:MOST_SCHEDULED_FAILURES]:

@@ -10,7 +10,7 @@ from content.models import MODELS
 from roadmap_project.llm.openai import _translated
 from roadmaps import deciding
 from roadmaps.models import Concept, ModelCall, ProviderPause, Step
-from roadmaps.steps import draining
+from roadmaps.steps import draining, recording
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,6 +84,17 @@ def test_F6_a_message_that_only_mentions_a_quota_is_no_end():
     assert not _translated(rate_limit_error(code="rate_limit_exceeded", message="no insufficient_quota here")).permanent
     assert _translated(rate_limit_error(code="insufficient_quota", message="Pay first.")).permanent
     assert not _translated(rate_limit_error(code={"odd": 1}, message="?")).permanent
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome"), [(httpx2.ConnectTimeout("slow"), "connection"), (httpx2.ReadTimeout("slow"), "timeout")]
+)
+def test_F6_a_provider_that_was_not_reached_in_time_was_asked_nothing_and_is_paid_nothing(cause, outcome):
+    late = openai.APITimeoutError(request=httpx2.Request("POST", "https://example.org/v1/chat/completions"))
+    late.__cause__ = cause
+
+    assert _translated(late).outcome == outcome
+    assert (outcome in recording.PAID) == (outcome == "timeout")
 
 
 def test_F7_a_piece_that_is_cut_by_the_token_limit_is_failed_and_not_saved(writing, stub):

@@ -6,6 +6,7 @@ import math
 from functools import cache
 from typing import Any
 
+import httpx2  # what the SDK speaks with
 import openai
 from django.conf import settings
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, Mo
 
 LONGEST_RETRY_AFTER = 3600.0
 MOST_TOKENS = 1_000_000_000
+CONNECT_SECONDS = 10.0  # nothing is paid for before
 
 # From the strictest way of asking for JSON to the one that every endpoint takes.
 FORMATS = ("json_schema", "json_object", "text")
@@ -72,7 +74,7 @@ class OpenAIProvider:
             response = await self._current_client().chat.completions.create(
                 model=model,
                 messages=_messages(request, repair, way),
-                timeout=timeout,
+                timeout=openai.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout / 2)),
                 extra_body=_response_format(request, way),
             )
         if not response.choices:
@@ -159,6 +161,8 @@ def _translated(error: openai.OpenAIError) -> LanguageModelError:
             retry_after=_retry_after(error.response.headers.get("retry-after")),
             outcome=RATE_LIMITED,
         )
+    if isinstance(error, openai.APITimeoutError) and isinstance(error.__cause__, httpx2.ConnectTimeout):
+        return LanguageModelError(reasons.NO_CONNECTION % {"error": error}, permanent=False, outcome="connection")
     if isinstance(error, openai.APITimeoutError):
         return LanguageModelError(reasons.NOT_IN_TIME, permanent=False, outcome="timeout")
     if isinstance(error, openai.APIStatusError):

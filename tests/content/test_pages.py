@@ -167,6 +167,22 @@ def test_B4_a_second_click_that_is_heard_when_the_piece_was_written_again_is_no_
         set_step(concept, "quiz", state="done", finished_at=timezone.now())
 
 
+def test_B4_a_second_click_on_try_again_that_is_heard_when_the_piece_is_there_is_no_further_order(visitor, concept):
+    again = address("regenerate", concept, "quiz")
+    concept.quiz_versions.all().delete()
+    set_step(concept, "quiz", state="failed", last_error="zero questions", finished_at=timezone.now())
+    page = visitor.get(address("concept", concept)).content.decode()
+    (seen,) = re.findall(rf'action="{again}">.*?name="seen" value="([^"]+)"', page, re.DOTALL)
+
+    set_step(concept, "quiz", state="done", last_error="", finished_at=timezone.now())  # by the first click
+    visitor.post(again, {"seen": seen})
+    assert not Step.objects.waiting().exists()
+
+    set_step(concept, "quiz", last_error="HTTP 500", is_rewrite=True, finished_at=timezone.now())
+    visitor.post(again, {"seen": seen})
+    assert Step.objects.waiting().exists()  # nothing came of that: they do not have what they ask for
+
+
 def test_a_rewrite_that_failed_says_so_beside_the_version_that_stands(visitor, concept):
     now = timezone.now()
     set_step(concept, "tutorial", is_rewrite=True, last_error="HTTP 500", started_at=now, finished_at=now)

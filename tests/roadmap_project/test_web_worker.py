@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,7 @@ def start(tmp_path):
     """gunicorn with a thread and these seconds, at its port."""
     started = []
 
-    def run(**seconds):
+    def run(threads=1, **seconds):
         port = free_port()
         (tmp_path / "echo.py").write_text(
             textwrap.dedent("""
@@ -39,7 +40,8 @@ def start(tmp_path):
             "from roadmap_project import web_worker\n"
             + "".join(f"web_worker.{name} = {value}\n" for name, value in seconds.items())
             + "worker_class = 'roadmap_project.web_worker.Worker'\ngraceful_timeout = 60\n"
-            f"threads = 1\nbind = '127.0.0.1:{port}'\npythonpath = {str(tmp_path)!r}\ncontrol_socket_disable = True\n"
+            f"threads = {threads}\nbind = '127.0.0.1:{port}'\npythonpath = {str(tmp_path)!r}\n"
+            "control_socket_disable = True\n"
         )
         command = [sys.executable, "-m", "gunicorn", "--config", str(tmp_path / "conf.py"), "echo"]
         started.append(subprocess.Popen(command, cwd=ROOT, env={**os.environ, "GUNICORN_CMD_ARGS": ""}))
@@ -97,7 +99,9 @@ def ask(port, body=b"well", **headers):
 
 
 @pytest.mark.parametrize(
-    "half", [b"", b"POS", HEAD + b"X-Long: ", FORM + b"username="], ids=["none", "line", "head", "form"]
+    "half",
+    [b"", b"POS", HEAD + b"X-Long: ", FORM + b"username=", HEAD + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"],
+    ids=["none", "line", "head", "form", "asks first"],
 )
 def test_requests_that_are_coming_hold_no_thread(start, connect, half):
     port = start()
@@ -115,6 +119,32 @@ def test_what_does_not_come_is_hung_up(start, connect):
 
     assert is_hung_up(connect(port, HEAD))
     assert ask(port) == b"well"
+
+
+def test_uploads_that_do_not_come_leave_a_thread_to_the_others(start, connect):
+    port = start(threads=2)
+
+    for head in (UPLOAD, HEAD + b"Transfer-Encoding: chunked\r\n\r\n") * 3:
+        connect(port, head)
+
+    assert ask(port) == b"well"
+
+
+@pytest.mark.parametrize("length", [b"9" * 5000, b"9" * 30_000, b"-1", b"1e3"])
+def test_a_length_that_is_none_is_refused_and_stops_nobody(start, connect, length):
+    port = start()
+    ask(port)
+    serving = worker_of(start.started[0].pid)
+
+    client = connect(port, HEAD + b"Content-Length: " + length + b"\r\n\r\n")
+
+    assert client.recv(12) in (b"HTTP/1.1 400", b"HTTP/1.1 431")
+    assert ask(port) == b"well"
+    assert worker_of(start.started[0].pid) == serving
+
+
+def worker_of(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text()
 
 
 def test_a_large_body_that_does_not_come_holds_its_thread_for_a_bounded_time(start, connect):

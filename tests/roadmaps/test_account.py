@@ -67,7 +67,7 @@ def visitor(client, person):
     return client
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "x:y"])
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "x:y", "foo"])
 def test_signing_up_leads_to_no_other_site(client, elsewhere):
     page = client.get(reverse("roadmaps:signup"), {"next": elsewhere}).content.decode()
     form = page.partition('<form class="narrow"')[2].partition("</form>")[0]

@@ -107,7 +107,7 @@ def test_what_this_model_took_lately_counts_with_its_failures_and_no_others():
     [
         *(("openai", outcome, "tutorial", "0.026") for outcome in sorted(recording.PAID)),
         *(("openai", outcome, "tutorial", "0") for outcome in ("rate_limited", "connection", "http_500", "error")),
-        ("openai", "ok", "edited_outline", "0.0515"),
+        ("openai", "ok", "edited_outline", "0.061"),
         ("library", "ok", "tutorial", "0"),
     ],
 )

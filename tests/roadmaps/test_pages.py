@@ -231,7 +231,12 @@ def test_each_example_of_a_goal_finds_its_subject_in_the_library(visitor, librar
     assert ("资料库只有英文" in page) == (language == "zh-hans")
 
 
-def test_each_form_has_a_key_of_its_own(visitor):
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_each_form_has_a_key_of_its_own(visitor, is_kept):
+    if is_kept:
+        visitor.post("/new/", {**GOAL, "request_key": str(uuid.uuid4())}, headers={"HX-Request": "true"})
+        assert GOAL["goal"] in visitor.get("/new/").content.decode()
+
     keys = {re.search(r'name="request_key" value="([^"]+)"', visitor.get("/new/").content.decode())[1] for _ in "ab"}
 
     assert len(keys) == 2
@@ -734,7 +739,7 @@ def test_E4_a_page_that_is_opened_late_and_a_poll_without_memory_show_all_from_r
 
 
 def test_line_ends_count_once_as_the_browser_counted_them(visitor, person):
-    lines = "\r\n".join(["x" * 99] * 40)  # 3,999 characters there
+    lines = "\r\n".join(["x" * 96] * 41)  # 3,976 characters there
     assert visitor.post(address("request_changes", make_roadmap_in_review(owner=person)), {"text": lines}).url
     background = lines.replace("\r\n", "\n")[:2000].replace("\n", "\r\n")
     motivation = background.replace("\r\n", "\n")[:1000].replace("\n", "\r\n")
