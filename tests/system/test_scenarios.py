@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 from django.conf import settings
@@ -54,7 +55,8 @@ def test_D2_after_the_whole_fleet_was_killed_only_what_is_unfinished_is_made(fle
     everyone |= set().union(*(descendants(pid) for pid in everyone))
 
     for pid in everyone:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it died with its parent
+            os.kill(pid, signal.SIGKILL)
     for process in fleet.processes.values():
         process.wait()
     wait_until(lambda: not alive(everyone), seconds=5, fleet=fleet)
