@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
 from roadmap_project.library import planning
+from roadmap_project.library.matching import has_sound_gaps
 from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept
 from roadmaps.answers import LIBRARY_LIMITS as OUTLINE_LIMITS
 from roadmaps.answers import OutlineTree
@@ -78,6 +79,8 @@ def _problems_of_subject(subject: Subject) -> Iterator[str]:
     for each in subject.terms:
         if each.term != " ".join(each.term.lower().split()):
             yield f"the term {each.term!r} is compared with goals in small letters and single spaces: it is never found"
+        if not has_sound_gaps(each.term):
+            yield f"the term {each.term!r}: “…” stands once or twice, between other characters"
 
 
 def _problems_of_order(subject: Subject, concepts: list[SubjectConcept]) -> Iterator[str]:

@@ -10,6 +10,7 @@ PURPOSE = re.compile(r"\b(?:for|so that|in order to|to become|because)\b|是为�
 CHINESE = "[\u3400-\u9fff]"
 BLANKS = re.compile(rf"(?<={CHINESE}) | (?={CHINESE})")
 GAP = r"(?:…|[^\W\d_a-z]{0,8})"  # no name in Latin letters, and no end of a sentence
+MOST_GAPS = 2
 NAME = r"[a-z][a-z0-9.+#]{0,30}"
 NO_NAMES = {"learn", "study"}
 
@@ -36,6 +37,11 @@ def _joined(text: str) -> str:
     return BLANKS.sub("", text)
 
 
+def has_sound_gaps(term: str) -> bool:
+    """Whether each “…” can stand for what is between: of more, or of two in a row, a search may take for ever."""
+    return term.count("…") <= MOST_GAPS and term.strip("…") == term and "……" not in term
+
+
 def _score(each: Subject, text: str) -> float:
     purpose = PURPOSE.search(text)
     end_of_object = purpose.start() if purpose and purpose.start() > 0 else len(text)
@@ -55,8 +61,13 @@ def _first_mention(each: Subject, text: str) -> int:
 
 
 def _find(term: str, text: str) -> re.Match[str] | None:
-    """Whole words of Latin letters; Chinese has no blanks to tell words by, so there it is found anywhere."""
-    pattern = re.escape(_joined(term)).replace("…", GAP)
+    """Whole words of Latin letters; Chinese has no blanks to tell words by, so there it is found anywhere.
+
+    A term whose gaps are not sound, which no check kept out, is looked for as it is written.
+    """
+    pattern = re.escape(_joined(term))
+    if has_sound_gaps(term):
+        pattern = pattern.replace("…", GAP)
     begin = "" if re.match(CHINESE, term) else "(?<![a-z0-9])"
     end = "" if re.search(f"{CHINESE}$", term) else "(?:s|es)?(?![a-z0-9+#])"
     return re.search(begin + pattern + end, text)

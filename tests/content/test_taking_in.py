@@ -643,6 +643,10 @@ def changed(old, new, file=f"{FIRST}.md"):
         ('"keeping-bees"', '"../bees"', "subject.toml", "the key"),
         ("weight = 3", "weight = 4", "subject.toml", "weight"),
         ('term = "sql"', 'term = "SQL"', "subject.toml", "small letters"),
+        ('term = "sql"', f'term = "做{"…" * 14}网站"', "subject.toml", "once or twice"),
+        ('term = "sql"', 'term = "做……网站"', "subject.toml", "once or twice"),
+        ('term = "sql"', 'term = "做…大…小…网站"', "subject.toml", "once or twice"),
+        ('term = "sql"', 'term = "…网站"', "subject.toml", "once or twice"),
         ('language = "en"', 'language = "en"\nextra = 1', "subject.toml", "extra"),
         ('url = "https', 'url = "javascript', f"{FIRST}.md", "neither http nor https"),
         ("correct = [", "correct = [99, ", f"{FIRST}.md", "correct"),
@@ -840,6 +844,15 @@ def test_the_page_of_a_subject_withdraws_it(client, editor):
 
     row.refresh_from_db()
     assert not row.is_offered
+
+
+def test_a_form_takes_no_term_whose_gaps_would_take_for_ever(client, written):
+    client.force_login(make_editor())
+    page = f"{address(written).removesuffix('change/')}subject/"
+
+    answer = client.post(page, {**DETAILS, "terms": f"3 做{'…' * 14}网站"})
+
+    assert "stands once or twice, between other characters" in answer.content.decode()
 
 
 @pytest.mark.parametrize("of_group", [True, False])

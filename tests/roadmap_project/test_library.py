@@ -13,9 +13,10 @@ from content import answers as content_answers
 from content.answers import QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.rendering import to_html
 from roadmap_project.library import editing, planning
-from roadmap_project.library.matching import best_subject
+from roadmap_project.library.matching import best_subject, is_meant
 from roadmap_project.library.subjects import (
     SCAFFOLD,
+    Term,
     by_source,
     concept,
     escaped,
@@ -169,6 +170,15 @@ def test_a_subject_is_found_by_its_own_title_and_its_strongest_terms(key):
 def test_terms_are_written_as_they_are_looked_for(key):
     for term in subject(key).terms:
         assert term.term == " ".join(term.term.lower().split())
+
+
+def test_a_term_whose_gaps_would_take_for_ever_is_looked_for_as_it_is_written():
+    """A row that no check saw; with each “…” as a gap the first goal would keep its process for good."""
+    term = Term(term=f"做{'…' * 14}网站", weight=3)
+    hostile = subject("web-development").model_copy(update={"terms": [term]})
+
+    assert not is_meant(hostile, f"做{'一' * 60}网页")
+    assert is_meant(hostile, f"我想{term.term}")
 
 
 @pytest.mark.parametrize("key", ALL)
