@@ -13,12 +13,11 @@ from pydantic import BaseModel, ValidationError
 from content import links, rendering
 from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
-from content.writing import new_version, problem_with_another_version
+from content.writing import call_off_rewrite, new_version, problem_with_another_version, told_of_calling_off
 from roadmap_project.told import kept
-from roadmaps import finishing, log_lines
+from roadmaps import log_lines
 from roadmaps.deciding import RefusedError, refuse
 from roadmaps.models import Concept, Roadmap, Step
-from roadmaps.models.step import StepQuerySet
 
 INDENT = " " * 4  # as wide as a mark
 PieceType = TypeVar("PieceType", bound=Piece)
@@ -141,12 +140,6 @@ def restore(piece: PieceType, *, author: User) -> PieceType:
     return restored
 
 
-def rewrites(piece: Piece) -> StepQuerySet:
-    """The writing of this piece again that is under way, if it is: what comes of it would replace an editor's text."""
-    kind = SHAPES[type(piece)].kind
-    return Step.objects.active().filter(concept=piece.concept_id, kind=kind, is_rewrite=True)
-
-
 def current_of(piece: PieceType) -> PieceType:
     """The current version of the same kind and concept, or the last where none is current."""
     versions = type(piece)._default_manager.filter(concept=piece.concept_id).select_related("author", "concept")
@@ -158,11 +151,8 @@ def _add(roadmap: Roadmap, current: PieceType, wanted: Contents, *, origin: str,
     if isinstance(current, Tutorial):
         fields["html"] = rendering.to_html(fields["markdown"], concept_url=rendering.concept_urls(roadmap))
     concept: Concept = current.concept
-    called_off = bool(rewrites(current).cancel())
     added = new_version(type(current), concept, origin=origin[:200], author=author, **fields)
-    added.has_called_off = called_off
-    if called_off:
-        finishing.settle(roadmap)
+    added.has_called_off = call_off_rewrite(roadmap, concept.pk, SHAPES[type(current)].kind)
     if isinstance(added, ResourceList):
         _add_links(added, current, wanted.rows)
     if isinstance(added, Quiz):
@@ -194,7 +184,7 @@ def _log(piece: Piece, verb: str, author: User, **details: Any) -> None:
         concept=piece.concept,
         version=piece.version,
         by=author.get_username(),
-        **({"called_off": "the writing of it again"} if piece.has_called_off else {}),
+        **told_of_calling_off(piece),
         **details,
     )
 

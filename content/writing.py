@@ -27,10 +27,11 @@ from roadmap_project.library.subjects import SCAFFOLD, is_added
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
 from roadmap_project.told import kept
-from roadmaps import log_lines
+from roadmaps import finishing, log_lines
 from roadmaps.deciding import refuse
 from roadmaps.designing import facts_of
 from roadmaps.models import Concept, Roadmap, Step
+from roadmaps.models.step import StepQuerySet
 from roadmaps.steps.kinds import StepKind
 from roadmaps.steps.recording import StepLog
 
@@ -159,14 +160,27 @@ def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fiel
     return cast(PieceType, model._default_manager.create(concept=concept, version=last + 1, origin=origin, **fields))
 
 
+def rewrites(concept_id: int, kind: Step.Kind) -> StepQuerySet:
+    """The writing of this piece again that is under way, if it is."""
+    return Step.objects.active().filter(concept=concept_id, kind=kind, is_rewrite=True)
+
+
+def call_off_rewrite(roadmap: Roadmap, concept_id: int, kind: Step.Kind) -> bool:
+    """So that it does not replace what a person chose later. Whether there was one; the caller holds the lock."""
+    called_off = bool(rewrites(concept_id, kind).cancel())
+    if called_off:
+        finishing.settle(roadmap)
+    return called_off
+
+
 def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
     """An earlier version becomes the next one; the current one stays as it is. None where there is no such version.
 
-    Raises RefusedError where there are as many as are kept.
+    Writing it again, where that is under way, is called off. Raises RefusedError where there are as many as are kept.
     """
     model = MODELS[kind]
     with transaction.atomic():
-        Roadmap.objects.locked(concept.roadmap_id)
+        roadmap = Roadmap.objects.locked(concept.roadmap_id)
         earlier = model.objects.filter(concept=concept, version=version).first()
         if earlier is None or earlier.is_current:
             return earlier
@@ -175,8 +189,16 @@ def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
         restored = new_version(model, concept, **{name: getattr(earlier, name) for name in names})
         for parts in PARTS[kind]:
             _copy(getattr(earlier, parts).all(), getattr(restored, parts))
-    log_lines.line(concept.roadmap, "version_restored", f"{concept.key} {kind}", version=version)
+        restored.has_called_off = call_off_rewrite(roadmap, concept.pk, kind)
+    log_lines.line(
+        concept.roadmap, "version_restored", f"{concept.key} {kind}", version=version, **told_of_calling_off(restored)
+    )
     return restored
+
+
+def told_of_calling_off(piece: Piece) -> dict[str, Any]:
+    """For the line about a version that was made."""
+    return {"called_off": "the writing of it again"} if piece.has_called_off else {}
 
 
 def _copy(rows: Iterable[Model], manager: Any) -> None:

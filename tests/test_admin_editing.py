@@ -137,10 +137,10 @@ def test_a_version_by_an_editor_is_not_replaced_by_a_rewrite_that_was_under_way(
     assert "It is being written again (“&lt;b&gt;In verse&lt;/b&gt;”)" in page
 
     if is_restored:
-        client.post(address(earlier), {"action": "restore"})
+        page = client.post(address(earlier), {"action": "restore"}, follow=True).content.decode()
     else:
         page = client.post(address(tutorial), EDITED, follow=True).content.decode()
-        assert "The writing of it again, which was under way, is called off." in page
+    assert "The writing of it again, which was under way, is called off." in page
 
     if claimed:
         storing.store([Finished(claimed, error=ValueError("too late"))])

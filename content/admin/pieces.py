@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from content import curating, revising
+from content import curating, revising, writing
 from content.admin.roadmaps import DRAWS_DIAGRAMS, BrokenLinksFilter
 from content.models import Note, Piece, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
 from content.revising import Contents
@@ -147,8 +147,10 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
 
         def decide(piece: Piece) -> None:
             before = revising.current_of(piece)
-            if revising.restore(piece, author=author) == before:
+            restored = revising.restore(piece, author=author)
+            if restored == before:
                 raise NothingToDoError(f"Version {before.version}, which is current, says the same.")
+            self._tell_of_calling_off(request, restored)
 
         self.decide(request, queryset.select_related("concept"), decide, "restored as the current one")
 
@@ -157,7 +159,8 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
         verbs = [] if piece.is_current else self.verbs(request)
         context |= {"comparison": curating.comparison(piece, request.GET.get("against", "")), "verbs": verbs}
         shown = curating.shown(piece) if isinstance(piece, Tutorial) else ""
-        context |= {"show_save_and_continue": False, "shown": shown, "rewrite": revising.rewrites(piece).first()}
+        rewrite = writing.rewrites(piece.concept_id, revising.SHAPES[type(piece)].kind).first()
+        context |= {"show_save_and_continue": False, "shown": shown, "rewrite": rewrite}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Piece, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -176,9 +179,12 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
         saved: Piece = obj.saved
         made = f"Version {saved.version} is current." if saved.pk != obj.pk else "Nothing was changed."
         self.message_user(request, made, messages.SUCCESS)
-        if saved.has_called_off:
-            self.message_user(request, "The writing of it again, which was under way, is called off.", messages.WARNING)
+        self._tell_of_calling_off(request, saved)
         return redirect(f"{reverse('admin:roadmaps_concept_change', args=[saved.concept_id])}#{self.opts.model_name}")
+
+    def _tell_of_calling_off(self, request: HttpRequest, made: Piece) -> None:
+        if made.has_called_off:
+            self.message_user(request, "The writing of it again, which was under way, is called off.", messages.WARNING)
 
 
 @admin.register(Tutorial)

@@ -6,7 +6,9 @@ from django.urls import reverse
 from content import changes, writing
 from content.changes import compare
 from content.models import Quiz, QuizAttempt, ResourceList, Tutorial
+from roadmaps import deciding
 from roadmaps.models import Step
+from roadmaps.steps import draining
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
 from tests.roadmaps.test_pages import HOSTILE, queries_of, text_of
 
@@ -186,6 +188,20 @@ def test_C5_an_earlier_version_is_taken_back_as_the_next_one(visitor, concept, k
 def test_taking_the_current_version_back_changes_nothing(concept):
     assert writing.restore(concept, Step.Kind.TUTORIAL, 2).version == 2
     assert concept.tutorial_versions.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_taken_back_is_not_replaced_by_a_rewrite_that_was_under_way(visitor, concept, library):
+    step = deciding.regenerate(concept, "tutorial", wish="In verse")
+
+    visitor.post(address(concept, "restore", "tutorial"), {"version": "1"})
+    draining.drain("content")
+
+    step.refresh_from_db()
+    assert (step.state, step.last_error) == (Step.State.DONE, "")
+    assert concept.tutorial_versions.count() == 3
+    restored = Tutorial.objects.current().get(concept=concept)
+    assert (restored.version, restored.origin) == (3, "Written for a test.")
 
 
 @pytest.mark.parametrize("version", ["9", "", "x", "9" * 30])
