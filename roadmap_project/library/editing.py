@@ -107,9 +107,8 @@ def edit(each: Subject, tree: dict[str, Any], plan_of_edit: dict[str, Any], goal
     wanted = [concept for concept in each.concepts() if concept.key in curated or concept.key in targets["add"]]
     shaped = planning.stages(each, wanted, goal)
     _restore(shaped, curated)
-    for concept in kept:
-        if concept["source"].partition("/")[2] not in each.order:  # also what the subject had once
-            _module_of(concept, tree, shaped)["concepts"].append(concept)
+    # Also what the subject had once: of a replaced one that may be everything.
+    _put_back([concept for concept in kept if concept["source"].partition("/")[2] not in each.order], tree, shaped)
     _drop_lost_prerequisites(shaped)
     return {"title": tree["title"], "stages": shaped, "summary": plan_of_edit["summary"]}
 
@@ -127,13 +126,28 @@ def _restore(shaped: list[dict[str, Any]], kept: dict[str, dict[str, Any]]) -> N
         concept.update(old or {"key": renamed[concept["key"]], "prerequisites": prerequisites})
 
 
-def _module_of(concept: dict[str, Any], tree: dict[str, Any], shaped: list[dict[str, Any]]) -> dict[str, Any]:
-    """Where a concept that no subject has belongs: the module of the same name, else the last one."""
-    name = next(
-        module["name"] for stage in tree["stages"] for module in stage["modules"] if concept in module["concepts"]
-    )
-    modules: list[dict[str, Any]] = [module for stage in shaped for module in stage["modules"]]
-    return next((module for module in modules if module["name"] == name), modules[-1])
+def _put_back(others: list[dict[str, Any]], tree: dict[str, Any], shaped: list[dict[str, Any]]) -> None:
+    """Each in the module that it was in, which is there again where the subject has nothing in it."""
+    place = 0
+    for stage in tree["stages"]:
+        home = _named(stage["name"], shaped)
+        for module in stage["modules"]:
+            theirs = [concept for concept in module["concepts"] if concept in others]
+            if not theirs:
+                continue
+            parts = [*([home] if home else []), *shaped]  # in its own stage before another
+            if same := _named(module["name"], [each for part in parts for each in part["modules"]]):
+                same["concepts"] += theirs
+                continue
+            if home is None:
+                home = {**stage, "modules": []}
+                shaped.insert(place, home)
+            home["modules"].append({**module, "concepts": theirs})
+        place = shaped.index(home) + 1 if home else place
+
+
+def _named(name: str, parts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((part for part in parts if part["name"] == name), None)
 
 
 def _drop_lost_prerequisites(shaped: list[dict[str, Any]]) -> None:

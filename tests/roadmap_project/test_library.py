@@ -16,6 +16,7 @@ from roadmap_project.library import editing, planning
 from roadmap_project.library.matching import best_subject, is_meant
 from roadmap_project.library.subjects import (
     SCAFFOLD,
+    AddedSubject,
     Term,
     by_source,
     concept,
@@ -471,6 +472,44 @@ def test_each_concept_can_be_taken_out_by_name_and_put_back(library, key):
         assert set(names(less)) <= set(names(again))
         order = [found for found in names(tree) if found in set(names(again))]
         assert names(again) == order
+
+
+def replaced(monkeypatch, key: str, *, keeps: int) -> None:
+    """As if a version of the subject had been put in place that has other concepts after the first `keeps`."""
+    old = subject(key)
+    concepts = [
+        each if place < keeps else each.model_copy(update={"key": f"new-{place}", "name": f"New {place}"})
+        for place, each in enumerate(old.concepts())
+    ]
+    keys = {before: after.key for before, after in zip(old.order, concepts, strict=True)}
+    concepts = [
+        each.model_copy(update={"prerequisites": [keys[name] for name in each.prerequisites]}) for each in concepts
+    ]
+    new = old.model_copy(deep=True)
+    new.__dict__.pop("order", None)
+    for stage in new.stages:
+        for module in stage.modules:
+            module.concepts[:] = [keys[name] for name in module.concepts]
+    added = AddedSubject(new, {each.key: each for each in concepts})
+    monkeypatch.setattr("roadmap_project.library.subjects._added", {key: added})
+
+
+@pytest.mark.parametrize("keeps", [0, 1, 5])
+def test_an_outline_is_changed_though_its_subject_has_other_concepts_now(library, monkeypatch, keeps):
+    key = "sql-databases"
+    tree = tree_for(library, key, hours_per_week=168, weeks=52)
+    gone = "Migrations and backups"
+    stages = [stage["name"] for stage in tree["stages"]]
+    replaced(monkeypatch, key, keeps=keeps)
+
+    less = edited(library, key, tree, f"Please remove {gone}")
+
+    assert by_name(less) == {name: found for name, found in by_name(tree).items() if name != gone}
+    assert names(less) == [name for name in names(tree) if name != gone]
+    assert [stage["name"] for stage in less["stages"]] == stages
+    new = f"New {keeps}"
+    more = edited(library, key, less, f"Please add {new}")
+    assert set(names(more)) == {*names(less), new}
 
 
 @pytest.mark.parametrize("key", ALL)
