@@ -20,7 +20,7 @@ from content.models import Note, Question, Quiz, Resource, ResourceList, Tutoria
 from roadmap_project.library.subjects import is_offered
 from roadmap_project.llm.asking import storable
 from roadmap_project.told import kept
-from roadmaps import limits, log_lines, outline, starting
+from roadmaps import added_subjects, limits, log_lines, outline, starting
 from roadmaps.deciding import RefusedError, refuse
 from roadmaps.models import Concept, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.models.step import rank_of
@@ -51,6 +51,7 @@ def parse(data: bytes) -> RoadmapDocument:
     except ValueError as error:
         raise RefusedError(_("This is not JSON: %(error)s.") % {"error": error}) from error
     _refuse_heavy(document)
+    added_subjects.refresh()  # or it would be this process's luck which of them it knows
     for concept in document.parts():
         concept.source = _known(concept.source)
     return document

@@ -13,7 +13,9 @@ from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content import publishing, taking_in, writing
+from content import importing, publishing, taking_in, writing
+from content.exporting import reading
+from content.exporting.formats import FORMATS
 from content.models import Question, Quiz, Resource, Tutorial
 from content.subject_rules import SubjectError, check
 from roadmap_project.library import subjects
@@ -513,6 +515,18 @@ def test_a_roadmap_under_way_is_written_from_its_subject_though_that_is_withdraw
     assert roadmap.state == Roadmap.State.READY, roadmap.notice
     assert {each.source.partition("/")[0] for each in roadmap.concepts.all()} == {"keeping-bees"}
     assert not taking_in.unfinished_without([row]).exists()
+
+
+def test_what_is_brought_in_keeps_its_place_in_an_added_subject_whichever_process_answers(db):
+    """This one has not looked at what editors added yet."""
+    roadmap = make_written_roadmap()
+    roadmap.stages.get().modules.update(description="What it is for.")
+    roadmap.concepts.filter(position=0).update(source=f"keeping-bees/{FIRST}")
+    taking_in.take_in(packed(bundled()), author=make_user())
+
+    document = importing.parse(FORMATS["json"].write(reading.for_owner(roadmap)))
+
+    assert next(each.source for each in document.parts()) == f"keeping-bees/{FIRST}"
 
 
 def test_a_deleted_subjects_roadmaps_say_so_and_keep_what_they_have(written):
