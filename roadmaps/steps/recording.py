@@ -93,7 +93,7 @@ def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:
     ]
 
 
-# A model worked for these, whether or not the endpoint told how much; one that was given up goes on at most providers.
+# A model worked for these, whether or not the endpoint told how much; at most providers it goes on after a timeout.
 PAID = frozenset({"ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout"})
 
 
