@@ -150,7 +150,11 @@ class ConceptSight:
 
     @property
     def has_failed(self) -> bool:
-        return any(piece.step is not None and piece.step.state == Step.State.FAILED for piece in self.pieces.values())
+        """Also where only writing it again did."""
+        steps = [piece.step for piece in self.pieces.values() if piece.step is not None]
+        return any(
+            step.state == Step.State.FAILED or (step.state == Step.State.DONE and step.last_error) for step in steps
+        )
 
 
 def concept_sight(concept: Concept) -> ConceptSight:

@@ -341,6 +341,26 @@ def take_back(roadmap_id: int) -> Roadmap:
 
 
 def retry_concept(concept: Concept) -> list[Step]:
-    """Take up a concept's failed pieces, each as it was wished for."""
-    failed = concept.steps.content().filter(state=Step.State.FAILED).order_by("pk")
+    """Take up a concept's failed pieces, also those that could not be written again, each as it was wished for."""
+    pieces = concept.steps.content()
+    failed = (pieces.filter(state=Step.State.FAILED) | pieces.rewrites_failed()).order_by("pk")
     return [regenerate(concept, step.kind, wish=step.wish) for step in failed]
+
+
+def retry_all(roadmap_id: int) -> tuple[Roadmap, int]:
+    """`retry`, and how many pieces are written again besides, since that failed and an earlier version stands.
+
+    Raises RefusedError where nothing was taken up at all.
+    """
+    before = Roadmap.objects.filter(pk=roadmap_id).values_list("state", flat=True).first()
+    roadmap = retry(roadmap_id)
+    again, refused = 0, None
+    failed = Step.objects.rewrites_failed().filter(roadmap=roadmap).order_by()
+    for concept in roadmap.concepts.filter(pk__in=failed.values("concept")).order_by("position"):
+        try:
+            again += len(retry_concept(concept))
+        except RefusedError as error:
+            refused = error
+    if refused and not again and roadmap.state == before:
+        raise refused
+    return roadmap, again

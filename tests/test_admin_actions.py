@@ -129,6 +129,38 @@ def test_a_concepts_failed_pieces_are_taken_up_with_their_wish(client, editor, d
 
 
 @each_door
+@pytest.mark.parametrize("of", ["roadmap", "concept"])
+def test_what_could_not_be_written_again_is_taken_up_with_its_wish(client, editor, do, of):
+    roadmap = make_written_roadmap(concepts=2)
+    concept = roadmap.concepts.get(key="c-1-1-1")
+    concept.steps.filter(kind="quiz").update(is_rewrite=True, wish="Harder", last_error="HTTP 500")
+    row, action = (roadmap, "retry") if of == "roadmap" else (concept, "retry_failed")
+    assert f'value="{action}"' in client.get(address(row)).content.decode()
+
+    pages = [do(client, action, row).content.decode() for _ in range(2)]
+
+    assert ["nothing to do" in page for page in pages] == [False, True]
+    step = Step.objects.waiting().get()
+    assert (step.concept, step.kind, step.wish, step.is_rewrite) == (concept, "quiz", "Harder", True)
+    roadmap.refresh_from_db()
+    assert roadmap.state == Roadmap.State.READY
+
+
+def test_what_may_have_no_further_version_keeps_nothing_else_from_being_taken_up(client, editor, settings):
+    settings.MAX_VERSIONS_PER_PIECE = 1
+    roadmap = make_written_roadmap(concepts=2)
+    full, other = roadmap.concepts.order_by("position")
+    roadmap.steps.filter(kind="tutorial").update(is_rewrite=True, last_error="HTTP 500")
+    make_tutorial(concept=full)
+
+    first, second = (press(client, "retry", roadmap).content.decode() for _ in range(2))
+
+    assert "taken up again" in first
+    assert "There are as many versions of this as are kept (1)." in second
+    assert Step.objects.waiting().get().concept == other
+
+
+@each_door
 @pytest.mark.parametrize("kind", Step.CONTENT_KINDS)
 def test_a_piece_is_written_again_once(client, editor, do, kind):
     concept = make_written_roadmap().concepts.get(key="c-1-1-1")

@@ -260,7 +260,7 @@ def test_pages_of_few_concepts_or_many_need_the_same_number_of_queries(client, d
     for row in (roadmap, concept):  # what is cached is
         client.get(address(row))
 
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         client.get(address(roadmap))
     with django_assert_num_queries(23):
         client.get(address(concept))

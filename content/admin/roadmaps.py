@@ -73,7 +73,11 @@ class DeletedFilter(admin.SimpleListFilter):
 FITS: dict[str, Callable[[Roadmap], bool]] = {
     "approve": lambda roadmap: roadmap.state == Roadmap.State.IN_REVIEW and not roadmap.deleted_at,
     "cancel": lambda roadmap: not roadmap.is_final and not roadmap.deleted_at,
-    "retry": lambda roadmap: roadmap.is_final and roadmap.state != Roadmap.State.READY and not roadmap.deleted_at,
+    "retry": lambda roadmap: (
+        roadmap.is_final
+        and not roadmap.deleted_at
+        and (roadmap.state != Roadmap.State.READY or roadmap.steps.rewrites_failed().exists())
+    ),
     "check_links": lambda roadmap: not roadmap.deleted_at,
     "take_back": lambda roadmap: roadmap.deleted_at is not None,
 }
@@ -81,7 +85,16 @@ FITS: dict[str, Callable[[Roadmap], bool]] = {
 
 def _changed(decide: Callable[[int], Roadmap], roadmap: Roadmap) -> None:
     """A decision that was taken before, or fits no more, changes nothing and is not said to have."""
-    decided = decide(roadmap.pk)
+    _require_change(roadmap, decide(roadmap.pk))
+
+
+def _retry(roadmap: Roadmap) -> None:
+    decided, again = deciding.retry_all(roadmap.pk)
+    if not again:
+        _require_change(roadmap, decided)
+
+
+def _require_change(roadmap: Roadmap, decided: Roadmap) -> None:
     if (decided.state, decided.deleted_at) == (roadmap.state, roadmap.deleted_at):
         raise NothingToDoError(f"Its state: {decided.get_state_display()}.")
 
@@ -142,7 +155,7 @@ class RoadmapAdmin(WithVerbs, SearchedBySubqueries, NotAddable, LargeListAdmin):
 
     @admin.action(description="Retry what failed or was cancelled", permissions=["change"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:
-        self.decide(request, queryset, partial(_changed, deciding.retry), "taken up again")
+        self.decide(request, queryset, _retry, "taken up again")
 
     @admin.action(description="Take back what its owner deleted", permissions=["change"])
     def take_back(self, request: HttpRequest, queryset: QuerySet[Roadmap]) -> None:

@@ -91,6 +91,17 @@ def test_approve_cancel_and_retry_decide_as_the_pages_do():
     assert set(roadmap.steps.content().values_list("state", flat=True)) == {Step.State.WAITING}
 
 
+def test_retry_takes_up_what_could_not_be_written_again():
+    roadmap = make_written_roadmap()
+    roadmap.steps.filter(kind="quiz").update(is_rewrite=True, wish="Harder", last_error="HTTP 500")
+    waiting = roadmap.steps.filter(kind="quiz").count()
+
+    assert run("retry", roadmap.slug).endswith(f"Ready (to be written again: {waiting})\n")
+    assert run("retry", roadmap.slug).endswith("Ready (nothing to do)\n")
+
+    assert set(roadmap.steps.waiting().values_list("kind", "wish")) == {("quiz", "Harder")}
+
+
 def test_a_refused_decision_is_status_1():
     roadmap = make_roadmap()
 

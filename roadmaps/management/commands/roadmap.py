@@ -198,9 +198,10 @@ class Command(BaseCommand):
     def _decide(self, verb: str, *, slug: str, **_: Any) -> int:
         """What was decided before, or fits no more, is no failure, and not said to have been done."""
         before = _found(slug)
-        roadmap = DECISIONS[verb](before.pk)
-        idle = " (nothing to do)" if roadmap.state == before.state else ""
-        self.stdout.write(f"{roadmap.slug}: {roadmap.get_state_display()}{idle}")
+        roadmap, again = deciding.retry_all(before.pk) if verb == "retry" else (DECISIONS[verb](before.pk), 0)
+        idle = " (nothing to do)" if roadmap.state == before.state and not again else ""
+        told = f" (to be written again: {again})" if again else idle
+        self.stdout.write(f"{roadmap.slug}: {roadmap.get_state_display()}{told}")
         return 0
 
     def _list(self, *, failing: bool, **_: Any) -> int:
