@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from pydantic import ValidationError
 
 from content.subject_rules import KEY, SubjectError, check, sentences
-from roadmap_project.library.matching import best_subject, is_meant
+from roadmap_project.library.matching import CHINESE, best_subject, is_meant
 from roadmap_project.library.subjects import (
     SCAFFOLD,
     Subject,
@@ -34,7 +34,13 @@ from roadmaps.models import Concept, LibrarySubject, Roadmap, SubjectVersion
 LARGEST_ARCHIVE = 5_000_000  # bytes
 LARGEST_FILE = 200_000
 MOST_FILES = 121  # as many concepts as the library's outlines may have, and the subject's own file
-OF_NO_SUBJECT = ("Learn something new", "I want to understand how to begin with a topic")
+OF_NO_SUBJECT = (
+    "Learn something new",
+    "I want to understand how to begin with a topic",
+    "学习新东西",
+    "我想了解一门知识如何入门",
+    "打好基础",
+)
 MARK = r"[0-9]{1,9}|[0-9a-f]{20}"
 Parsed = TypeVar("Parsed")
 
@@ -204,7 +210,8 @@ def led_here(subject: Subject) -> dict[str, str]:
 
 
 def _own_goals(subject: Subject) -> list[str]:
-    return [f"Learn {each}" for each in (subject.title, *(term.term for term in subject.terms if term.weight == 3))]
+    names = [subject.title, *(term.term for term in subject.terms if term.weight == 3)]
+    return [f"学习{each}" if re.search(CHINESE, each) else f"Learn {each}" for each in names]
 
 
 def unpacked(packed: bytes) -> tuple[Subject, list[SubjectConcept]]:

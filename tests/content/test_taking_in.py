@@ -813,20 +813,29 @@ def test_goals_that_find_another_subject_are_said_when_one_is_taken_in(client, e
     assert "“Learn Keeping bees” (finds no subject)" in page.content.decode()
 
 
-def test_goals_of_others_that_find_a_subject_with_a_broad_term_are_said(client, editor):
+@pytest.mark.parametrize(
+    ("term", "goals"),
+    [
+        ("learn", {"Learn something new": "", "Learn python": "python-programming"}),
+        ("学习", {"学习新东西": "", "学习全栈": "web-development"}),
+        ("入门", {"我想了解一门知识如何入门": ""}),
+        ("基础", {"打好基础": ""}),
+    ],
+)
+def test_goals_of_others_that_find_a_subject_with_a_broad_term_are_said(client, editor, term, goals):
     files = bundled()
     terms = files["keeping-bees/subject.toml"]
     files["keeping-bees/subject.toml"] = terms.replace(
-        "[[terms]]", '[[terms]]\nterm = "learn"\nweight = 3\n\n[[terms]]', 1
+        "[[terms]]", f'[[terms]]\nterm = "{term}"\nweight = 3\n\n[[terms]]', 1
     )
 
     page = upload(client, packed(files)).content.decode()
 
-    assert "these goals, which are not its own, find it: “Learn " in page
+    assert "these goals, which are not its own, find it: “" in page
     assert "Is one of its terms too broad?" in page
     taken = taking_in.led_here(taking_in.unpacked(packed(files))[0])
-    assert taken["Learn something new"] == "no subject"
-    assert taken["Learn python"] == subjects.subject("python-programming").title
+    for goal, key in goals.items():
+        assert taken[goal] == (subjects.subject(key).title if key else "no subject")
 
 
 def test_a_models_roadmap_is_offered_as_a_subject_that_its_title_finds(client, editor):
