@@ -91,7 +91,8 @@ def _kept(row: LibrarySubject) -> SubjectVersion:
 def put_in_place(version: SubjectVersion, *, seen: str) -> None:
     """Offer this version, and keep the one that was offered until now; a second call changes nothing.
 
-    Raises MovedOnError where that is not the one whose `mark` was seen.
+    Raises MovedOnError where that is not the one whose `mark` was seen, and RefusedError for one from before the format
+    changed.
     """
     with transaction.atomic():
         row = LibrarySubject.objects.select_for_update().get(pk=version.of_id)
@@ -99,6 +100,8 @@ def put_in_place(version: SubjectVersion, *, seen: str) -> None:
             return
         if seen != mark(row):
             raise MovedOnError(row)
+        if read(version) is None:
+            raise RefusedError("It cannot be read any more: its format is outdated.")
         if row.version:
             _kept(row)
         row.title, row.author, row.is_offered = version.title, version.author, True

@@ -30,13 +30,13 @@ def refresh() -> None:
     for row in rows:
         if (each := _read(row.key, row.subject, row.concepts)) is None:
             continue
-        gone = _read(row.key, row.subject, _gone(row))
+        gone = _readable(row.key, _gone(row))
         if row.is_offered:
             offered[row.key] = each
         else:
-            gone = AddedSubject(each.subject, {**(gone.concepts if gone else {}), **each.concepts})
-        if gone and gone.concepts:
-            kept[row.key] = gone
+            gone |= each.concepts
+        if gone:
+            kept[row.key] = AddedSubject(each.subject, gone)
     subjects.offer(offered, kept=kept)
     _known = now
 
@@ -56,6 +56,17 @@ def _gone(row: LibrarySubject) -> dict[str, Any]:
     for some in (earlier.order_by("-number"), later.order_by("number")):
         for concepts in some.values_list("others", flat=True):
             found = {**concepts, **found}
+    return found
+
+
+def _readable(key: str, concepts: dict[str, Any]) -> dict[str, SubjectConcept]:
+    """Each by itself: one from before the format changed is left out, and the others are kept."""
+    found = {}
+    for name, each in concepts.items():
+        try:
+            found[name] = SubjectConcept.model_validate(each)
+        except ValidationError:
+            log.exception("library_concept_unreadable", key=key, concept=name)
     return found
 
 

@@ -185,9 +185,9 @@ def downloaded(of: Any, request: HttpRequest, row: LibrarySubject | SubjectVersi
 def say_where_goals_lead(of: Any, request: HttpRequest, version: SubjectVersion) -> None:
     """Where goals of this subject, in place now, find another one, and where those of others find this one."""
     added_subjects.refresh()
-    if not version.is_in_place:
+    if not version.is_in_place or (contents := taking_in.read(version)) is None:
         return
-    subject = Subject.model_validate(version.subject)
+    subject, _ = contents
     if elsewhere := taking_in.led_elsewhere(subject):
         found = ", ".join(f"“{goal}” (finds {name})" for goal, name in elsewhere.items())
         of.message_user(request, f"By its terms these goals do not find it: {found}.", messages.WARNING)

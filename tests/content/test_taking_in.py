@@ -568,6 +568,21 @@ def test_a_row_that_cannot_be_read_leaves_the_others_offered(db):
     assert "broken" not in {each.key for each in subjects.subjects()}
 
 
+def test_a_concept_that_cannot_be_read_leaves_the_others_kept(db):
+    """Of those that the version in place does without."""
+    first = taking_in.take_in(packed(bundled()), author=make_user())
+    smaller, gone = without_a_concept(*taking_in.unpacked(packed(bundled())))
+    taking_in.put_in_place(taking_in.take_in(smaller, author=make_user()), seen="1")
+    first.concepts |= {"from-before": {"key": "from-before", "text": "In an outdated format."}}
+    first.save()
+
+    added_subjects.refresh()
+
+    assert subjects.by_source(f"keeping-bees/{gone}")
+    with pytest.raises(KeyError):
+        subjects.by_source("keeping-bees/from-before")
+
+
 # Hostile archives
 
 FIRST = subjects.subject("sql-databases").order[0]
@@ -729,6 +744,21 @@ def test_another_editors_subject_is_replaced_after_a_look_at_the_difference(clie
     assert (row.version, row.author.username) == (1, "otto")
     given_out = client.post(address(row.versions.get(number=2)), {"action": "download"})
     assert taking_in.unpacked(given_out.content)[0].title == "<b>Second</b>"
+
+
+def test_a_version_of_an_outdated_format_is_not_put_in_place(client, editor):
+    taking_in.take_in(packed(bundled()), author=make_user())
+    second = taking_in.take_in(renamed("Second"), author=make_user())
+    second.concepts |= {FIRST: {"key": FIRST, "text": "In an outdated format."}}
+    second.save()
+
+    answer = put_in_place(client, client.get(address(second)))
+
+    assert answer.status_code == 200
+    assert "It cannot be read any more: its format is outdated." in answer.content.decode()
+    assert LibrarySubject.objects.get().version == 1
+    SubjectVersion.objects.filter(number=1).update(subject={"key": "keeping-bees"})
+    assert put_in_place(client, client.get(address(SubjectVersion.objects.get(number=1)))).status_code == 200
 
 
 def test_a_bundled_subject_is_replaced_after_a_look_at_the_difference(client, editor):
