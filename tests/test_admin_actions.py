@@ -167,8 +167,12 @@ def test_a_piece_is_written_again_once(client, editor, do, kind):
 
     pages = [do(client, f"regenerate_{kind}", concept, wish=wish) for wish in ("Shorter", "Shorter", "", "Longer")]
 
-    assert ["will be written again" in page.content.decode() for page in pages] == [True, True, True, False]
-    assert "It is being written already." in pages[-1].content.decode()
+    assert ["will be written again" in page.content.decode() for page in pages] == [True, False, False, False]
+    assert ["nothing to do. It is being written already." in page.content.decode() for page in pages] == [
+        *(False, True, True, False)  # another wish is refused
+    ]
+    assert "It is being written already. When it is there" in pages[-1].content.decode()
+    assert Noted.objects.filter(action_flag=CHANGE).count() == 1
     waiting = Step.objects.waiting().get()
     assert (waiting.concept, waiting.kind, waiting.wish, waiting.is_rewrite) == (concept, kind, "Shorter", True)
 

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.contrib.admin.models import CHANGE
+from django.contrib.admin.models import LogEntry as Noted
 from django.urls import reverse
 from django_q.models import OrmQ
 from hypothesis import given, settings
@@ -526,6 +528,21 @@ def test_an_outlines_version_shows_its_difference_and_is_restored(client, editor
     assert [each.number for each in outlined.revisions.order_by("number")] == [1, 2, 3]
     assert outline.tree_of(outlined.revisions.get(number=3)) == outline.tree_of(earlier)
     assert not outlined.concepts.filter(name__startswith="Renamed").exists()
+
+
+def test_an_outlines_version_that_says_the_same_as_the_latest_is_not_said_to_be_restored(
+    client, editor, outlined, earlier
+):
+    with_a_second_version(outlined)
+    outline.revise(outlined, outline.tree_of(earlier), author=OutlineRevision.Author.HAND, reason="back")
+    Roadmap.objects.filter(pk=outlined.pk).update(state=Roadmap.State.IN_REVIEW)
+
+    page = client.post(address(earlier), {"action": "restore", "seen": "3"}, follow=True).content.decode()
+
+    assert "nothing to do. Version 3, the latest, says the same." in page
+    assert "restored as the latest version" not in page
+    assert outlined.revisions.count() == 3
+    assert not Noted.objects.filter(action_flag=CHANGE).exists()
 
 
 def test_an_outlines_version_is_restored_only_beside_its_difference_from_the_latest(client, editor, outlined, earlier):

@@ -168,8 +168,14 @@ class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, La
 
     def _regenerate(self, request: HttpRequest, queryset: QuerySet[Concept], kind: Step.Kind) -> None:
         wish = request.POST.get("wish", "")
-        done = f"the {kind.label.lower()} will be written again"
-        self.decide(request, queryset, lambda concept: deciding.regenerate(concept, kind, wish=wish), done)
+
+        def decide(concept: Concept) -> None:
+            before = concept.steps.filter(kind=kind).first()
+            step = deciding.regenerate(concept, kind, wish=wish)
+            if before and step.asked_at == before.asked_at:
+                raise NothingToDoError("It is being written already.")
+
+        self.decide(request, queryset, decide, f"the {kind.label.lower()} will be written again")
 
     @admin.action(description="Check links now", permissions=["change"])
     def check_links(self, request: HttpRequest, queryset: QuerySet[Concept]) -> None:

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 
 from roadmap_project.connection_budget import CLUSTER_NAMES
 from roadmaps import reshaping, sketching
-from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, ReadOnly, WithVerbs
+from roadmaps.admin.base import KnownValuesFilter, LargeListAdmin, NothingToDoError, ReadOnly, WithVerbs
 from roadmaps.models import (
     ClusterHeartbeat,
     ConceptProgress,
@@ -134,7 +134,9 @@ class OutlineRevisionAdmin(WithVerbs, RecordAdmin):
             return
 
         def decide(revision: OutlineRevision) -> None:
-            reshaping.restore(revision.roadmap_id, seen_version=int(seen), by=by, version=revision.number)
+            edit = reshaping.restore(revision.roadmap_id, seen_version=int(seen), by=by, version=revision.number)
+            if edit.revision and edit.revision.number == int(seen):
+                raise NothingToDoError(f"Version {seen}, the latest, says the same.")
 
         self.decide(request, queryset.select_related("roadmap"), decide, "restored as the latest version")
 
