@@ -40,6 +40,8 @@ def restore(request: SignedInRequest, slug: str, key: str, kind: str) -> HttpRes
         _("%(piece)s: version %(number)s is the current one.")
         % {"piece": _kind(kind).label, "number": restored.version},
     )
+    if restored.has_called_off:
+        messages.info(request, _("The writing of it again, which was under way, is called off."))
     return redirect(f"{address(found)}#{kind}")
 
 

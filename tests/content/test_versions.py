@@ -194,7 +194,8 @@ def test_taking_the_current_version_back_changes_nothing(concept):
 def test_what_is_taken_back_is_not_replaced_by_a_rewrite_that_was_under_way(visitor, concept, library):
     step = deciding.regenerate(concept, "tutorial", wish="In verse")
 
-    visitor.post(address(concept, "restore", "tutorial"), {"version": "1"})
+    page = visitor.post(address(concept, "restore", "tutorial"), {"version": "1"}, follow=True)
+    assert "The writing of it again, which was under way, is called off." in text_of(page)
     draining.drain("content")
 
     step.refresh_from_db()
