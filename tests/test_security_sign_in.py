@@ -1,5 +1,6 @@
 """Guessing passwords is slow, from one address and at one account, and neither tells anything nor keeps anybody out."""
 
+import re
 import threading
 from datetime import timedelta
 
@@ -208,7 +209,7 @@ def test_the_cookie_is_for_this_site_alone_and_names_nobody(client, ada, setting
     cookie = client.cookies[known_browsers.COOKIE]
 
     assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", True)
-    assert "ada" not in str(signing.loads(cookie.value, salt=known_browsers.SALT))
+    assert "ada" not in re.findall(r"[a-z]+", str(signing.loads(cookie.value, salt=known_browsers.SALT)))
 
 
 def test_who_signed_up_or_chose_a_new_password_here_is_known_here(client):
