@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from functools import partial
 
 import pytest
@@ -14,6 +13,7 @@ from content.models import Question, QuizAttempt
 from roadmaps.models import Step
 from roadmaps.reading import current_tag
 from tests.content.test_pages import address
+from tests.engine import wait_until, waiting_for_locks
 from tests.factories import QUESTIONS, make_quiz, make_tutorial, make_user, make_written_roadmap
 from tests.roadmaps.test_pages import queries_of, text_of
 
@@ -22,10 +22,6 @@ pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 RIGHT = {"question-0": "1", "question-1": ["0", "2"], "question-2": "1"}
 OTHERS = (("true_false", "Is something else so?", ["True", "False"], [1], "No."),)
-
-WAITING_FOR_A_LOCK = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 
 
 @pytest.fixture
@@ -74,11 +70,7 @@ def all_at_once(deeds, *, held: str) -> None:
         cursor.execute(held)
         for each in threads:
             each.start()
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            cursor.execute(WAITING_FOR_A_LOCK)
-            if cursor.fetchone() == (len(threads),):
-                break
+        wait_until(lambda: waiting_for_locks() == len(threads))
     for each in threads:
         each.join(20)
 
