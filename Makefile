@@ -54,7 +54,9 @@ run: $(VENV)/run.stamp
 		&& echo "open http://127.0.0.1:$(PORT)" \
 		&& HOST=127.0.0.1 exec $(BIN)/honcho start --port $(PORT) web workflow content logs'
 
-# Most of the time a test of processes waits: three at once keep two cores busy.
+# Most of the time a test of processes waits: three at once keep two cores busy. What is compiled is kept, as hundreds of
+# processes start.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 3)
 
@@ -116,3 +118,4 @@ mermaid:
 clean:
 	-$(PYTHON) -m roadmap_project.dev_database remove --all
 	rm -rf $(VENV) $(VENV)-bench .dev staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
