@@ -225,7 +225,8 @@ class SubjectForm(forms.Form):
     terms = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 8}),
         help_text="How goals are known to mean this subject: one a line, a weight from 1 to 3 before it (“3 python”). "
-        "A goal needs a sum of 2. In Chinese “…” stands for up to eight characters between.",
+        "A goal needs a sum of 2. In Chinese “…” stands for up to eight characters between; simplified "
+        "and traditional characters are the same.",
     )
 
     def clean_terms(self) -> list[Term]:

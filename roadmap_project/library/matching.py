@@ -1,13 +1,16 @@
 """Which curated subject does a goal mean, if any?"""
 
 import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
+from roadmap_project.library import chinese
 from roadmap_project.library.subjects import SCAFFOLD, Subject, subject, subjects
 
 ENOUGH = 2.0
 # "Learn SQL for data analysis" is about SQL: what comes after these says what it is for.
 PURPOSE = re.compile(r"\b(?:for|so that|in order to|to become|because)\b|是为了|以便|好让|[,，;；](?:用来|用于|用在)")
-CHINESE = "[\u3400-\u9fff]"
+CHINESE = chinese.CHARACTER
 BLANKS = re.compile(rf"(?<={CHINESE}) | (?={CHINESE})")
 GAP = r"(?:…|[^\W\d_a-z]{0,8})"  # no name in Latin letters, and no end of a sentence
 MOST_GAPS = 2
@@ -15,26 +18,33 @@ NAME = r"[a-z][a-z0-9.+#]{0,30}"
 NO_NAMES = {"learn", "study"}
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What somebody wants, as terms are looked for in it."""
+
+    text: str
+
+    @cached_property
+    def other_words(self) -> list[chinese.OtherWord]:
+        return chinese.other_words(self.text)
+
+
 def best_subject(goal: str) -> Subject:
     """The subject with the highest sum of terms found, the earliest mentioned among equals; else the scaffold."""
-    text = _plain(goal)
-    scored = [(_score(each, text), -_first_mention(each, text), each.key) for each in subjects()]
+    plain = Goal(_plain(goal))
+    scored = [(_score(each, plain), -_first_mention(each, plain), each.key) for each in subjects()]
     score, _, key = max(scored, default=(0.0, 0, ""))
     return subject(key) if score >= ENOUGH else subject(SCAFFOLD)
 
 
 def is_meant(each: Subject, goal: str) -> bool:
     """Whether the goal has enough of the subject's terms; another subject may have more of its own."""
-    return _score(each, _plain(goal)) >= ENOUGH
+    return _score(each, Goal(_plain(goal))) >= ENOUGH
 
 
-def _plain(goal: str) -> str:
-    return _joined(" ".join(goal.lower().split()))
-
-
-def _joined(text: str) -> str:
-    """Chinese is written with and without blanks beside Latin words: here always without."""
-    return BLANKS.sub("", text)
+def _plain(text: str) -> str:
+    """In small and in simplified letters. Chinese is written with and without blanks beside Latin: here without."""
+    return BLANKS.sub("", chinese.simplified(" ".join(text.lower().split())))
 
 
 def has_sound_gaps(term: str) -> bool:
@@ -42,35 +52,46 @@ def has_sound_gaps(term: str) -> bool:
     return term.count("…") <= MOST_GAPS and term.strip("…") == term and "……" not in term
 
 
-def _score(each: Subject, text: str) -> float:
-    purpose = PURPOSE.search(text)
-    end_of_object = purpose.start() if purpose and purpose.start() > 0 else len(text)
+def _score(each: Subject, goal: Goal) -> float:
+    purpose = PURPOSE.search(goal.text)
+    end_of_object = purpose.start() if purpose and purpose.start() > 0 else len(goal.text)
     own = {word for term in each.terms for word in term.term.split()} | NO_NAMES
     score = 0.0
     for term in each.terms:
-        found = _find(term.term, text)
+        found = _find(term.term, goal)
         if found is not None:
             is_whole = found.start() < end_of_object and not _is_narrowed(found, own)
             score += term.weight if is_whole else term.weight / 2
     return score
 
 
-def _first_mention(each: Subject, text: str) -> int:
-    places = [found.start() for term in each.terms if (found := _find(term.term, text)) is not None]
-    return min(places, default=len(text))
+def _first_mention(each: Subject, goal: Goal) -> int:
+    places = [found.start() for term in each.terms if (found := _find(term.term, goal)) is not None]
+    return min(places, default=len(goal.text))
 
 
-def _find(term: str, text: str) -> re.Match[str] | None:
+def _find(term: str, goal: Goal) -> re.Match[str] | None:
+    """The first place where the term is no part of a longer word that means something else."""
+    pattern, start = _pattern(term), 0
+    while found := pattern.search(goal.text, start):
+        if not any(word.takes(part) for part in found.regs[1:] for word in goal.other_words):
+            return found
+        start = found.start() + 1
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _pattern(term: str) -> re.Pattern[str]:
     """Whole words of Latin letters; Chinese has no blanks to tell words by, so there it is found anywhere.
 
-    A term whose gaps are not sound, which no check kept out, is looked for as it is written.
+    What stands between its gaps is a group each. A term whose gaps are not sound, which no check kept out, is looked
+    for as it is written.
     """
-    pattern = re.escape(_joined(term))
-    if has_sound_gaps(term):
-        pattern = pattern.replace("…", GAP)
-    begin = "" if re.match(CHINESE, term) else "(?<![a-z0-9])"
-    end = "" if re.search(f"{CHINESE}$", term) else "(?:s|es)?(?![a-z0-9+#])"
-    return re.search(begin + pattern + end, text)
+    plain = _plain(term)
+    parts = plain.split("…") if has_sound_gaps(term) else [plain]
+    begin = "" if re.match(CHINESE, plain) else "(?<![a-z0-9])"
+    end = "" if re.search(f"{CHINESE}$", plain) else "(?:s|es)?(?![a-z0-9+#])"
+    return re.compile(begin + GAP.join(f"({re.escape(part)})" for part in parts) + end)
 
 
 def _is_narrowed(found: re.Match[str], own: set[str]) -> bool:
