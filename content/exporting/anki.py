@@ -29,9 +29,8 @@ def write(document: RoadmapDocument) -> bytes:
             tags = f"{_tag(document.title)}::{_tag(stage.name)}::{_tag(module.name)}"
             for concept in module.concepts:
                 for front, back in _cards(concept):
-                    writer.writerow(
-                        [_guid(document.id, concept.key, front), front, back, f"{tags} {concept.difficulty}"]
-                    )
+                    guid = _guid(document.id, concept.key, front)
+                    writer.writerow([guid, _as_words(front), _as_words(back), f"{tags} {concept.difficulty}"])
     return buffer.getvalue().encode()
 
 
@@ -58,6 +57,14 @@ def _list(items: list[str]) -> str:
 def _html(text: str) -> str:
     """Text as a field of HTML; brackets are written out because Anki looks for [sound:…] and [latex] in fields."""
     return escape(text).replace("[", "&#91;").replace("\r\n", "\n").replace("\n", "<br>").replace("\t", " ")
+
+
+def _as_words(html: str) -> str:
+    """The same to read, search and copy; but MathJax, to which Anki gives a card's text, finds no formula to set in it.
+
+    It looks for \\( and \\[ in what stands between two tags, and words about code have them: \\(a+\\), C:\\[x].
+    """
+    return re.sub(r"\\(?=\(|&#91;)", r"\\<span></span>", html)
 
 
 def _deck(title: str) -> str:

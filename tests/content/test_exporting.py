@@ -5,7 +5,7 @@ import io
 import json
 import re
 import zipfile
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -370,6 +370,24 @@ def test_anki_takes_hostile_words_for_words(hostile):
         assert not re.search(r"<(?!/?(ul|li)>|br>)", row[1] + row[2])
         assert "[sound:" not in row[1] + row[2]
     assert "<li>b<br>c</li>" in rows[1][1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [r"What does \(a+\) match?", r"C:\[x\] and \[y\]", r"\\(twice\\) \\\[thrice\\\]", r"\begin{x} \ (a) $b$ $$c$$"],
+)
+def test_anki_sets_no_words_as_formulas_and_shows_them_whole(roadmap, words):
+    """MathJax, as Anki has it, joins text over <br>, <wbr> and comments, and looks for \\( and \\[ up to other tags."""
+    roadmap.concepts.update(name=words, description=words)
+    make_quiz(concept=roadmap.concepts.last(), questions=[("single_choice", words, [words, "b"], [0], words)])
+
+    _, rows = notes_of(file_of(roadmap, "anki"))
+
+    for field in [*rows[0][1:3], *rows[-1][1:3]]:
+        stretches = re.split(r"<(?!br|wbr|!)[^>]*>", field)
+        assert not [each for each in stretches if re.search(r"\\[(\[]", unescape(each))]
+    assert [unescape(re.sub("<[^>]*>", "", field)) for field in rows[0][1:3]] == [words, words]
+    assert unescape(re.sub("<[^>]*>", "", rows[-1][1])) == f"{words}{words}b"
 
 
 def test_a_card_keeps_its_identifier_when_it_is_taken_away_again(roadmap):
