@@ -5,13 +5,36 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from content import rendering
+from roadmap_project.told import kept
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=3000)]
+
+# What breaks a rule: said to the model that answered, and told to whoever brings a file in.
+CHARACTERS_OUTSIDE = kept(gettext_noop("%(count)s characters, not %(least)s to %(most)s"))
+RESOURCES_OUTSIDE = kept(gettext_noop("%(count)s resources, not %(least)s to %(most)s"))
+QUESTIONS_OUTSIDE = kept(gettext_noop("%(count)s questions, not %(least)s to %(most)s"))
+OPEN_FENCE = kept(gettext_noop("a code block is opened and not closed"))
+TOO_HEAVY = kept(gettext_noop("more brackets, bars, asterisks and line ends than can be laid out; write it plainer"))
+NO_URL = kept(gettext_noop("%(url)s is not a URL"))
+NO_WEB_ADDRESS = kept(gettext_noop("%(url)s is neither http nor https"))
+HOLDS_A_NAME = kept(gettext_noop("%(url)s holds a user name or password"))
+HOLDS_A_BLANK = kept(gettext_noop("%(url)s holds a blank, a backslash or an invisible character"))
+NO_HOST = kept(gettext_noop("%(url)s has no host"))
+PRIVATE = kept(gettext_noop("%(url)s is a private address"))
+OTHER_PORT = kept(gettext_noop("%(url)s names a port where no web site is looked for"))
+URL_TWICE = kept(gettext_noop("a URL stands twice"))
+OPTION_TWICE = kept(gettext_noop("an option stands twice"))
+QUESTION_TWICE = kept(gettext_noop("a question stands twice"))
+NO_SUCH_OPTIONS = kept(gettext_noop("correct %(correct)s does not name distinct options"))
+TOO_FEW_CORRECT = kept(gettext_noop("multiple_choice needs two or more correct options"))
+NOT_ONE_CORRECT = kept(gettext_noop("%(kind)s needs exactly one correct option"))
+NOT_TWO_OPTIONS = kept(gettext_noop("true_false needs exactly two options"))
 
 
 @dataclass(frozen=True)
@@ -41,10 +64,10 @@ def _limits(info: ValidationInfo) -> PieceLimits:
     return limits
 
 
-def _require(count: int, bounds: tuple[int, int], what: str) -> None:
+def _require(count: int, bounds: tuple[int, int], outside: str) -> None:
     least, most = bounds
     if not least <= count <= most:
-        raise ValueError(f"{count} {what}, not {least} to {most}")
+        raise ValueError(outside % {"count": count, "least": least, "most": most})
 
 
 class TutorialAnswer(Answer):
@@ -56,11 +79,11 @@ class TutorialAnswer(Answer):
     @field_validator("markdown")
     @classmethod
     def _is_a_tutorial(cls, markdown: str, info: ValidationInfo) -> str:
-        _require(len(markdown.strip()), _limits(info).markdown, "characters")
+        _require(len(markdown.strip()), _limits(info).markdown, CHARACTERS_OUTSIDE)
         if has_open_fence(markdown):
-            raise ValueError("a code block is opened and not closed")
+            raise ValueError(OPEN_FENCE)
         if 0 < _limits(info).weight < rendering.weight(markdown):
-            raise ValueError("more brackets, bars, asterisks and line ends than can be laid out; write it plainer")
+            raise ValueError(TOO_HEAVY)
         return markdown.replace("\x00", "").strip()
 
 
@@ -95,32 +118,37 @@ class ResourceAnswer(Answer):
     def _is_a_public_web_address(cls, url: str) -> str:
         problem = url_problem(url)
         if problem:
-            raise ValueError(f"{url[:100]!r} {problem}")
+            raise ValueError(problem)
         return url
 
 
 def url_problem(url: str) -> str:
     """Why a URL is not offered as a resource; empty when it may be. Resolves no names."""
+    sentence = _url_problem(url)
+    return sentence and sentence % {"url": repr(url[:100])}
+
+
+def _url_problem(url: str) -> str:
     from content.addresses import is_private_host  # beside the checks that resolve
 
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         port = parts.port
-    except ValueError as error:
-        return f"is not a URL ({error})"
+    except ValueError:
+        return NO_URL
     if parts.scheme not in ("http", "https"):
-        return "is neither http nor https"
+        return NO_WEB_ADDRESS
     if parts.username or parts.password:
-        return "holds a user name or password"
+        return HOLDS_A_NAME
     if any(character.isspace() or character == "\\" or not character.isprintable() for character in url):
-        return "holds a blank, a backslash or an invisible character"
+        return HOLDS_A_BLANK
     if not host:
-        return "has no host"
+        return NO_HOST
     if is_private_host(host):
-        return "is a private address"
+        return PRIVATE
     if port not in PORTS:
-        return f"names port {port}, where no web site is looked for"
+        return OTHER_PORT
     return ""
 
 
@@ -138,10 +166,10 @@ class ResourcesAnswer(Answer):
 
     @model_validator(mode="after")
     def _are_enough_and_distinct(self, info: ValidationInfo) -> "ResourcesAnswer":
-        _require(len(self.resources), _limits(info).resources, "resources")
+        _require(len(self.resources), _limits(info).resources, RESOURCES_OUTSIDE)
         urls = [resource.url for resource in self.resources]
         if len(set(urls)) != len(urls):
-            raise ValueError("a URL stands twice")
+            raise ValueError(URL_TWICE)
         return self
 
 
@@ -156,17 +184,17 @@ class QuestionAnswer(Answer):
     @model_validator(mode="after")
     def _can_be_answered(self) -> "QuestionAnswer":
         if len(set(self.options)) != len(self.options):
-            raise ValueError("an option stands twice")
+            raise ValueError(OPTION_TWICE)
         if len(set(self.correct)) != len(self.correct) or not all(
             0 <= index < len(self.options) for index in self.correct
         ):
-            raise ValueError(f"correct {self.correct} does not name distinct options")
+            raise ValueError(NO_SUCH_OPTIONS % {"correct": self.correct})
         if self.kind == "multiple_choice" and len(self.correct) < 2:
-            raise ValueError("multiple_choice needs two or more correct options")
+            raise ValueError(TOO_FEW_CORRECT)
         if self.kind != "multiple_choice" and len(self.correct) != 1:
-            raise ValueError(f"{self.kind} needs exactly one correct option")
+            raise ValueError(NOT_ONE_CORRECT % {"kind": self.kind})
         if self.kind == "true_false" and len(self.options) != 2:
-            raise ValueError("true_false needs exactly two options")
+            raise ValueError(NOT_TWO_OPTIONS)
         return self
 
 
@@ -175,7 +203,7 @@ class QuizAnswer(Answer):
 
     @model_validator(mode="after")
     def _has_enough_questions(self, info: ValidationInfo) -> "QuizAnswer":
-        _require(len(self.questions), _limits(info).questions, "questions")
+        _require(len(self.questions), _limits(info).questions, QUESTIONS_OUTSIDE)
         if len({question.question for question in self.questions}) != len(self.questions):
-            raise ValueError("a question stands twice")
+            raise ValueError(QUESTION_TWICE)
         return self

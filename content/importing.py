@@ -1,6 +1,8 @@
 """How does a document become a new roadmap? From a file that nobody vouches for, or copied from a shared link."""
 
+import re
 import uuid
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from pydantic_core import from_json
 from content import rendering
 from content.exporting.documents import LIMITS, ConceptDocument, RoadmapDocument
 from content.models import Note, Question, Quiz, Resource, ResourceList, Tutorial
+from roadmap_project import wrong_values
 from roadmap_project.library.subjects import is_offered
 from roadmap_project.llm.asking import storable
 from roadmap_project.told import kept
@@ -38,18 +41,56 @@ FROM_A_LINK = kept(gettext_noop("Copied from a shared roadmap."))
 NOT_TAKEN_OVER = kept(
     gettext_noop("%(missing)s of %(all)s pieces were not there to be taken over. You can have them written.")
 )
+# By how the parser's own, English words begin; what none of these says is "SOMETHING_ELSE".
+NOT_JSON = {
+    "EOF": gettext_noop("The text ends too early."),
+    "trailing characters": gettext_noop("Something stands after the end."),
+    "trailing comma": gettext_noop("A comma stands before a closing bracket."),
+    "key must be": gettext_noop("The name of a field does not stand between double quotes."),
+    "control character": gettext_noop("A text holds a line end or another control character."),
+    "invalid escape": gettext_noop("What stands after a backslash is not what JSON knows."),
+    "unexpected end of hex escape": gettext_noop("What stands after a backslash is not what JSON knows."),
+    "lone leading surrogate": gettext_noop("What stands after a backslash is not what JSON knows."),
+    "invalid unicode": gettext_noop("The text is not in UTF-8."),
+    "invalid number": gettext_noop("A number is not written as JSON writes it."),
+    "number out of range": gettext_noop("A number is too large."),
+    "recursion": gettext_noop("It is nested too deep."),
+}
+SOMETHING_ELSE = gettext_noop("Something else is expected there.")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong in a file."""
+
+    place: str  # like `stages[0].modules[2].name`; of the whole file empty
+    words: str
+    language: str = ""  # of the words, where it is not the reader's
+
+    def __str__(self) -> str:
+        return _("{place}: {words}").format(place=self.place, words=self.words) if self.place else self.words
+
+
+class WrongFileError(RefusedError):
+    """Everything that is wrong in a file, in words for the person."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
 
 
 def parse(data: bytes) -> RoadmapDocument:
-    """A roadmap's JSON, judged before anything is stored. Raises RefusedError with what is wrong and where."""
+    """A roadmap's JSON, judged before anything is stored. Raises RefusedError; WrongFileError says what is where."""
     if len(data) > MOST_BYTES:
         raise RefusedError(too_large(len(data)))
     try:
-        document = RoadmapDocument.model_validate(_plain(from_json(data), DEEPEST), context=LIMITS)
+        document = RoadmapDocument.model_validate(
+            _plain(from_json(data.removeprefix(BOM_UTF8)), DEEPEST), context=LIMITS
+        )
     except ValidationError as error:
-        raise RefusedError(_in_words(error)) from error
+        raise WrongFileError(_mistakes(error)) from error
     except ValueError as error:
-        raise RefusedError(_("This is not JSON: %(error)s.") % {"error": error}) from error
+        raise RefusedError(_not_json(str(error))) from error
     _refuse_heavy(document)
     added_subjects.refresh()  # or it would be this process's luck which of them it knows
     for concept in document.parts():
@@ -93,17 +134,30 @@ def _plain(value: Any, depth: int) -> Any:
     return value
 
 
-def _in_words(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{_place(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in problems[:MOST_PROBLEMS]]
-    rest = len(problems) - len(told)
-    return "\n".join([*told, *([_("… and %(number)s more.") % {"number": f"{rest:,}"}] if rest else [])])
+def _not_json(said: str) -> str:
+    """The parser says "trailing comma at line 3 column 7"."""
+    sentence = next((own for begin, own in NOT_JSON.items() if said.startswith(begin)), SOMETHING_ELSE)
+    place = re.search(r"line (\d+) column (\d+)$", said)
+    return _("This is not JSON. %(problem)s (Line %(line)s, column %(column)s.)") % {
+        "problem": _(sentence),
+        "line": place[1] if place else "?",
+        "column": place[2] if place else "?",
+    }
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """Like `stages[0].modules[2].name`."""
-    path = "".join(f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in location)
-    return path.lstrip(".") or _("the whole file")
+def _mistakes(error: ValidationError) -> list[Mistake]:
+    problems = error.errors(include_url=False, include_input=False)
+    mistakes = [_mistake(each) for each in problems[:MOST_PROBLEMS]]
+    if rest := len(problems) - len(mistakes):
+        mistakes.append(Mistake("", _("… and %(number)s more.") % {"number": f"{rest:,}"}))
+    return mistakes
+
+
+def _mistake(problem: Any) -> Mistake:
+    place = "".join(f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in problem["loc"]).lstrip(".")
+    if words := wrong_values.told(problem):
+        return Mistake(place, words)
+    return Mistake(place, wrong_values.as_said(problem), language="en")
 
 
 def _known(source: str) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from roadmap_project import wrong_values
 from roadmap_project.llm.asking import storable
 from roadmaps.answers import HAND_LIMITS, HOURS_BY_DIFFICULTY, ConceptOutline, ModuleOutline, OutlineTree, StageOutline
 from roadmaps.deciding import RefusedError
@@ -145,7 +146,7 @@ def _unthought_of(tree: OutlineTree) -> list[str]:
     try:
         OutlineTree.model_validate(tree.tree(), context={"outline": HAND_LIMITS})
     except ValidationError as error:
-        return [item["msg"].removeprefix("Value error, ") for item in error.errors()[:3]]
+        return [wrong_values.told(item) or wrong_values.as_said(item) for item in error.errors()[:3]]
     return []
 
 

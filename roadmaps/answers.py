@@ -7,12 +7,25 @@ validation context, because curated subjects and the study scaffold have others 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
+
+from roadmap_project.told import kept
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Score = Annotated[float, Field(ge=0, le=100)]
+
+# What breaks a rule: said to the model that answered, stored with a review, and told to whoever brings a file in.
+OTHER_HOURS = kept(gettext_noop("%(key)s: %(difficulty)s means %(least)s to %(most)s hours, not %(hours)s"))
+STAGES_OUTSIDE = kept(gettext_noop("the outline has %(count)s stages, not %(least)s to %(most)s"))
+MODULES_OUTSIDE = kept(gettext_noop("stage %(place)s has %(count)s modules, not %(least)s to %(most)s"))
+CONCEPTS_OUTSIDE = kept(gettext_noop("module %(place)s has %(count)s concepts, not %(least)s to %(most)s"))
+TOTAL_OUTSIDE = kept(gettext_noop("the outline has %(count)s concepts, not %(least)s to %(most)s"))
+KEY_TWICE = kept(gettext_noop("the key %(key)s stands twice"))
+UNKNOWN_PREREQUISITE = kept(gettext_noop("%(key)s has the unknown prerequisite %(other)s"))
+LATER_PREREQUISITE = kept(gettext_noop("%(key)s has the prerequisite %(other)s, which does not come before it"))
 
 HOURS_BY_DIFFICULTY = {"easy": (0.5, 2.0), "medium": (2.0, 4.0), "hard": (4.0, 8.0)}
 
@@ -94,7 +107,8 @@ class ConceptOutline(Answer):
     def _hours_match_difficulty(self) -> "ConceptOutline":
         least, most = HOURS_BY_DIFFICULTY[self.difficulty]
         if not least <= self.hours <= most:
-            raise ValueError(f"{self.key}: {self.difficulty} means {least:g} to {most:g} hours, not {self.hours:g}")
+            hours = {"least": f"{least:g}", "most": f"{most:g}", "hours": f"{self.hours:g}"}
+            raise ValueError(OTHER_HOURS % {"key": self.key, "difficulty": self.difficulty, **hours})
         return self
 
 
@@ -140,17 +154,18 @@ class EditedOutline(OutlineTree):
 
 
 def size_problems(tree: OutlineTree, limits: OutlineLimits) -> list[str]:
-    problems = _outside("the outline", "stages", len(tree.stages), limits.stages)
+    problems = _outside(STAGES_OUTSIDE, len(tree.stages), limits.stages)
     for number, stage in enumerate(tree.stages, start=1):
-        problems += _outside(f"stage {number}", "modules", len(stage.modules), limits.modules)
+        problems += _outside(MODULES_OUTSIDE, len(stage.modules), limits.modules, number)
         for place, module in enumerate(stage.modules, start=1):
-            problems += _outside(f"module {number}.{place}", "concepts", len(module.concepts), limits.concepts)
-    return problems + _outside("the outline", "concepts", len(tree.concepts()), limits.total)
+            problems += _outside(CONCEPTS_OUTSIDE, len(module.concepts), limits.concepts, f"{number}.{place}")
+    return problems + _outside(TOTAL_OUTSIDE, len(tree.concepts()), limits.total)
 
 
-def _outside(where: str, what: str, count: int, limits: tuple[int, int]) -> list[str]:
+def _outside(sentence: str, count: int, limits: tuple[int, int], place: object = "") -> list[str]:
     least, most = limits
-    return [] if least <= count <= most else [f"{where} has {count} {what}, not {least} to {most}"]
+    said = sentence % {"place": place, "count": count, "least": least, "most": most}
+    return [] if least <= count <= most else [said]
 
 
 def key_problems(tree: OutlineTree) -> list[str]:
@@ -160,12 +175,12 @@ def key_problems(tree: OutlineTree) -> list[str]:
     known = {concept.key for concept in tree.concepts()}
     for concept in tree.concepts():
         if concept.key in earlier:
-            problems.append(f"the key {concept.key} stands twice")
+            problems.append(KEY_TWICE % {"key": concept.key})
         for key in concept.prerequisites:
             if key not in known:
-                problems.append(f"{concept.key} has the unknown prerequisite {key}")
+                problems.append(UNKNOWN_PREREQUISITE % {"key": concept.key, "other": key or "“”"})
             elif key not in earlier:
-                problems.append(f"{concept.key} has the prerequisite {key}, which does not come before it")
+                problems.append(LATER_PREREQUISITE % {"key": concept.key, "other": key})
         earlier.add(concept.key)
     return problems
 

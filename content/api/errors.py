@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from content.api import wrong_values
+from roadmap_project import wrong_values
 from roadmap_project.api_errors import answer
 from roadmap_project.throttling import TooManyTriesError
 from roadmaps.deciding import PastDeadlineError, RefusedError
@@ -88,7 +88,8 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     problems = [
-        {"field": _place(each["loc"]), "message": wrong_values.told(each)} for each in error.errors[:MOST_PROBLEMS]
+        {"field": _place(each["loc"]), "message": wrong_values.told(each) or wrong_values.as_said(each)}
+        for each in error.errors[:MOST_PROBLEMS]
     ]
     return answer(request, 422, problems[0]["message"], problems=problems)
 

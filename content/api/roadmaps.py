@@ -100,12 +100,10 @@ def _parsed(sent: bytes) -> RoadmapDocument:
     """Raises InvalidError with what is wrong and where, as the importing says it."""
     try:
         return importing.parse(sent)
+    except importing.WrongFileError as error:
+        raise InvalidError([{"field": each.place, "message": each.words} for each in error.mistakes]) from error
     except RefusedError as error:
-        lines = [line.partition(": ") for line in str(error).split("\n")]
-        problems = [
-            {"field": place, "message": text} if text else {"field": "", "message": place} for place, _, text in lines
-        ]
-        raise InvalidError(problems) from error
+        raise InvalidError([{"field": "", "message": str(error)}]) from error
 
 
 @router.get("deleted", response=read(Page[DeletedRoadmap]), summary="List your deleted roadmaps")

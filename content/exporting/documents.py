@@ -19,7 +19,7 @@ STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 # Wider than what a provider may answer: people and editors add to it.
 LIMITS = {
     "outline": HAND_LIMITS,
-    "piece": PieceLimits(resources=(0, 50), questions=(1, 50), markdown=(1, 200_000)),
+    "piece": PieceLimits(resources=(0, 50), questions=(1, 50), markdown=(1, 200_000), note=3000),
 }
 
 Origin = Annotated[str, StringConstraints(max_length=200)]

@@ -7,6 +7,8 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -121,11 +123,22 @@ def bring_in(request: SignedInRequest) -> HttpResponse:
                 origin=importing.FROM_A_FILE,
                 request_key=form.cleaned_data["request_key"],
             )
+        except importing.WrongFileError as error:
+            form.add_error(None, [_as_html(each) for each in error.mistakes])
         except (RefusedError, throttling.TooManyTriesError) as error:
-            form.add_error(None, str(error).split("\n"))
+            form.add_error(None, str(error))
         else:
             return redirect(made)
     return render(request, "content/bring_in.html", {"form": form})
+
+
+def _as_html(mistake: importing.Mistake) -> SafeString:
+    """As it says itself, with its place set as code and English words marked."""
+    words = format_html('<span lang="{}">{}</span>', mistake.language, mistake.words)
+    shown = words if mistake.language else mistake.words
+    if not mistake.place:
+        return format_html("{}", shown)
+    return format_html(_("{place}: {words}"), place=format_html("<code>{}</code>", mistake.place), words=shown)
 
 
 @require_safe

@@ -593,7 +593,10 @@ def test_what_cannot_be_brought_in_is_told_with_its_place(program, person):
     wrong = error(program("post", "roadmaps/import", {"format": "roadmap", "version": 1, "goal": "x"}), 422)
 
     assert {each["field"] for each in wrong["problems"]} == {"title", "stages"}
-    error(program("post", "roadmaps/import", b"{"), 422)
+    no_json = error(program("post", "roadmaps/import", b"{"), 422)
+    assert no_json["problems"] == [
+        {"field": "", "message": "This is not JSON. The text ends too early. (Line 1, column 1.)"}
+    ]
     error(program("post", "roadmaps/import", b"[" * 100_000), 422)
     assert error(program("post", "roadmaps/import", b" " * (4 * 1024 * 1024 + 1)), 413)["code"] == "too_large"
     assert not person.roadmaps.exists()

@@ -1,18 +1,25 @@
 """A roadmap's JSON, brought in again: equal where it is sound, refused with the reason where it is not."""
 
+import codecs
 import copy
 import json
 import re
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import translation
+from pydantic import ValidationError
 
 from content import importing
 from content.exporting import reading
+from content.exporting.documents import LIMITS, RoadmapDocument
 from content.exporting.formats import FORMATS
 from content.models import Note, Question, Resource, Tutorial
+from roadmap_project import wrong_values
 from roadmaps import deciding, outline
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, OutlineRevision, Roadmap, Step
@@ -30,6 +37,7 @@ from tests.roadmaps.test_pages import queries_of, text_of
 pytestmark = pytest.mark.django_db
 
 ADDRESS = "/bring-in/"
+ENGLISH = re.compile("[A-Za-z]{2,}")
 
 
 @pytest.fixture
@@ -52,6 +60,7 @@ def complete(roadmap: Roadmap) -> Roadmap:
 @pytest.fixture
 def roadmap(person):
     roadmap = complete(make_written_roadmap(owner=person, stages=2, concepts=2))
+    make_resources(concept=roadmap.concepts.last(), version=2, count=0, note="Look in a library.")
     Note.objects.create(concept=roadmap.concepts.first(), user=person, text="Mine\n", saved_at="2026-01-02T03:04:05Z")
     return roadmap
 
@@ -189,24 +198,27 @@ def test_B4_the_same_request_makes_one_roadmap(person, data):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda data: data.pop("title"), "title: Field required"),
-        (lambda data: data.update(title=7), "title: Input should be a valid string"),
-        (lambda data: data.update(surprise=1), "surprise: Extra inputs are not permitted"),
-        (lambda data: data.update(version=2), "version: Input should be 1"),
-        (lambda data: data.update(format="diary"), "format: Input should be 'roadmap'"),
-        (lambda data: data.update(goal=""), "goal: String should have at least 1 character"),
-        (lambda data: data.update(hours_per_week=0), "hours_per_week: Input should be greater than or equal to 1"),
+        (lambda data: data.pop("title"), "title: This is missing."),
+        (lambda data: data.update(title=7), "title: This must be a text."),
+        (lambda data: data.update(surprise=1), "surprise: There is no such field."),
+        (lambda data: data.update(version=2), "version: This must be one of: 1."),
+        (lambda data: data.update(format="diary"), "format: This must be one of: 'roadmap'."),
+        (lambda data: data.update(goal=""), "goal: At least 1 characters are needed."),
+        (lambda data: data.update(hours_per_week=0), "hours_per_week: This must be at least 1."),
         (lambda data: data.update(stages=[]), "has 0 stages"),
-        (lambda data: data.update(stages="many"), "stages: Input should be a valid list"),
-        (lambda data: data.update(stages=data["stages"] * 7), "at most 12 items"),
-        (lambda data: data["stages"][1].pop("name"), "stages[1].name: Field required"),
+        (lambda data: data.update(stages="many"), "stages: This must be a list."),
+        (lambda data: data.update(stages=data["stages"] * 7), "stages: At most 12 are allowed."),
+        (lambda data: data["stages"][1].pop("name"), "stages[1].name: This is missing."),
         (lambda data: first_concept(data).update(prerequisites=["c-1-1-2"]), "does not come before it"),
         (lambda data: first_concept(data).update(prerequisites=["c-1-1-1"]), "does not come before it"),
         (lambda data: first_concept(data).update(prerequisites=["c-7-7-7"]), "unknown prerequisite c-7-7-7"),
         (lambda data: first_concept(data).update(key="c-1-1-2"), "the key c-1-1-2 stands twice"),
-        (lambda data: first_concept(data).update(key="../../etc"), "concepts[0].key: String should match"),
-        (lambda data: first_concept(data).update(hours=float("nan")), "hours: Input should be"),
-        (lambda data: first_concept(data)["tutorial"].update(html="<script>"), "tutorial.html: Extra inputs"),
+        (lambda data: first_concept(data).update(key="../../etc"), "concepts[0].key: This must be a key like c-1-2-3."),
+        (lambda data: first_concept(data).update(hours=float("nan")), "hours: This must be at most 8.0."),
+        (
+            lambda data: first_concept(data)["tutorial"].update(html="<script>"),
+            "tutorial.html: There is no such field.",
+        ),
         (lambda data: first_concept(data)["tutorial"].update(markdown="x" * 200_001), "200001 characters"),
         (lambda data: first_concept(data)["quiz"].update(questions=[]), "0 questions"),
         (
@@ -221,7 +233,7 @@ def test_B4_the_same_request_makes_one_roadmap(person, data):
             lambda data: first_concept(data)["resources"]["resources"][0].update(url="http://127.1/"),
             "is a private address",
         ),
-        (lambda data: first_concept(data).update(note="x" * 20_001), "note: String should have at most 20000"),
+        (lambda data: first_concept(data).update(note="x" * 20_001), "note: At most 20000 characters are allowed."),
     ],
 )
 def test_what_breaks_a_rule_is_refused_with_its_place_and_reason(data, change, reason):
@@ -240,8 +252,8 @@ def test_what_breaks_a_rule_is_refused_with_its_place_and_reason(data, change, r
         (b'{"title": "\\ud800"}', "This is not JSON"),
         (b"[" * 100_000, "This is not JSON"),
         (b"[" * 50 + b"]" * 50, "nested more than 12 levels deep"),
-        (b"[]", "the whole file: Input should be a valid dictionary"),
-        (b"null", "the whole file"),
+        (b"[]", "This must be an object with fields."),
+        (b"null", "This must be an object with fields."),
         (b"{%s}" % b",".join(b'"k%d":1' % number for number in range(100_000)), "100,000 keys"),
         (b" " * (4 * 1024 * 1024 + 1), "4,194,304 are allowed"),
     ],
@@ -249,6 +261,95 @@ def test_what_breaks_a_rule_is_refused_with_its_place_and_reason(data, change, r
 )
 def test_what_is_no_roadmap_at_all_is_refused(raw, reason):
     assert reason in refusal(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "The text ends too early. (Line 1, column 0.)"),
+        (b'{"a": "b', "The text ends too early."),
+        (b"[1] x", "Something stands after the end. (Line 1, column 5.)"),
+        (b'{"a": 1,}', "A comma stands before a closing bracket."),
+        (b"{'a': 1}", "The name of a field does not stand between double quotes."),
+        (b'{"a": "b\nc"}', "A text holds a line end or another control character. (Line 2, column 0.)"),
+        (rb'["\x"]', "What stands after a backslash is not what JSON knows."),
+        (rb'["\ud800"]', "What stands after a backslash is not what JSON knows."),
+        (rb'["\udc00"]', "What stands after a backslash is not what JSON knows."),
+        (b'["\xff"]', "The text is not in UTF-8."),
+        (b"01", "A number is not written as JSON writes it."),
+        (b"1" * 5000, "A number is too large."),
+        (b"[" * 100_000, "It is nested too deep."),
+        (b"[1 2]", "Something else is expected there. (Line 1, column 4.)"),
+        (b"\xff\xfe{", "Something else is expected there."),
+    ],
+)
+def test_what_is_not_json_is_told_with_the_place_in_both_languages(raw, said):
+    assert refusal(raw).startswith(f"This is not JSON. {said}")
+    with translation.override("zh-hans"):
+        assert not ENGLISH.search(refusal(raw).replace("JSON", "").replace("UTF-8", ""))
+
+
+def test_the_mark_that_some_editors_put_before_a_text_is_no_mistake(data):
+    assert importing.parse(codecs.BOM_UTF8 + json.dumps(data).encode()).title == data["title"]
+
+
+# Each of these stands once in the place of each value of a file, and each field is left out once.
+OTHER_VALUES = (
+    None, True, 7, -1, 0, 2.5, float("inf"), float("nan"), 10**400, "", " ", "x", "x" * 200_001, "9" * 5000, "7", "#",
+    "2026-13-01", "2026-01-31", "2026-01-31T09:30:00Z", "2026-01-31T25:00:00Z", [], [None], ["x"] * 160, {}, {"x": 1},
+    "javascript:x", "https://a b/", "https://", "https://u:p@example.org/", "https://10.0.0.1/", "https://[x/",
+    "https://example.org:8080/", "```", "multiple_choice", "true_false", "hard", [0, 0], [0, 1], [9], ["a", "a"],
+    ["c-9-9-9"], ["c-1-1-1"], "c-1-1-2",
+)  # fmt: skip
+
+
+def problems_of(file: dict) -> list[dict]:
+    try:
+        RoadmapDocument.model_validate(file, context=LIMITS)
+    except ValidationError as error:
+        return error.errors(include_url=False, include_input=False)
+    return []
+
+
+def problems_around(value: Any, whole: dict) -> Iterator[dict]:
+    """What is wrong with the whole once each part of this value was left out, doubled, or something else."""
+    for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        for other in OTHER_VALUES:
+            value[key] = other
+            yield from problems_of(whole)
+        value[key] = each
+        if isinstance(each, dict | list):
+            yield from problems_around(each, whole)
+    if isinstance(value, dict):
+        for key in list(value):
+            without = value.pop(key)
+            yield from problems_of(whole)
+            value[key] = without
+        value["surprise"] = 1
+        yield from problems_of(whole)
+        del value["surprise"]
+    elif value:
+        value.append(value[-1])
+        yield from problems_of(whole)
+        value.pop()
+
+
+def test_every_kind_of_mistake_that_a_file_can_have_is_told_in_both_languages(data):
+    data["stages"] = data["stages"][:1]
+    for concept in data["stages"][0]["modules"][0]["concepts"]:
+        concept["quiz"]["questions"] = concept["quiz"]["questions"][:1]
+
+    found: dict[str, dict] = {}
+    for problem in [*problems_around(data, data), *problems_of([])]:
+        what = problem["msg"] if problem["type"] == "value_error" else ""
+        found.setdefault(f"{problem['type']} {re.sub('[0-9.]+', '1', what)[-60:]}", problem)
+
+    assert not [kind for kind, problem in found.items() if wrong_values.told(problem) is None]
+    with translation.override("zh-hans"):
+        assert not [kind for kind, problem in found.items() if not re.search("[一-龥]", wrong_values.told(problem))]
+    kinds = {problem["type"] for problem in found.values()}
+    assert kinds > {"missing", "extra_forbidden", "string_too_long", "literal_error", "datetime_parsing", "value_error"}
+    assert sum(kind.startswith("value_error") for kind in found) > 15
 
 
 def test_a_flood_of_mistakes_is_told_in_a_few_lines(data):
@@ -323,9 +424,27 @@ def test_a_refused_text_stays_in_the_form_with_its_reasons(visitor, data):
 
     response = visitor.post(ADDRESS, {"text": json.dumps(data)})
 
-    assert "title: Field required" in text_of(response)
-    assert "concepts[0].surprise: Extra inputs are not permitted" in text_of(response)
+    assert "title : This is missing." in text_of(response)
+    assert "concepts[0].surprise : There is no such field." in text_of(response)
     assert "&quot;format&quot;: &quot;roadmap&quot;" in response.content.decode()
+
+
+def test_mistakes_are_told_in_the_readers_language_and_what_is_english_says_so(visitor, data, monkeypatch):
+    """A kind that nobody wrote a sentence for is pydantic's own."""
+    monkeypatch.delitem(wrong_values.SENTENCES, "missing")
+    del data["title"]
+    data["level"] = "<b>"
+    first_concept(data)["hours"] = 7
+
+    response = visitor.post(ADDRESS, {"text": json.dumps(data)}, headers={"Accept-Language": "zh-hans"})
+
+    page = response.content.decode()
+    assert '<code>title</code>：<span lang="en">Field required</span>' in page
+    assert (
+        "<code>level</code>：必须是以下之一：&#x27;beginner&#x27;, &#x27;intermediate&#x27;, &#x27;advanced&#x27;。"
+        in page
+    )
+    assert "<code>stages[0].modules[0].concepts[0]</code>：c-1-1-1：easy 对应 0.5 至 2 小时，这里是 7 小时" in page
 
 
 @pytest.mark.parametrize("sent", [{}, {"text": "  "}, {"file": SimpleUploadedFile("a.json", b"")}])

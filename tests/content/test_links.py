@@ -235,7 +235,7 @@ def test_a_deadline_that_has_passed_ends_a_chain_of_redirects(site):
 def test_G5_a_private_address_is_refused_without_any_connection(site, host):
     status, detail = fetched(f"http://{host}:{site.server_port}/200", allowed=frozenset())
 
-    assert (status, detail) == (REFUSED, "is a private address")
+    assert (status, detail) == (REFUSED, f"'http://{host}:{site.server_port}/200' is a private address")
     assert not site.seen
 
 

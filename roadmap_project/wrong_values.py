@@ -5,6 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
 
+from roadmap_project import told as sentences
+
 SENTENCES = {
     "missing": gettext_noop("This is missing."),
     "extra_forbidden": gettext_noop("There is no such field."),
@@ -33,15 +35,32 @@ SENTENCES = {
     "date_parsing": gettext_noop("This must be a day, like 2026-01-31."),
     "date_from_datetime_parsing": gettext_noop("This must be a day, like 2026-01-31."),
     "date_from_datetime_inexact": gettext_noop("This must be a day, like 2026-01-31."),
+    "datetime_type": gettext_noop("This must be a day and a time, like 2026-01-31T09:30:00Z."),
+    "datetime_parsing": gettext_noop("This must be a day and a time, like 2026-01-31T09:30:00Z."),
+    "datetime_from_date_parsing": gettext_noop("This must be a day and a time, like 2026-01-31T09:30:00Z."),
 }
 
 
-def told(error: Mapping[str, Any]) -> str:
-    """Of pydantic's errors the frequent ones in the current language; the others as pydantic says them."""
-    sentence = SENTENCES.get(str(error["type"]))
-    if sentence is None:
-        return str(error["msg"]).removeprefix("Value error, ")
-    return gettext(sentence) % {name: _listed(value) for name, value in error.get("ctx", {}).items()}
+# Where "expected here" is not enough of a hint.
+PATTERNS = {r"^c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}$": gettext_noop("This must be a key like c-1-2-3.")}
+
+
+def told(error: Mapping[str, Any]) -> str | None:
+    """One of pydantic's errors in the current language; None for a kind that nobody wrote a sentence for."""
+    words = as_said(error)
+    if error["type"] == "value_error":
+        parts = words.split("; ")  # as an outline's rules join what breaks them
+        if all(map(sentences.is_ours, parts)):
+            return gettext("; ").join(map(sentences.told, parts))
+        return sentences.told(words) if sentences.is_ours(words) else None
+    context = error.get("ctx", {})
+    sentence = PATTERNS.get(str(context.get("pattern"))) or SENTENCES.get(str(error["type"]))
+    return sentence and gettext(sentence) % {name: _listed(value) for name, value in context.items()}
+
+
+def as_said(error: Mapping[str, Any]) -> str:
+    """As pydantic, or whoever judged the value, says it: in English."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _listed(value: Any) -> Any:
