@@ -20,6 +20,7 @@ TRIES_IN_CALL = 2
 LARGEST_ANSWER = 400_000  # characters
 # Of the words about what is wrong with an answer: some quote it, and they are sent to the model, stored and shown.
 LONGEST_PROBLEM, LONGEST_PROBLEMS = 300, 2_000
+CUT_OFF = "cut off before it answered"
 
 # Whether whoever wants the answer still does. Awaited before each further request of a call: a repair, another try.
 is_still_wanted: ContextVar[Callable[[], Awaitable[bool]] | None] = ContextVar("is_still_wanted", default=None)
@@ -67,6 +68,14 @@ class AskingFailedError(Exception):
         return not self.permanent and bool(self.calls) and self.calls[-1].outcome == RATE_LIMITED
 
 
+class GivenUpError(asyncio.CancelledError):
+    """Cancelled by whoever wanted the answer; `calls` says what was tried."""
+
+    def __init__(self, calls: list[CallRecord]) -> None:
+        super().__init__()
+        self.calls = calls
+
+
 @cache
 def provider() -> Provider:
     """The installation's provider; importing it is left until it is used (the SDK costs 43 MB)."""
@@ -84,7 +93,7 @@ async def ask(request: ModelRequest) -> Answer:
 
     A transient error is tried once more a second later, unless the provider says when: that is for every call to heed,
     and so the queue's affair. An invalid answer gets one repair turn that quotes the problem. Uses no database. All of
-    it ends within CALL_DEADLINE.
+    it ends within CALL_DEADLINE. Cancelled, it raises GivenUpError.
     """
     calls: list[CallRecord] = []
     try:
@@ -94,6 +103,10 @@ async def ask(request: ModelRequest) -> Answer:
         raise AskingFailedError(
             reasons.NO_ANSWER % {"seconds": settings.CALL_DEADLINE}, permanent=False, calls=calls
         ) from None
+    except asyncio.CancelledError:
+        if calls and calls[-1].error == CUT_OFF:
+            _amend(calls, outcome="given_up", error="its process stopped")
+        raise GivenUpError(calls) from None
 
 
 async def _ask(model: Provider, request: ModelRequest, calls: list[CallRecord]) -> Answer:
@@ -134,7 +147,7 @@ async def _complete(model: Provider, request: ModelRequest, repair: Turn | None,
             await asyncio.sleep(random.uniform(0.5, 1.5))  # apart: whatever struck one of them struck all
             await _go_on(calls)
         except asyncio.CancelledError:
-            calls.append(_record(model, request, started, outcome="timeout", error="cut off at the deadline"))
+            calls.append(_record(model, request, started, outcome="timeout", error=CUT_OFF))
             raise
         else:
             calls.append(_record(model, request, started, outcome="ok", completion=completion))

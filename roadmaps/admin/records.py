@@ -63,7 +63,7 @@ class QueueFilter(KnownValuesFilter):
 class OutcomeFilter(KnownValuesFilter):
     title = parameter_name = "outcome"
     values = (
-        "ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout", "rate_limited", "connection",
+        "ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout", "given_up", "rate_limited", "connection",
         "not_in_library", "error",
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from roadmaps.steps import kinds
 # Results that come within this time are stored together; also the least time a released connection stays closed.
 COALESCING_SECONDS = 0.05
 MOST_TOGETHER = 64
+GIVING_UP_SECONDS = 1.0  # in which a call that is given up says what it asked for
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Finished:
 
     step: Step
     answer: Answer | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @cache
@@ -70,7 +71,7 @@ class Calls:
         asking.is_still_wanted.set(lambda: self._ask_whether_wanted(step))
         try:
             finished = Finished(step, answer=await call)
-        except Exception as error:  # noqa: BLE001  whatever a call raises belongs to its step
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  whatever a call raises belongs to its step
             finished = Finished(step, error=error)
         self._results.put(finished)
 
@@ -114,8 +115,15 @@ class Calls:
 
     def give_up(self) -> list[UUID | None]:
         """Cancel what still runs; returns its leases. An answer that came meanwhile is given up, too."""
-        given_up = list(self._futures)
         for future in self._futures.values():
             future.cancel()
+        return list(self._futures)
+
+    def given_up(self) -> list[Finished]:
+        """How those ended, so that what they asked for is recorded; without what takes longer than a second to end."""
+        until = time.monotonic() + GIVING_UP_SECONDS
+        found: list[Finished] = []
+        while len(found) < len(self._futures) and (rest := until - time.monotonic()) > 0:
+            found += self._get(rest)
         self._futures.clear()
-        return given_up
+        return found

@@ -14,7 +14,7 @@ from roadmap_project.connections import LOST_CONNECTION, connection_released
 from roadmaps.models import Step
 from roadmaps.steps import claiming, heartbeats, kinds, recording, sweeping, waking
 from roadmaps.steps.calling import COALESCING_SECONDS, Calls, Finished
-from roadmaps.steps.storing import patiently, pause_when_spent, store
+from roadmaps.steps.storing import patiently, pause_when_spent, save_calls, store
 
 log = structlog.get_logger(__name__)
 
@@ -219,6 +219,8 @@ class _Drain:
         if given_up:
             handed = patiently(lambda: _hand_back(given_up))
             log.info("steps_handed_back", queue=self.queue, count=len(handed), steps=handed[:MOST_NAMED])
+        if cut_off := self.calls.given_up():
+            patiently(lambda: save_calls(cut_off))
 
     def _wake_a_successor(self) -> None:
         with transaction.atomic():

@@ -93,8 +93,8 @@ def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:
     ]
 
 
-# A model worked for these, whether or not the endpoint told how much; at most providers it goes on after a timeout.
-PAID = frozenset({"ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout"})
+# A model worked for these, whether or not the endpoint told how much; at most providers it goes on when nobody listens.
+PAID = frozenset({"ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout", "given_up"})
 
 
 def cost_of(call: CallRecord) -> Decimal:

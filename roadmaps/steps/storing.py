@@ -65,7 +65,7 @@ def store(results: list[Finished]) -> None:
     somebody holds a roadmap's row, the others are stored without it. Called twice with the same results, the second
     call changes nothing. Raises what kept the last of them from being stored.
     """
-    patiently(lambda: _save_calls(results))
+    patiently(lambda: save_calls(results))
     left = list(results)
     patiently(lambda: _store(left))
 
@@ -185,7 +185,7 @@ def _is_its_own(finished: Finished, step: Step) -> bool:
     return step.lease_token is not None and step.lease_token == finished.step.lease_token
 
 
-def _store_failure(step: Step, error: Exception | None, lines: StepLog) -> None:
+def _store_failure(step: Step, error: BaseException | None, lines: StepLog) -> None:
     reason = storable(str(error))[:LONGEST_REASON] or type(error).__name__
     if isinstance(error, AskingFailedError) and error.is_limit:
         _store_limit(step, error.retry_after, reason, lines)
@@ -339,7 +339,7 @@ def end_done(steps: list[Step]) -> None:
     )
 
 
-def _save_calls(results: list[Finished]) -> None:
+def save_calls(results: list[Finished]) -> None:
     """Once each, however often a result is stored; also those of a refused result: they were paid for.
 
     What cannot be told of a roadmap, because it is gone or somebody holds its row, is recorded without one: the day's

@@ -656,6 +656,10 @@ def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, s
     asked_for = writing.steps.content().exclude(worker="").order_by("pk").values_list("pk", flat=True)
     told = next(record.msg for record in caplog.records if "steps_handed_back" in str(record.msg))
     assert (told["count"], told["steps"]) == (settings_in_flight("content"), list(asked_for))
+    calls = writing.model_calls.filter(outcome="given_up")
+    assert {call.concept_id for call in calls} <= {concept.pk for concept in writing.concepts.all()}
+    assert calls.count() == settings_in_flight("content")
+    assert all(call.cost and call.is_cost_assumed for call in calls)  # the day's limit counts them
 
 
 def test_D11_a_wake_up_that_comes_to_a_stopping_cluster_is_handed_on(stop_event):
