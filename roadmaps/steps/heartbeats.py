@@ -3,8 +3,10 @@
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, Manager
 from django.db.models.functions import Now
 
 from roadmap_project import process
@@ -17,15 +19,22 @@ FORGOTTEN_AFTER = timedelta(hours=1)  # a cluster that a deploy or a smaller fle
 
 
 def picked_up(queue: str) -> None:
-    QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"picked_up_at": Now()})
+    """Waits for nobody: answers of models may be in the caller's hand."""
+    _note(QueueHeartbeat.objects, {"queue": queue}, picked_up_at=Now())
     _of_this_cluster(queue)
 
 
 def swept(queue: str) -> None:
     """Forgets clusters that are long gone, too."""
-    QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"picked_up_at": Now(), "swept_at": Now()})
+    _note(QueueHeartbeat.objects, {"queue": queue}, picked_up_at=Now(), swept_at=Now())
     _of_this_cluster(queue)
     ClusterHeartbeat.objects.filter(queue=queue, picked_up_at__lt=Now() - FORGOTTEN_AFTER).delete()
+
+
+def taken(queue: str) -> QueueHeartbeat | None:
+    """The queue's row, locked until the transaction ends; None where somebody holds it."""
+    QueueHeartbeat.objects.bulk_create([QueueHeartbeat(queue=queue)], ignore_conflicts=True)
+    return QueueHeartbeat.objects.select_for_update(skip_locked=True).filter(queue=queue).first()
 
 
 def signed_off() -> None:
@@ -36,12 +45,15 @@ def signed_off() -> None:
 def _of_this_cluster(queue: str) -> None:
     if process.current.cluster:
         process.current.beaten_at.value = time.monotonic()
-        ClusterHeartbeat.objects.bulk_create(
-            [ClusterHeartbeat(queue=queue, cluster=process.current.cluster, picked_up_at=Now())],
-            update_conflicts=True,
-            unique_fields=["queue", "cluster"],
-            update_fields=["picked_up_at"],
-        )
+        _note(ClusterHeartbeat.objects, {"queue": queue, "cluster": process.current.cluster}, picked_up_at=Now())
+
+
+def _note(rows: Manager[Any], row: dict[str, str], **moments: Now) -> None:
+    """Passes over a row that somebody holds: whoever does notes something there, too."""
+    with transaction.atomic():
+        free = rows.select_for_update(skip_locked=True).filter(**row)
+        if not rows.filter(pk__in=free.values("pk")).update(**moments):
+            rows.bulk_create([rows.model(**row, **moments)], ignore_conflicts=True)
 
 
 @dataclass(frozen=True)

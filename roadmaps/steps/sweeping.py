@@ -59,10 +59,15 @@ def _replace_wake_up(queue: str, wake: Callable[[str], None]) -> None:
 
 
 def _begin(queue: str) -> bool:
-    """Note the sweep; False while leases must be left alone. One transaction, so that two sweeps cannot disagree."""
+    """Note the sweep; False while leases must be left alone. One transaction, so that two sweeps cannot disagree.
+
+    Where somebody holds the heartbeat's row, another sweep does this, and leases are its affair.
+    """
     with transaction.atomic():
-        QueueHeartbeat.objects.get_or_create(queue=queue)
-        beat = QueueHeartbeat.objects.select_for_update().filter(queue=queue)
+        beat = QueueHeartbeat.objects.filter(queue=queue)
+        if not heartbeats.taken(queue):
+            log.warning("heartbeat_is_held", queue=queue, next=NEXT_SWEEP)
+            return False
         was_away = not beat.filter(swept_at__gt=Now() - OUTAGE).exists()
         heartbeats.swept(queue)
         if was_away:
@@ -172,7 +177,9 @@ def _settle() -> None:
 def _next_to_settle() -> list[int]:
     """Some of the roadmaps that are being written; sweep after sweep, each has its turn."""
     with transaction.atomic():
-        beat = QueueHeartbeat.objects.select_for_update().get(queue="content")
+        beat = heartbeats.taken("content")
+        if not beat:
+            return []
         writing = Roadmap.objects.filter(state=Roadmap.State.WRITING, pk__gt=beat.settled_to).order_by("pk")
         found = list(writing.values_list("pk", flat=True)[:MOST_AT_ONCE])
         beat.settled_to = found[-1] if len(found) == MOST_AT_ONCE else 0

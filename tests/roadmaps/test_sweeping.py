@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from roadmap_project import process
 from roadmaps import deciding
 from roadmaps.models import QueueHeartbeat, Roadmap, Step
-from roadmaps.steps import draining, storing, sweeping
+from roadmaps.steps import draining, heartbeats, storing, sweeping
 from tests.engine import in_thread, wait_until
 from tests.factories import make_written_roadmap
 
@@ -32,6 +32,12 @@ def refusing(table: str, when: str) -> Iterator[None]:
             yield
         finally:
             cursor.execute("DROP FUNCTION refuse() CASCADE")
+
+
+def another_session() -> psycopg.Connection:
+    parameters = {**connection.get_connection_params(), "application_name": "observer"}
+    parameters.pop("cursor_factory", None), parameters.pop("context", None)
+    return psycopg.connect(**parameters)
 
 
 def sweep_as_usual() -> None:
@@ -111,9 +117,7 @@ def test_B2_a_sweep_waits_once_for_what_somebody_holds_and_comes_back_for_it(mon
         patience.extend([sql] if "lock_timeout" in sql else [])
         return execute(sql, parameters, many, context)
 
-    parameters = {**connection.get_connection_params(), "application_name": "observer"}
-    parameters.pop("cursor_factory", None), parameters.pop("context", None)
-    with psycopg.connect(**parameters) as forgotten:
+    with another_session() as forgotten:
         forgotten.execute("UPDATE roadmaps_roadmap SET notice = 'x' WHERE id = ANY(%s)", [[each.pk for each in held]])
         forgotten.execute("SELECT 1 FROM roadmaps_step WHERE id = %s FOR UPDATE", [dead_ones.get().pk])
         with connection.execute_wrapper(note):
@@ -148,3 +152,27 @@ def test_a_sweep_that_fails_takes_no_call_along_that_its_worker_has_in_flight(re
         assert drained.result(30) == 3
 
     assert len(stub.requests()) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_B2_who_holds_a_heartbeat_holds_up_neither_a_beat_nor_the_sweep(monkeypatch):
+    finished, waiting = unfinished(), unfinished()
+    waiting.steps.update(state=Step.State.WAITING)
+    expired = with_a_lost_worker(unfinished())
+    monkeypatch.setattr(process.current, "cluster", "here:1")
+    heartbeats.swept("content")
+    OrmQ.objects.all().delete()
+
+    with another_session() as forgotten, capture_logs() as said:
+        forgotten.execute("SELECT 1 FROM roadmaps_queueheartbeat, roadmaps_clusterheartbeat FOR UPDATE")
+        in_thread(heartbeats.picked_up, "content").result(5)
+        in_thread(sweeping.sweep, "content").result(5)
+
+    assert "heartbeat_is_held" in [each["event"] for each in said]
+    assert OrmQ.objects.filter(key="content").exists()
+    assert Step.objects.get(pk=expired.pk).state == Step.State.RUNNING
+
+    sweep_as_usual()
+
+    assert Roadmap.objects.get(pk=finished.pk).state == Roadmap.State.READY
+    assert Step.objects.get(pk=expired.pk).state == Step.State.FAILED
