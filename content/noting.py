@@ -23,12 +23,19 @@ class NoteMovedOnError(RefusedError):
 
 
 def keep(
-    concept: Concept, *, user: User, text: str, since: datetime | None = None, page: uuid.UUID | None = None
+    concept: Concept,
+    *,
+    user: User,
+    text: str,
+    since: datetime | None = None,
+    page: uuid.UUID | None = None,
+    is_last: bool = False,
 ) -> Note:
     """In place of what was there. Raises NoteMovedOnError where that was not before the writer.
 
     `since` is when the note that they read was saved, and `page` what they write from: of its own earlier words a page
-    is not asked, as their answer may not have come yet. With neither, the later of two saves wins.
+    is not asked, as their answer may not have come yet. With neither, the later of two saves wins. The last words of a
+    page that is gone (`is_last`) are kept below what was written elsewhere: nobody would read a refusal.
     """
     with transaction.atomic():
         written = {"text": text, "saved_at": _moment(timezone.now()), "saved_by": page}
@@ -38,10 +45,17 @@ def keep(
             return note
         is_known = note.saved_by == page if page else not since
         if not is_known and note.text not in ("", text) and (since is None or _moment(since) != _moment(note.saved_at)):
-            raise NoteMovedOnError(note)
+            both = _both(note.text, text)
+            if not is_last or len(both) > Note.LENGTH:
+                raise NoteMovedOnError(note)
+            written |= {"text": both, "saved_by": None}
         note.text, note.saved_at, note.saved_by = written.values()  # type: ignore[assignment]
         note.save(update_fields=list(written))
     return note
+
+
+def _both(there: str, text: str) -> str:
+    return text if there in text else f"{there}\n\n{text}"
 
 
 def moment_of(text: str) -> datetime | None:

@@ -141,8 +141,9 @@ def _save_note(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     if form.is_valid():
         sent = request.POST
         since, page = noting.moment_of(sent.get("over") or sent.get("since", "")), noting.page_of(sent.get("page", ""))
+        text, is_last = form.cleaned_data["text"], "is_last" in sent
         try:
-            saved = noting.keep(found, user=request.user, text=form.cleaned_data["text"], since=since, page=page)
+            saved = noting.keep(found, user=request.user, text=text, since=since, page=page, is_last=is_last)
         except noting.NoteMovedOnError as error:
             other = error.note
     if request.htmx:

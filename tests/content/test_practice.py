@@ -91,6 +91,20 @@ def test_what_was_written_elsewhere_meanwhile_is_shown_and_not_written_over(visi
     assert Note.objects.get().text == "from the phone"
 
 
+def test_the_last_words_of_a_page_that_is_left_are_kept_below_what_was_written_elsewhere(visitor, concept):
+    laptop, phone = opened(visitor, concept), opened(visitor, concept)
+    visitor.post(address("note", concept), {"text": "from the laptop", **laptop})
+
+    visitor.post(address("note", concept), {"text": "from the phone", **phone, "is_last": ""})
+
+    there = Note.objects.get().text
+    assert there == "from the laptop\n\nfrom the phone"
+    for page in (laptop, phone):  # both, if they come back, are asked
+        visitor.post(address("note", concept), {"text": "back again", **page})
+        visitor.post(address("note", concept), {"text": "x" * Note.LENGTH, **page, "is_last": ""})
+        assert Note.objects.get().text == there
+
+
 def test_a_page_is_not_asked_about_its_own_words_whose_answer_it_has_not_seen(visitor, concept):
     page = opened(visitor, concept)
 

@@ -52,11 +52,12 @@
   addEventListener("online", sendAgain);
 
   // Whoever leaves within the delay has it kept all the same: such a request outlives the page.
-  async function flush() {
+  async function flush(isLast) {
     const text = field.value;
     if (!isOpen() || leaving === text) return;
     leaving = text;
     const body = new FormData(form);
+    if (isLast) body.set("is_last", "");
     body.set("csrfmiddlewaretoken", tokenNow(body.get("csrfmiddlewaretoken"))); // of trouble.js, on every page
     try {
       const answer = await fetch(form.action, {
@@ -75,7 +76,7 @@
       leaving = null;
     }
   }
-  addEventListener("pagehide", flush);
+  addEventListener("pagehide", () => flush(true));
   document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? flush() : sendAgain()));
   addEventListener("beforeunload", (event) => {
     if (isOpen() && isFailed) event.preventDefault(); // nothing would get through: the browser asks first
