@@ -1,20 +1,17 @@
 """Who sits down at a browser after somebody signed out sees nothing of theirs by going back; in a real browser."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
 from django.urls import reverse
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmaps.models import Roadmap
+from tests.browser import browser
 from tests.factories import make_roadmap_in_review, make_user
-from tests.system.test_journey import CHROMIUM, FLAGS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -32,16 +29,8 @@ def ada(settings) -> User:
 
 @pytest.fixture(params=["keeps pages as they were", "asks its cache"])
 def page(request) -> Iterator[Page]:
-    if not shutil.which(CHROMIUM):
-        pytest.fail(f"no browser at {CHROMIUM}: .ci/run installs it; CHROMIUM names another")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    left_out = [KEEPS_PAGES] if "keeps" in request.param else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, ignore_default_args=left_out)
-        yield browser.new_page()
-        browser.close()
-        connections.close_all()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    with browser(ignore_default_args=[KEEPS_PAGES] if "keeps" in request.param else []) as chromium:
+        yield chromium.new_page()
 
 
 def sign_in(page, live_server) -> None:

@@ -1,8 +1,6 @@
 """No page needs inline script or style, and the browser would run none: looked at in a real one."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,15 +8,15 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib import admin
-from django.db import connections
 from django.urls import reverse
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page
 
 from content import answering, sharing
 from roadmap_project import content_security
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.environment import Environment
 from roadmaps.models import Roadmap
+from tests.browser import SIZES, browser, violations
 from tests.factories import (
     make_feedback,
     make_log_entry,
@@ -32,8 +30,6 @@ from tests.factories import (
     make_written_roadmap,
 )
 from tests.roadmap_project.test_connections_page import ADDRESS, make_samples
-from tests.system.test_journey import CHROMIUM, FLAGS
-from tests.system.test_reading import serious
 from tests.test_security_ownership import OURS, address, made
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -62,20 +58,12 @@ def trouble() -> list[str]:
 
 @pytest.fixture
 def page(trouble) -> Iterator[Page]:
-    if not shutil.which(CHROMIUM):
-        pytest.fail(f"no browser at {CHROMIUM}: .ci/run installs it; CHROMIUM names another")
-    # Playwright keeps an event loop in this thread while it is open; Django must not take that for an async view.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+    with browser() as chromium:
+        page = chromium.new_page(viewport=SIZES["desktop"])  # type: ignore[arg-type]
         page.add_init_script(LISTEN)
         page.on("pageerror", lambda error: trouble.append(f"{page.url}: {error}"))
         page.on("console", lambda said: trouble.append(f"{page.url}: {said.text}") if is_trouble(said) else None)
         yield page
-        browser.close()
-        connections.close_all()  # beside an event loop this thread has others than without, and nobody closes them
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
@@ -207,7 +195,7 @@ def test_no_page_for_strangers_breaks_the_policy(page, live_server, trouble):
 
     for path in ("/admin/nothing/", "/nothing/"):
         page.goto(live_server.url + path)
-    assert serious(page) == []
+    assert violations(page) == []
     assert [each for each in trouble if "404" not in each] == []
 
 

@@ -125,7 +125,7 @@ def test_a_peak_is_marked_where_it_is_above_what_is_declared(operator, service, 
     """Clients of other databases are among the declared other clients, as the verdict has it."""
     make_samples(**{service: peak})
 
-    table = page_of(operator.get(ADDRESS)).partition("<h2>By service</h2>")[2]
+    table = page_of(operator.get(ADDRESS)).partition(">By service</h2>")[2]
     row = next(each for each in table.split("<tr>") if f'<rect class="{service}"' in each)
     declared, most, _, seen = re.findall(r'<td class="(number[^"]*)">', row)[:4]
 

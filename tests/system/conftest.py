@@ -9,14 +9,30 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from roadmap_project.counting import count
 from roadmap_project.demo import Browser
 from roadmap_project.fleet import ROOT, Fleet
+from tests.browser import SIZES, browser
 from tests.stub_process import Model
 
 expect.set_options(timeout=30_000)  # a busy machine's browser, beside the fleets of other tests
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A phone. Fails the test on a script's error, a refused resource, or a request to another host."""
+    trouble: list[str] = []
+    with browser() as chromium:
+        page = chromium.new_page(viewport=SIZES["phone"])  # type: ignore[arg-type]
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on(
+            "requestfailed", lambda each: trouble.append(each.url) if "ABORTED" not in (each.failure or "") else None
+        )
+        page.on("request", lambda each: None if "//127.0.0.1:" in each.url else trouble.append(each.url))
+        yield page
+    assert trouble == []
 
 
 @pytest.fixture

@@ -5,24 +5,13 @@ import urllib.error
 import urllib.request
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.db import connection
 from playwright.sync_api import expect
 
 from roadmap_project.models import ApiToken
+from tests.browser import fits, sign_in, violations
 from tests.factories import make_user
-from tests.system.test_journey import fits, page
-from tests.system.test_taking_away import sign_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-__all__ = ["page"]  # a fixture
-
-
-@pytest.fixture(autouse=True)
-def _own_connection(page):
-    """Beside the browser's event loop Django opens a connection of its own for this thread."""
-    yield
-    connection.close()
 
 
 def asked(url: str, secret: str) -> tuple[int, dict]:
@@ -34,22 +23,17 @@ def asked(url: str, secret: str) -> tuple[int, dict]:
         return error.code, json.load(error)
 
 
-def serious(page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [each["id"] for each in found if each["impact"] in ("serious", "critical")]
-
-
 def test_a_token_is_made_used_and_revoked(fleet, page):
     fleet.start("web")
     sign_in(page, fleet.url, make_user(username="ada"))
     page.goto(f"{fleet.url}/account/tokens/")
-    assert serious(page) == []
+    assert violations(page) == []
 
     page.get_by_label("Name").fill("my script")
     page.get_by_role("button", name="Make a token").press("Enter")
     secret = page.get_by_label("Copy it now").input_value()
     assert fits(page)
-    assert serious(page) == []
+    assert violations(page) == []
     status, about = asked(f"{fleet.url}/api/v1/about", secret)
     assert (status, about["username"], about["token"]) == (200, "ada", "my script")
 
@@ -57,7 +41,7 @@ def test_a_token_is_made_used_and_revoked(fleet, page):
     page.get_by_text("Start a roadmap").click()
     expect(page.locator("#start_roadmap")).to_contain_text('"goal"')
     assert fits(page)
-    assert serious(page) == []
+    assert violations(page) == []
 
     page.get_by_role("link", name="Your tokens").click()
     expect(page.get_by_text("Copy it now")).to_have_count(0)

@@ -7,25 +7,15 @@ import zipfile
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.db import connection
 from django.utils import translation
 from django.utils.translation import gettext
 from playwright.sync_api import expect
 
 from roadmaps.models import Roadmap
+from tests.browser import fits, sign_in
 from tests.factories import make_roadmap_in_review, make_user
-from tests.system.test_journey import fits, page
-from tests.system.test_taking_away import sign_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
-__all__ = ["page"]  # a fixture
-
-
-@pytest.fixture(autouse=True)
-def _own_connection(page):
-    """Beside the browser's event loop Django opens a connection of its own for this thread."""
-    yield
-    connection.close()
 
 
 @pytest.fixture
@@ -35,7 +25,7 @@ def said(language) -> Iterator[Callable[..., str]]:
         yield lambda sentence, **gaps: gettext(sentence) % gaps if gaps else gettext(sentence)
 
 
-@pytest.mark.parametrize(("page", "language"), [("desktop", "en"), ("phone", "zh-hans")], indirect=["page"])
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_changes_edits_a_rewrite_a_link_and_a_program(fleet, page, said, language):
     owner = make_user(username="ada")
     roadmap = make_roadmap_in_review(owner=owner, stages=3, modules=2)

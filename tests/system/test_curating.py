@@ -1,24 +1,21 @@
 """An editor's way through the admin, with the keyboard alone, and what axe says of its pages."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import global_settings
 from django.contrib.auth.models import Permission
-from django.db import connections, transaction
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from content import taking_in
 from content.models import Resource, Tutorial
 from roadmap_project.models import ConnectionSample, ConnectionTrouble
 from roadmaps import deciding, outline
 from roadmaps.models import LibrarySubject, ModelCall, OutlineRevision, ProviderPause, Roadmap, Step
+from tests.browser import SERIOUS, SIZES, fits, violations
 from tests.content.test_taking_in import bundled, packed, renamed
 from tests.editors import address, make_editor
 from tests.factories import (
@@ -33,12 +30,9 @@ from tests.factories import (
     make_user,
     make_written_roadmap,
 )
-from tests.system.test_journey import CHROMIUM, FLAGS, SIZES
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
-IN_LIGHT = pytest.mark.parametrize("page", ["light"], indirect=True)  # where colours are not the subject
-SERIOUS = ("serious", "critical")
 LONGEST_WAY = 150  # presses of Tab, from the page's top
 
 
@@ -125,22 +119,10 @@ def make_another_outline(roadmap: Roadmap) -> None:
         outline.revise(roadmap, tree, author=OutlineRevision.Author.HAND, reason="As its reader asked.")
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(request) -> Iterator[Page]:
-    """At desktop width; fails the test on a script's error."""
-    if not shutil.which(CHROMIUM):
-        pytest.fail(f"no browser at {CHROMIUM}: .ci/run installs it; CHROMIUM names another")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright keeps an event loop in this thread
-    trouble: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=SIZES["desktop"], color_scheme=request.param)  # type: ignore[arg-type]
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        yield page
-        connections.close_all()  # under that loop Django opens another one
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-    assert trouble == []
+@pytest.fixture
+def page(page) -> Page:
+    page.set_viewport_size(SIZES["desktop"])
+    return page
 
 
 def tab_to(page: Page, target: Locator) -> None:
@@ -168,6 +150,7 @@ def press(page: Page, target: Locator) -> None:
 
 def sign_in(page: Page, url: str) -> None:
     page.goto(f"{url}/admin/")
+    expect(page.locator("#id_username")).to_be_focused()
     page.keyboard.type("eve")
     page.keyboard.press("Tab")
     page.keyboard.type("correct horse battery")
@@ -188,7 +171,6 @@ def signed_in(fleet, roadmap, page, settings) -> str:
     return fleet.url
 
 
-@IN_LIGHT
 def test_a_concept_is_found_edited_and_seen_with_the_keyboard_alone(signed_in, roadmap, page):
     concept = roadmap.concepts.get(key="c-2-2-1")
     tab_to(page, page.get_by_role("link", name="Concepts", exact=True).last)
@@ -260,7 +242,6 @@ def test_a_concept_is_found_edited_and_seen_with_the_keyboard_alone(signed_in, r
     assert LibrarySubject.objects.get().key == "keeping-bees"
 
 
-@IN_LIGHT
 def test_every_verb_is_carried_out_with_the_keyboard_alone(signed_in, roadmap, page):
     failed, concept = (roadmap.concepts.get(key=key) for key in ("c-1-2-1", "c-2-2-1"))
     resources, quiz = concept.resourcelist_versions.get(is_current=True), concept.quiz_versions.get()
@@ -322,7 +303,7 @@ def test_every_verb_is_carried_out_with_the_keyboard_alone(signed_in, roadmap, p
     assert LibrarySubject.objects.get().title == "Second"
 
 
-def test_axe_finds_nothing_serious(signed_in, roadmap, page):
+def test_axe_finds_nothing_serious_and_pages_fit_their_window(signed_in, roadmap, page):
     make_an_hours_work(roadmap)
     concept = roadmap.concepts.get(key="c-2-2-1")
     tutorial, earlier = Tutorial.objects.filter(concept=concept).order_by("-version")
@@ -355,25 +336,14 @@ def test_axe_finds_nothing_serious(signed_in, roadmap, page):
             page.locator(".prose .diagram").scroll_into_view_if_needed()
             expect(page.locator(".prose .diagram.drawn iframe")).to_be_visible()
         page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
-        found += [
-            f"{each} {item['id']}: {node['html'][:200]}"
-            for item in Axe().run(page).response["violations"]
-            if item["impact"] in SERIOUS
-            for node in item["nodes"]
-        ]
-
+        found += violations(page, impacts=SERIOUS)
+        if each in (address(roadmap), address(concept), addresses[-2], addresses[-1]) and not fits(page):
+            found.append(f"{each}: wider than the window")
     assert not found, "\n".join(found)
 
-
-@IN_LIGHT
-def test_pages_fit_their_window(signed_in, roadmap, page):
-    make_an_hours_work(roadmap)
-    log = reverse("roadmaps:log", args=[roadmap.slug])
-    for each in (address(roadmap), address(roadmap.concepts.get(key="c-2-2-1")), f"{OPERATIONS}?hours=1", log):
-        for size in SIZES.values():
-            page.set_viewport_size(size)
-            page.goto(signed_in + each)
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (each, size)
-            assert page.evaluate(
-                "[...document.querySelectorAll('.tree .scrolls')].every(each => each.scrollWidth <= each.clientWidth)"
-            ), size  # how the pieces stand is seen without a sideways scroll
+    page.goto(signed_in + address(roadmap))
+    for size in SIZES.values():  # how the pieces stand is seen without a sideways scroll
+        page.set_viewport_size(size)
+        assert page.evaluate(
+            "[...document.querySelectorAll('.tree .scrolls')].every(each => each.scrollWidth <= each.clientWidth)"
+        ), size

@@ -1,18 +1,13 @@
 """A learner's way through the outline's editor with the keyboard alone, and what axe says of the pages on it."""
 
-import os
-from collections.abc import Iterator
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import global_settings
-from django.db import connections
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from roadmaps.models import Roadmap
+from tests.browser import fits, violations
 from tests.factories import make_roadmap_in_review, make_user
-from tests.system.test_curating import SERIOUS, tab_to
-from tests.system.test_journey import CHROMIUM, FLAGS, SIZES
+from tests.system.test_curating import tab_to
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -26,24 +21,17 @@ def roadmap(transactional_db, settings) -> Roadmap:
 
 
 @pytest.fixture
-def browse(fleet, roadmap) -> Iterator[Page]:
+def browse(fleet, roadmap, page) -> Page:
     """Signed in; the web is served, nothing else."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright keeps an event loop in this thread
     fleet.start("web")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
-        page.set_default_timeout(60_000)
-        page.goto(f"{fleet.url}/sign-in/")
-        page.get_by_label("Username").fill("lena")
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="Your roadmaps")).to_be_visible()
-        page.goto(f"{fleet.url}{roadmap.get_absolute_url()}")
-        yield page
-        connections.close_all()  # under that loop Django opens another one
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    page.set_default_timeout(60_000)
+    page.goto(f"{fleet.url}/sign-in/")
+    page.get_by_label("Username").fill("lena")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your roadmaps")).to_be_visible()
+    page.goto(f"{fleet.url}{roadmap.get_absolute_url()}")
+    return page
 
 
 def press(page: Page, role: str, name: str) -> None:
@@ -52,24 +40,19 @@ def press(page: Page, role: str, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-def axe_finds_nothing_serious(page: Page) -> None:
-    found = [each for each in Axe().run(page).response["violations"] if each["impact"] in SERIOUS]
-    assert found == []
-
-
 def versions(roadmap: Roadmap) -> list[str]:
     return list(roadmap.revisions.order_by("number").values_list("reason", flat=True))
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_an_outline_is_edited_with_the_keyboard_alone_and_approved(browse, roadmap, size):
+def test_an_outline_is_edited_with_the_keyboard_alone_and_approved(browse, roadmap):
     page = browse
-    page.set_viewport_size(SIZES[size])
     said = page.locator("#said")
-    axe_finds_nothing_serious(page)
+    assert violations(page) == []
+    assert fits(page)
     press(page, "link", "Edit it by hand")
     expect(page.get_by_role("heading", name="Edit the outline")).to_be_visible()
-    axe_finds_nothing_serious(page)
+    assert violations(page) == []
+    assert fits(page)
 
     tab_to(page, page.locator("#edit-c-1-1-1"))
     page.keyboard.press("Enter")
@@ -82,7 +65,8 @@ def test_an_outline_is_edited_with_the_keyboard_alone_and_approved(browse, roadm
 
     page.keyboard.press("Enter")  # the circle: what comes first shall build on what builds on it
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
-    axe_finds_nothing_serious(page)
+    assert violations(page) == []
+    assert fits(page)
     tab_to(page, page.get_by_role("checkbox", name="Concept 2"))
     page.keyboard.press("Space")
     press(page, "button", "Save")

@@ -9,8 +9,6 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
@@ -22,6 +20,7 @@ from content.models import Note
 from roadmap_project import api_tokens
 from roadmaps import deciding, learning
 from roadmaps.models import ConceptProgress, Feedback, OutlineReview, Roadmap, Step
+from tests.browser import SIZES, fits, sign_in, violations
 from tests.factories import (
     make_feedback,
     make_log_entry,
@@ -38,15 +37,9 @@ from tests.factories import (
     make_user,
     make_written_roadmap,
 )
-from tests.system.test_journey import SIZES, fits, page
 from tests.system.test_reading import TUTORIAL
-from tests.system.test_taking_away import sign_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
-__all__ = ["page"]  # a fixture
-
-AXE = Axe().axe_script
-LOOK = "rules => axe.run({resultTypes: ['violations'], ...rules}).then(found => found.violations)"
 
 # Of what the keyboard should reach: what it cannot, and what does not show that it is there.
 UNREACHED = """
@@ -60,13 +53,6 @@ UNREACHED = """
     })
     .map((each) => each.outerHTML.slice(0, 120))
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_connection(page):
-    """Beside the browser's event loop Django opens a connection of its own for this thread."""
-    yield
-    connection.close()
 
 
 def of_strangers(roadmap: Roadmap) -> Iterator[tuple[str, str]]:
@@ -214,11 +200,7 @@ def ready(owner) -> Roadmap:
 
 
 def flaws(page: Page) -> list[str]:
-    found = []
-    page.evaluate(AXE)
-    for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
-        page.emulate_media(color_scheme=scheme)
-        found += [f"{scheme}: {each['id']} {each['nodes'][0]['target']}" for each in page.evaluate(LOOK, rules)]
+    found = violations(page)
     begins_at_the_top = page.evaluate("document.activeElement === document.body && !location.hash")
     page.keyboard.press("Tab")
     if begins_at_the_top and page.evaluate("document.activeElement.className") != "skip":
@@ -243,7 +225,6 @@ def picture(page: Page, name: str) -> None:
     page.set_viewport_size(SIZES["phone"])
 
 
-@pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_every_page_in_every_state_is_accessible_by_keyboard_and_fits(fleet, page):
     owner = make_user(username="ada")
     roadmap = ready(owner)

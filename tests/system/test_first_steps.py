@@ -7,10 +7,10 @@ from django.utils import translation
 from django.utils.translation import gettext, pgettext
 from playwright.sync_api import Page, expect
 
-from tests.system.test_journey import answer_every_question, fits, page
+from tests.browser import fits
+from tests.system.test_journey import answer_every_question
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-__all__ = ["page"]  # a fixture
 
 
 def other_hours_then_deleted_and_taken_back(page: Page, site: str) -> None:
@@ -34,13 +34,12 @@ def other_hours_then_deleted_and_taken_back(page: Page, site: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "language", "goal"),
+    ("language", "goal"),
     [
-        ("desktop", "en", "Learn SQL for data analysis"),
-        ("phone", "zh-hans", "学习 SQL 数据分析"),
-        ("phone", "en", "Keep bees in a city"),  # no subject of the library
+        ("en", "Learn SQL for data analysis"),
+        ("zh-hans", "学习 SQL 数据分析"),
+        ("en", "Keep bees in a city"),  # no subject of the library
     ],
-    indirect=["page"],
 )
 def test_from_the_start_page_to_the_first_answered_quiz(fleet, page, language, goal):
     fleet.environment["LLM_PROVIDER"] = "library"

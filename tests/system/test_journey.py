@@ -1,51 +1,13 @@
 """A person's way through the pages, in a real browser, in front of the real processes."""
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+
+from tests.browser import fits
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
-SIZES = {"phone": {"width": 375, "height": 740}, "desktop": {"width": 1280, "height": 900}}
-
-
-@pytest.fixture(params=SIZES)
-def page(request) -> Iterator[Page]:
-    """Fails the test on a script error, a refused resource, or a request to another host."""
-    if not shutil.which(CHROMIUM):
-        pytest.fail(f"no browser at {CHROMIUM}: .ci/run installs it; CHROMIUM names another")
-    # Playwright keeps an event loop in this thread while it is open; Django must not take that for an async view.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    trouble: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=SIZES[request.param])  # type: ignore[arg-type]
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on(
-            "requestfailed", lambda each: trouble.append(each.url) if "ABORTED" not in (each.failure or "") else None
-        )
-        page.on("request", lambda each: None if "//127.0.0.1:" in each.url else trouble.append(each.url))
-        yield page
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-    assert trouble == []
-
-
-def fits(page: Page) -> bool:
-    page.wait_for_load_state()  # with its style sheet
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def answer_every_question(page: Page, *, check: str, proceed: str, end: str) -> None:
@@ -60,7 +22,6 @@ def answer_every_question(page: Page, *, check: str, proceed: str, end: str) -> 
     page.get_by_role("link", name=end).click()
 
 
-@pytest.mark.parametrize("page", ["desktop"], indirect=True)
 def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
     model.control("faults", [{"purpose": "quiz", "fault": "unauthorized", "times": 1}])
     fleet.start()
@@ -105,7 +66,6 @@ def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
     assert fits(page)
 
 
-@pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_from_a_goal_to_an_answered_quiz_in_chinese(fleet, model, page):
     fleet.start()
     page.set_extra_http_headers({"Accept-Language": "zh-CN,zh;q=0.9"})

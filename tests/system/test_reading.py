@@ -1,18 +1,15 @@
 """A tutorial with diagrams, and a quiz question by question, in a real browser; with script and without."""
 
 import pytest
-from django.db import connection
 from playwright.sync_api import expect
 
 from content.models import QuizAttempt
 from roadmaps import learning
 from roadmaps.models import Roadmap
+from tests.browser import fits, sign_in, violations
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
-from tests.system.test_journey import fits, page
-from tests.system.test_taking_away import serious, sign_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-__all__ = ["page"]  # a fixture
 
 FAR_DOWN = "\n\n".join(["Read on."] * 400)
 TUTORIAL = f"""
@@ -53,13 +50,6 @@ IN_SIGHT = """
 """
 
 
-@pytest.fixture(autouse=True)
-def _own_connection(page):
-    """Beside the browser's event loop Django opens a connection of its own for this thread."""
-    yield
-    connection.close()
-
-
 def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page):
     owner = make_user(username="ada")
     roadmap = make_written_roadmap(owner=owner, concepts=2)
@@ -91,7 +81,7 @@ def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page)
     page.get_by_text("The diagram as text").click()
     expect(page.get_by_text("A[Begin] --> B[End]")).to_be_visible()
     assert page.frames[-1].evaluate(IN_THE_FRAME) == ["null", "refused", "refused"]
-    assert serious(page) == []
+    assert violations(page) == []
     assert fits(page)
 
     page.get_by_role("link", name="Take the quiz").click()
@@ -101,7 +91,7 @@ def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page)
         page.get_by_label(choice, exact=True).check()
         page.get_by_role("button", name="Check my answer").click()
         expect(page.locator(".explanation")).to_have_count(1)
-        assert serious(page) == []
+        assert violations(page) == []
         if count < 3:
             page.get_by_role("button", name="Next question").press("Enter")
     page.get_by_role("link", name="See how it went").click()
@@ -129,7 +119,6 @@ def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page)
     expect(without_script.locator("fieldset")).to_have_count(3)
 
 
-@pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_what_one_looks_at_stays_in_its_place_while_the_page_is_renewed(fleet, page):
     owner = make_user()
     roadmap = make_written_roadmap(owner=owner, state=Roadmap.State.WRITING, steps="running", stages=3, modules=2)

@@ -46,7 +46,7 @@ def test_D2_after_the_whole_fleet_was_killed_only_what_is_unfinished_is_made(fle
     fleet.environment |= {"WEB_WORKERS": "1", "LOGS_WORKERS": "2", "WORKFLOW_WORKERS": "1"}
     fleet.start()
     wait_until(lambda: "sweep_after_pause" in fleet.tail("content"), seconds=60, fleet=fleet)
-    roadmap = write_roadmap(concepts=6)
+    roadmap = write_roadmap(concepts=9)  # so many that eight are left, however late they are held
     wait_until(lambda: done() >= 8, seconds=60, fleet=fleet)
     model.control("hold", {})
     wait_until(lambda: model.control("state")["in_flight"] == 8, seconds=30, fleet=fleet)
@@ -65,10 +65,10 @@ def test_D2_after_the_whole_fleet_was_killed_only_what_is_unfinished_is_made(fle
     Step.objects.filter(state=Step.State.RUNNING).update(lease_expires_at=Now())  # as if their time were over
     Schedule.objects.update(next_run=timezone.now())
     fleet.start()
-    wait_until(lambda: done() == 18, seconds=60, fleet=fleet)
+    wait_until(lambda: done() == 27, seconds=60, fleet=fleet)
 
     assert finished <= set(Step.objects.values_list("pk", "finished_at"))
-    assert len(model.bought()) == len(set(model.bought())) == 18
+    assert len(model.bought()) == len(set(model.bought())) == 27
     wait_until(lambda: Roadmap.objects.get(pk=roadmap.pk).state == Roadmap.State.READY, seconds=10, fleet=fleet)
     assert sum(Step.objects.values_list("losses", flat=True)) == 8
 

@@ -6,27 +6,16 @@ import zipfile
 from datetime import datetime, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.db import connection
-from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from content.models import Note, Share
 from roadmaps.models import Roadmap
+from tests.browser import fits, sign_in, violations
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
 from tests.system.conftest import wait_until
-from tests.system.test_journey import fits, page
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-__all__ = ["page"]  # a fixture
-
-
-@pytest.fixture(autouse=True)
-def _own_connection(page):
-    """Beside the browser's event loop Django opens a connection of its own for this thread."""
-    yield
-    connection.close()
 
 
 def written(owner) -> Roadmap:
@@ -37,17 +26,6 @@ def written(owner) -> Roadmap:
         make_resources(concept=concept)
         make_quiz(concept=concept)
     return roadmap
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{page.url}: {each['id']} {each['nodes'][0]['target']}" for each in found]
-
-
-def sign_in(page: Page, url: str, user) -> None:
-    client = Client()
-    client.force_login(user)
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
 
 
 def test_a_reader_keeps_notes_takes_files_away_shares_and_copies(fleet, page):
@@ -105,7 +83,6 @@ def test_a_reader_keeps_notes_takes_files_away_shares_and_copies(fleet, page):
     assert page.goto(link).status == 404
 
 
-@pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     owner = make_user()
     roadmap = written(owner)
@@ -122,7 +99,7 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     context.set_offline(True)
     field.press_sequentially(", and offline")
     expect(state).to_contain_text("Not saved: it did not get through.")
-    assert serious(reading) == []
+    assert violations(reading) == []
     assert Note.objects.get().text == "first"
     context.set_offline(False)
     expect(state).to_contain_text("Saved at")  # by itself
@@ -152,12 +129,14 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     reading.clock.install()
     reading.clock.pause_at(datetime.now() + timedelta(hours=1))  # no delay ever ends: only leaving sends it
     context.add_cookies([{"name": "csrftoken", "value": "b" * 32, "url": fleet.url}])  # as signing in elsewhere does
+    Note.objects.update(text="from the phone again", saved_at=timezone.now(), saved_by=None)
     field.fill("typed on the way out")
     reading.goto(fleet.url)
     reading.clock.resume()
-    wait_until(lambda: Note.objects.get().text == "typed on the way out", seconds=30, fleet=fleet)
+    both = "from the phone again\n\ntyped on the way out"
+    wait_until(lambda: Note.objects.get().text == both, seconds=30, fleet=fleet)
     reading.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
-    expect(field).to_have_value("typed on the way out")
+    expect(field).to_have_value(both)
 
     reading.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/quiz/")
     trouble = reading.locator("#trouble p:visible")
@@ -169,7 +148,7 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     expect(trouble).to_have_text(
         "That did not get through: the server cannot be reached. Nothing you typed is lost; try again."
     )
-    assert serious(reading) == []
+    assert violations(reading) == []
     assert fits(reading)
     context.set_offline(False)
     context.clear_cookies(name="sessionid")
