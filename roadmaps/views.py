@@ -15,22 +15,22 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag, url_has_allowed_host_and_scheme
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh, replace_url
 from django_htmx.middleware import HtmxDetails
 
-from roadmap_project import known_browsers
+from roadmap_project import known_browsers, languages
 from roadmap_project.forms import SignUpForm
 from roadmap_project.library.subjects import subjects
 from roadmaps import accounts, added_subjects, deciding, drafting, estimating, reading, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.forms import FeedbackForm, GoalForm, LogFilterForm, PlanForm
-from roadmaps.models import Roadmap
+from roadmaps.models import Profile, Roadmap
 from roadmaps.reviewing import SCORE_NAMES
 from roadmaps.slugs import token_of
 
@@ -131,7 +131,7 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
     form = SignUpForm(request, request.POST or None)
     if form.is_valid():
         person = form.save()
-        if (language := get_language()) and language != settings.LANGUAGE_CODE:
+        if (language := translation.get_language()) and language != settings.LANGUAGE_CODE:
             accounts.speak(person, language)
         login(request, person)
         known_browsers.proven(request, person.get_username())
@@ -159,9 +159,14 @@ def _following(request: HttpRequest) -> str:
 @never_cache  # or Back would show a form whose request key is used up
 @fragment
 def new(request: SignedInRequest) -> HttpResponse:
-    """What was typed is kept while somebody looks at their account: by its button, and with a script on every way."""
+    """What was typed is kept while somebody looks at their account: by its button, and with a script on every way.
+
+    Another language's button has it answered with the same form in that language.
+    """
     defaults = accounts.defaults(request.user)
     form = GoalForm(request.POST or None, initial=defaults)
+    if form.is_bound and (language := request.POST.get("speak")):
+        return _goal_page_in(language, request, form.typed())
     if form.is_bound and (request.htmx or "to_account" in request.POST):
         drafting.keep(request.session, form.typed())
         if request.htmx:
@@ -177,9 +182,26 @@ def new(request: SignedInRequest) -> HttpResponse:
             return redirect(made)
     if not form.is_bound:
         form.initial = {**defaults, **drafting.kept(request.session, request.user)}
+    return _goal_page(request, form, defaults)
+
+
+def _goal_page(request: SignedInRequest, form: GoalForm, defaults: dict[str, Any]) -> HttpResponse:
     expected = estimating.estimate(service=settings.CONNECTION_BUDGET.service("content"))
     wishes = {"preference": Roadmap.Preference(defaults["preference"]).label, "second": defaults["second_language"]}
     return render(request, "roadmaps/new.html", {"form": form, "expected": expected, "wishes": wishes, **_provider()})
+
+
+def _goal_page_in(language: str, request: SignedInRequest, typed: dict[str, str]) -> HttpResponse:
+    """What was typed, in the page's other language, which is theirs from here on. The page alone keeps it."""
+    if is_spoken := language in Profile.InterfaceLanguage.values:
+        accounts.speak(request.user, language)
+        translation.activate(language)
+    defaults = accounts.defaults(request.user)  # anew: who said nothing learns in the language of the pages
+    typed.pop("request_key", None)  # which may have been used up, if this page was gone back to
+    response = _goal_page(request, GoalForm(initial={**defaults, **typed}), defaults)
+    if is_spoken:
+        languages.remember(response, language)
+    return response
 
 
 @require_safe

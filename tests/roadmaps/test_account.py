@@ -155,6 +155,41 @@ def test_what_was_typed_for_a_new_roadmap_is_there_after_a_look_at_the_account(v
     assert "how you like to learn (Hands-on practice) and the second language for links (English)" in text_of(back)
 
 
+def test_what_was_typed_is_there_in_the_pages_other_language_and_nowhere_else(visitor, person):
+    new = reverse("roadmaps:new")
+    page = visitor.get(new)
+    begun = {each: str(page.context["form"][each].value()) for each in ("level", "hours_per_week", "language")}
+    typed = {"goal": "Sail  round", "deadline": "tomorrow", "hours_per_week": "a few", "background": "<b>"}
+    key = str(page.context["form"]["request_key"].value())
+
+    answer = visitor.post(new, {**begun, **typed, "request_key": key, "speak": "zh-hans"})
+
+    form = answer.context["form"]
+    assert (answer.status_code, answer.headers["Content-Language"]) == (200, "zh-hans")
+    assert "你想学什么" in text_of(answer)
+    assert {name: form[name].value() for name in typed} == typed
+    assert form["language"].value() == "zh"  # as it was left alone, and follows the page
+    assert not form.errors
+    assert str(form["request_key"].value()) != key
+    assert (person.roadmaps.count(), visitor.get(new).context["form"]["goal"].value()) == (0, None)
+    assert Profile.of(person).interface_language == "zh-hans"
+    assert "你想学什么" in text_of(visitor.get(new))
+    back = visitor.post(new, {**typed, "language": "zh", "level": "advanced", "speak": "en"})
+    assert "What do you want to learn?" in text_of(back)
+    assert (back.context["form"]["level"].value(), back.context["form"]["language"].value()) == ("advanced", "en")
+
+
+def test_the_goal_form_itself_is_sent_by_the_button_of_another_language_and_by_get_nothing_changes(visitor, person):
+    page = visitor.get(reverse("roadmaps:new")).content.decode()
+    assert re.search(r'<form class="narrow" id="goal-form" method="post">\s*<h1', page)
+    for code in ("en", "zh-hans"):
+        assert re.search(rf'<button [^>]*form="goal-form" formnovalidate name="speak" value="{code}"', page)
+
+    assert "What do you want" in text_of(visitor.get(reverse("roadmaps:new"), {"speak": "zh-hans"}))
+    assert "What do you want" in text_of(visitor.post(reverse("roadmaps:new"), {"goal": "x", "speak": "tlh"}))
+    assert not Profile.objects.filter(interface_language="tlh").exists()
+
+
 def test_what_was_typed_is_kept_by_the_script_until_the_roadmap_is_started(visitor):
     new = reverse("roadmaps:new")
     typed = {"goal": "Learn to sail", "request_key": "b7f6f0f4-5d0c-4f8e-9d54-3b1d5a1f6a55"}
