@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import asyncio
+import gc
 import io
 import json
 import logging
@@ -11,6 +12,7 @@ import hypothesis
 import pytest
 import structlog
 from django.contrib.auth import get_user_model
+from django.test import TransactionTestCase
 from django.utils import translation
 
 from roadmap_project import logs, process
@@ -19,6 +21,7 @@ from roadmaps import log_lines, starting
 from roadmaps.models import Roadmap
 from roadmaps.steps import calling, draining
 from tests import scenarios
+from tests.emptying import empty_tables
 from tests.stub_model import StubModel
 
 
@@ -27,6 +30,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines := scenarios.table(terminalreporter.stats):
         terminalreporter.section("scenarios")
         terminalreporter.line("\n".join(lines))
+
+
+TransactionTestCase._fixture_teardown = empty_tables
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collections of garbage that tests ask for leave it out."""
+    gc.collect()
+    gc.freeze()
 
 
 # A slow machine is no fault: pytest's own timeout bounds a test.
