@@ -12,7 +12,7 @@ export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test bench bench-scale soak check audit format lock messages migrations-final mermaid clean
+.PHONY: help demo run test bench bench-scale soak check style types audit format lock messages migrations-final mermaid clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
@@ -54,11 +54,11 @@ run: $(VENV)/run.stamp
 		&& echo "open http://127.0.0.1:$(PORT)" \
 		&& HOST=127.0.0.1 exec $(BIN)/honcho start --port $(PORT) web workflow content logs'
 
-# Most of the time a test of processes waits: three at once keep two cores busy. What is compiled is kept, as hundreds of
+# Most of the time a test of processes waits: four at once keep two cores busy. What is compiled is kept, as hundreds of
 # processes start.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest $(or $(ARGS),-n 3)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 4)
 
 # The peers have an environment of their own. Celery's Redis is Debian's redis-server, which only root can install;
 # without it, its rows say so.
@@ -78,13 +78,17 @@ bench-scale: $(VENV)/dev.stamp
 soak: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-check: $(VENV)/dev.stamp
+check: style types
+
+style: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/djade --target-version 5.2 --check $$(git ls-files '*.html')
 	$(BIN)/lint-imports
-	$(BIN)/mypy
 	@$(call with_database,test) $(BIN)/python manage.py makemigrations --check --dry-run
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
 
 audit: $(BIN)/python
 	$(BIN)/python .ci/audit.py
