@@ -12,8 +12,9 @@ from tests.factories import make_user
 
 def make_editor(**fields: Any) -> User:
     """Of the ready-made group, which a test that empties the database takes along."""
-    for migration in ("0003_editors", "0006_editors_see_subject_versions"):
-        import_module(f"content.migrations.{migration}").add(apps, None)
+    if not Group.objects.filter(name="Editors").exists():
+        for migration in ("0003_editors", "0006_editors_see_subject_versions"):
+            import_module(f"content.migrations.{migration}").add(apps, None)
     editor = make_user(is_staff=True, **fields)
     editor.groups.add(Group.objects.get(name="Editors"))
     return editor
