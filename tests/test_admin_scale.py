@@ -12,6 +12,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path
 from django.db import connection, models
+from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
@@ -52,15 +53,15 @@ def multitude(django_db_setup, django_db_blocker) -> Iterator[Roadmap]:
 
 @pytest.fixture
 def see(client, multitude):
-    """Opens an address; counts its queries, and takes the better of two times: the first fills caches.
+    """Opens an address; counts its queries, and where it took too long once more: the first time fills caches.
 
     A page's time is this thread's computing and its queries' waiting: the clock would tell of a busy machine's others.
     """
     client.force_login(make_editor(is_superuser=True))
 
-    def see(url: str, **data: str) -> str:
-        seconds = []
-        for _ in range(2):
+    def see(url: str, **data: str) -> HttpResponse:
+        seconds: list[float] = []
+        while not seconds or (seconds[-1] >= 1 and len(seconds) < 2):
             started = time.thread_time()
             with CaptureQueriesContext(connection) as queries:
                 page = client.get(url, data)
@@ -69,7 +70,7 @@ def see(client, multitude):
             assert page.status_code == 200
             assert len(queries) < MOST_QUERIES, [query["sql"][:200] for query in queries]
         assert min(seconds) < 1, (seconds, slowest[:3])
-        return page.content.decode()
+        return page
 
     return see
 
@@ -121,7 +122,7 @@ def test_the_operations_page_opens_with_ten_model_calls_a_concept_and_many_steps
 
     for hours in ("1", "6", "24"):
         health.forget()
-        html = see(address(ConnectionSample, "changelist"), hours=hours)
+        html = see(address(ConnectionSample, "changelist"), hours=hours).content.decode()
 
     assert "The database took too long" not in html
     assert "HTTP 401" in html
@@ -141,14 +142,14 @@ def test_django_qs_own_pages_open_with_thousands_of_rows(see):
         OrmQ(key="content", payload=SignedPackage.dumps({**task, "started": now}), lock=now) for _ in range(3_000)
     )
 
-    for model in (Success, Failure, Schedule, OrmQ):
+    for model in (Success, Failure, Schedule):
         see(address(model, "changelist"))
-    assert "roadmaps.tasks.drain" in see(address(Failure.objects.order_by("pk")[0]))
-    assert "roadmaps.tasks.drain" in see(address(OrmQ, "changelist"))
+    for url in (address(Failure.objects.order_by("pk")[0]), address(OrmQ, "changelist")):
+        assert "roadmaps.tasks.drain" in see(url).content.decode()
 
 
 def test_a_long_list_says_that_it_was_not_counted_to_its_end(see):
-    text = see(address(Concept, "changelist"))
+    text = see(address(Concept, "changelist")).content.decode()
 
     assert "more than 5,000 concepts" in text
     assert "100000" not in text
@@ -184,10 +185,9 @@ def test_pages_behind_the_first_open(see):
         (LogEntry, {"level": "error"}, 0),
     ],
 )
-def test_filters_find_what_they_say(see, client, model, filters, found):
-    see(address(model, "changelist"), **filters)
+def test_filters_find_what_they_say(see, model, filters, found):
+    page = see(address(model, "changelist"), **filters)
 
-    page = client.get(address(model, "changelist"), filters)
     assert page.context["cl"].result_count == found
 
 
@@ -233,18 +233,17 @@ def test_filters_find_what_they_say(see, client, model, filters, found):
         (Step, "learn-to-query-00000123:c-2-1-1 'no such key'", 0),
     ],
 )
-def test_searches_find_what_they_name(see, client, model, search, found):
-    see(address(model, "changelist"), q=search)
+def test_searches_find_what_they_name(see, model, search, found):
+    page = see(address(model, "changelist"), q=search)
 
-    page = client.get(address(model, "changelist"), {"q": search})
     assert page.context["cl"].result_count == found
 
 
-@pytest.mark.parametrize("search", ["\x00", "'", '"', "'x", ":", "::", "a:b:c", "%", "\\", "ü" * 300])
-def test_odd_searches_find_nothing_and_break_nothing(client, multitude, search):
+@pytest.mark.parametrize("model", [Roadmap, Concept, Step, Tutorial])
+def test_odd_searches_find_nothing_and_break_nothing(client, multitude, model):
     client.force_login(make_editor())
-    for model in (Roadmap, Concept, Step, Tutorial):
-        assert client.get(address(model, "changelist"), {"q": search}).status_code == 200
+    for search in ("\x00", "'", '"', "'x", ":", "::", "a:b:c", "%", "\\", "ü" * 300):
+        assert client.get(address(model, "changelist"), {"q": search}).status_code == 200, search
 
 
 @pytest.mark.parametrize("concepts", [3, 12])
