@@ -152,6 +152,7 @@ def write_where_another_page_wrote(page: Page) -> None:
 
 # What is done on a page before it is looked at.
 FIRST: dict[str, Callable[[Page], None]] = {
+    "quiz": lambda page: page.locator("#quiz-place").wait_for(),
     "practice answered": answer_a_question,
     "plan refused": choose_a_day_that_is_over,
     "note changed elsewhere": write_where_another_page_wrote,
