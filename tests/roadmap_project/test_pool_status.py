@@ -234,7 +234,8 @@ def test_what_happened_long_ago_is_no_finding():
     assert base.recently() == {}
 
 
-def test_a_refused_process_says_so_over_the_next_connection_that_it_gets(full_role, become):
+def test_a_refused_process_says_so_over_the_next_connection_that_it_gets(full_role, become, settings):
+    settings.CONNECT_WAIT = 0.3
     become("content", "monitor")
     wrapper = connection.copy()
     wrapper.settings_dict = {**connection.settings_dict, "USER": "one_slot"}
