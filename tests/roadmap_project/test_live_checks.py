@@ -305,7 +305,8 @@ def test_E027_a_role_that_may_not_write_is_refused_before_it_serves(superuser, m
         superuser.execute("DROP ROLE without_rights")
 
 
-def test_E015_a_server_without_a_connection_left_is_told_from_one_that_is_away(change, monkeypatch):
+def test_E015_a_server_without_a_connection_left_is_told_from_one_that_is_away(change, settings):
+    settings.CONNECT_WAIT = 0.2
     connection.close()
     change(
         "ALTER DATABASE {} CONNECTION LIMIT 0",
