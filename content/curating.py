@@ -37,7 +37,7 @@ class Costs:
 def costs(calls: QuerySet[ModelCall]) -> Costs:
     sums = calls.aggregate(
         calls=Count("pk"),
-        failed=Count("pk", filter=~Q(outcome="ok")),
+        failed=Count("pk", filter=~Q(outcome__in=("ok", "given_up"))),
         input_tokens=Sum("input_tokens", default=0),
         output_tokens=Sum("output_tokens", default=0),
         dollars=Sum("cost", default=Decimal()),

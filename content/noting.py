@@ -55,7 +55,10 @@ def keep(
 
 
 def _both(there: str, text: str) -> str:
-    return text if there in text else f"{there}\n\n{text}"
+    """One below the other, and once: a page can be left twice."""
+    if not text.strip() or f"\n\n{there}".endswith(f"\n\n{text}"):
+        return there
+    return text if text.startswith(there) else f"{there}\n\n{text}"
 
 
 def moment_of(text: str) -> datetime | None:

@@ -190,7 +190,9 @@ def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
 
 def _measured(provider: str) -> dict[str, Usual]:
     """By purpose, of the current model's latest calls; what failed is paid for by what came of it."""
-    calls = ModelCall.objects.order_by("-created_at")  # whoever answered: an index has them in this order
+    calls = ModelCall.objects.exclude(outcome="given_up").order_by(
+        "-created_at"
+    )  # whoever answered: an index has them in this order
     fields = ("provider", "purpose", "model", "outcome", "input_tokens", "output_tokens", "latency")
     by_purpose = defaultdict(list)
     for of, purpose, model, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:

@@ -86,7 +86,7 @@ SELECT provider, model, count(*), count(*) FILTER (WHERE outcome = 'ok'), count(
        now() - max(created_at)
 FROM (
     SELECT provider, model, outcome, latency, created_at FROM roadmaps_modelcall
-    WHERE created_at > now() - interval '1 hour'
+    WHERE created_at > now() - interval '1 hour' AND outcome <> 'given_up'
     ORDER BY created_at DESC
     LIMIT %(most)s
 ) AS latest
@@ -96,8 +96,8 @@ ORDER BY count(*) DESC
 
 
 DAILY = """
-SELECT (created_at AT TIME ZONE 'UTC')::date, purpose, count(*), count(*) FILTER (WHERE outcome <> 'ok'),
-       sum(input_tokens), sum(output_tokens), sum(cost)
+SELECT (created_at AT TIME ZONE 'UTC')::date, purpose, count(*),
+       count(*) FILTER (WHERE outcome NOT IN ('ok', 'given_up')), sum(input_tokens), sum(output_tokens), sum(cost)
 FROM (
     SELECT created_at, purpose, outcome, input_tokens, output_tokens, cost FROM roadmaps_modelcall
     WHERE created_at >= %(since)s

@@ -19,6 +19,8 @@ LARGE = 100_000  # bytes, of rows or of what deleted rows left
 def empty_tables(_case: Any = None) -> None:
     """Instead of the flush of Django's test cases; sequences go on, as with it."""
     with transaction.atomic(), connection.cursor() as cursor:
+        # Whoever still writes is waited for, as by a flush: what they commit is emptied, too.
+        cursor.execute(f"LOCK {', '.join(_tables())} IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(_written())
         sizes = dict(cursor.fetchall())
         if any(size > LARGE for size in sizes.values()):
@@ -27,11 +29,14 @@ def empty_tables(_case: Any = None) -> None:
             cursor.execute("; ".join(f"DELETE FROM {table}" for table in sizes))
 
 
-def _written() -> str:
+def _tables() -> list[str]:
     models = set(apps.get_models(include_auto_created=True)) - MADE_BY_MIGRATE
-    tables = sorted({model._meta.db_table for model in models if model._meta.managed})
+    return sorted({model._meta.db_table for model in models if model._meta.managed})
+
+
+def _written() -> str:
     return " UNION ALL ".join(
         f"SELECT '{each}', pg_relation_size('{each}') WHERE EXISTS (SELECT FROM {each})"
         f" OR pg_relation_size('{each}') > {LARGE}"
-        for each in tables
+        for each in _tables()
     )

@@ -56,12 +56,13 @@ def test_back_shows_nothing_of_who_signed_out(page, live_server, ada):
     assert SECRET not in page.content()
 
 
-def test_back_shows_a_page_as_it_was_to_who_is_still_signed_in(page, live_server, ada):
+def test_back_shows_a_page_as_it_was_to_who_is_still_signed_in(page, live_server, ada, request):
     """With what was typed into it, where the browser keeps pages."""
     roadmap = make_roadmap_in_review(owner=ada)
     sign_in(page, live_server)
     page.goto(live_server.url + roadmap.get_absolute_url())
     page.locator("textarea").first.fill("More practice")
+    page.evaluate("window.isKept = true")
 
     page.get_by_role("link", name="Account").click()
     page.wait_for_url("**/account/")
@@ -69,6 +70,7 @@ def test_back_shows_a_page_as_it_was_to_who_is_still_signed_in(page, live_server
 
     expect(page.locator("textarea").first).to_be_visible()
     expect(page.locator("textarea").first).to_have_value("More practice")
+    assert bool(page.evaluate("window.isKept")) == ("keeps" in request.node.callspec.params["page"])
 
 
 def test_signing_out_has_the_browser_forget_and_nothing_else_does(client, ada):

@@ -10,7 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from content.answers import PieceLimits, QuestionAnswer, QuizAnswer, ResourceAnswer, ResourcesAnswer, TutorialAnswer
+from content.answers import (
+    EDITOR_LIMITS,
+    PieceLimits,
+    QuestionAnswer,
+    QuizAnswer,
+    ResourceAnswer,
+    ResourcesAnswer,
+    TutorialAnswer,
+)
 from content.models import Note
 from roadmaps.answers import HAND_LIMITS, ConceptOutline, Line, ModuleOutline, OutlineTree, StageOutline
 from roadmaps.models import Roadmap, Step
@@ -19,7 +27,7 @@ STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 # Wider than what a provider may answer: people and editors add to it.
 LIMITS = {
     "outline": HAND_LIMITS,
-    "piece": PieceLimits(resources=(0, 50), questions=(1, 50), markdown=(1, 200_000), note=3000),
+    "piece": PieceLimits(resources=(0, 50), questions=(1, 50), markdown=(1, 200_000), note=EDITOR_LIMITS.note),
 }
 
 Origin = Annotated[str, StringConstraints(max_length=200)]
@@ -38,7 +46,7 @@ class ResourceDocument(ResourceAnswer):
 class ResourcesDocument(ResourcesAnswer):
     model_config = STRICT
     resources: list[ResourceDocument] = Field(max_length=50)  # type: ignore[assignment]
-    note: Annotated[str, StringConstraints(max_length=3000)] = ""
+    note: Annotated[str, StringConstraints(max_length=EDITOR_LIMITS.note)] = ""
     origin: Origin = ""
 
 

@@ -73,6 +73,8 @@ class _Drain:
         finally:
             self._hand_back()
         patiently(self._wake_a_successor)
+        if given_up := self.calls.given_up():
+            patiently(lambda: save_calls(given_up))
         return self.stored
 
     def _work(self) -> bool:
@@ -219,8 +221,6 @@ class _Drain:
         if given_up:
             handed = patiently(lambda: _hand_back(given_up))
             log.info("steps_handed_back", queue=self.queue, count=len(handed), steps=handed[:MOST_NAMED])
-        if cut_off := self.calls.given_up():
-            patiently(lambda: save_calls(cut_off))
 
     def _wake_a_successor(self) -> None:
         with transaction.atomic():

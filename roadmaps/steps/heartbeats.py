@@ -28,13 +28,17 @@ def swept(queue: str) -> None:
     """Forgets clusters that are long gone, too."""
     _note(QueueHeartbeat.objects, {"queue": queue}, picked_up_at=Now(), swept_at=Now())
     _of_this_cluster(queue)
-    ClusterHeartbeat.objects.filter(queue=queue, picked_up_at__lt=Now() - FORGOTTEN_AFTER).delete()
+    with transaction.atomic():
+        gone = ClusterHeartbeat.objects.filter(queue=queue, picked_up_at__lt=Now() - FORGOTTEN_AFTER)
+        ClusterHeartbeat.objects.filter(pk__in=gone.select_for_update(skip_locked=True).values("pk")).delete()
 
 
 def taken(queue: str) -> QueueHeartbeat | None:
     """The queue's row, locked until the transaction ends; None where somebody holds it."""
-    QueueHeartbeat.objects.bulk_create([QueueHeartbeat(queue=queue)], ignore_conflicts=True)
-    return QueueHeartbeat.objects.select_for_update(skip_locked=True).filter(queue=queue).first()
+    rows = QueueHeartbeat.objects.filter(queue=queue)
+    if not rows.exists():
+        QueueHeartbeat.objects.bulk_create([QueueHeartbeat(queue=queue)], ignore_conflicts=True)
+    return rows.select_for_update(skip_locked=True).first()
 
 
 def signed_off() -> None:
@@ -52,7 +56,8 @@ def _note(rows: Manager[Any], row: dict[str, str], **moments: Now) -> None:
     """Passes over a row that somebody holds: whoever does notes something there, too."""
     with transaction.atomic():
         free = rows.select_for_update(skip_locked=True).filter(**row)
-        if not rows.filter(pk__in=free.values("pk")).update(**moments):
+        is_noted = rows.filter(pk__in=free.values("pk")).update(**moments)
+        if not is_noted and not rows.filter(**row).exists():  # beside a held one an insert would wait
             rows.bulk_create([rows.model(**row, **moments)], ignore_conflicts=True)
 
 

@@ -97,6 +97,9 @@ def test_the_last_words_of_a_page_that_is_left_are_kept_below_what_was_written_e
 
     visitor.post(address("note", concept), {"text": "from the phone", **phone, "is_last": ""})
 
+    visitor.post(address("note", concept), {"text": "from the phone", **phone, "is_last": ""})  # left twice
+    visitor.post(address("note", concept), {"text": " ", **phone, "is_last": ""})
+
     there = Note.objects.get().text
     assert there == "from the laptop\n\nfrom the phone"
     for page in (laptop, phone):  # both, if they come back, are asked

@@ -723,7 +723,7 @@ def test_a_drain_waits_for_a_step_that_becomes_due(writing, stub):
 
 def test_A4_no_connection_is_held_while_a_drain_waits_for_a_step_that_becomes_due(writing, stub):
     Step.objects.exclude(pk=Step.objects.waiting().first().pk).delete()
-    Step.objects.update(not_before=timezone.now() + timedelta(seconds=4))
+    Step.objects.update(not_before=timezone.now() + timedelta(seconds=7))
     done = []
     drained = threading.Thread(target=lambda: done.append(_drain_and_close("content")))
     connections.close_all()

@@ -90,6 +90,7 @@ def test_what_this_model_took_lately_counts_with_its_failures_and_no_others():
         make_calls(purpose=purpose, count=5, model="some-model-2024-07-18")  # as endpoints call it
         make_calls(purpose=purpose, count=4, outcome="invalid")  # paid for as well: each answer took two calls
         make_calls(purpose=purpose, count=1, outcome="timeout", model="")
+        make_calls(purpose=purpose, count=90, outcome="given_up", model="")  # by a deploy
         make_calls(purpose=purpose, count=20, model="some-model-mini")
 
     expected = estimating.estimate(service=CONTENT)

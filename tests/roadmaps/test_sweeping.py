@@ -17,7 +17,7 @@ from roadmaps import deciding
 from roadmaps.models import QueueHeartbeat, Roadmap, Step
 from roadmaps.steps import draining, heartbeats, storing, sweeping
 from tests.engine import in_thread, wait_until
-from tests.factories import make_written_roadmap
+from tests.factories import make_cluster, make_written_roadmap
 
 
 @contextmanager
@@ -161,10 +161,12 @@ def test_B2_who_holds_a_heartbeat_holds_up_neither_a_beat_nor_the_sweep(monkeypa
     expired = with_a_lost_worker(unfinished())
     monkeypatch.setattr(process.current, "cluster", "here:1")
     heartbeats.swept("content")
+    make_cluster(name="gone:1", seconds_ago=4000)
     OrmQ.objects.all().delete()
 
     with another_session() as forgotten, capture_logs() as said:
-        forgotten.execute("SELECT 1 FROM roadmaps_queueheartbeat, roadmaps_clusterheartbeat FOR UPDATE")
+        forgotten.execute("UPDATE roadmaps_queueheartbeat SET swept_at = now()")
+        forgotten.execute("UPDATE roadmaps_clusterheartbeat SET picked_up_at = now()")
         in_thread(heartbeats.picked_up, "content").result(5)
         in_thread(sweeping.sweep, "content").result(5)
 

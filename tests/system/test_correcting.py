@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from playwright.sync_api import expect
 
 from roadmaps.models import Roadmap
-from tests.browser import fits, sign_in
+from tests.browser import SIZES, fits, sign_in
 from tests.factories import make_roadmap_in_review, make_user
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -31,6 +31,7 @@ def test_changes_edits_a_rewrite_a_link_and_a_program(fleet, page, said, languag
     roadmap = make_roadmap_in_review(owner=owner, stages=3, modules=2)
     Roadmap.objects.update(language=language[:2])
     fleet.start()
+    page.set_viewport_size(SIZES["desktop" if language == "en" else "phone"])
     page.set_extra_http_headers({"Accept-Language": language})
     sign_in(page, fleet.url, owner)
 

@@ -353,6 +353,7 @@ def test_D11_without_grace_what_was_in_hand_is_taken_up_when_its_lease_is_over(c
     cluster.processes["content"].wait()
     wait_until(lambda: not alive(everyone), seconds=2, fleet=cluster)
     model.control("release", {})
+    assert Step.objects.filter(state=Step.State.RUNNING).count() >= 8
     let_leases_pass()
     cluster.start("content")
 

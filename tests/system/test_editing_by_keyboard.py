@@ -5,7 +5,7 @@ from django.conf import global_settings
 from playwright.sync_api import Page, expect
 
 from roadmaps.models import Roadmap
-from tests.browser import fits, violations
+from tests.browser import SIZES, fits, violations
 from tests.factories import make_roadmap_in_review, make_user
 from tests.system.test_curating import tab_to
 
@@ -46,6 +46,7 @@ def versions(roadmap: Roadmap) -> list[str]:
 
 def test_an_outline_is_edited_with_the_keyboard_alone_and_approved(browse, roadmap):
     page = browse
+    page.set_viewport_size(SIZES["desktop"])
     said = page.locator("#said")
     assert violations(page) == []
     assert fits(page)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import fits
+from tests.browser import SIZES, fits
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -23,6 +23,7 @@ def answer_every_question(page: Page, *, check: str, proceed: str, end: str) -> 
 
 
 def test_from_a_goal_to_an_answered_quiz(fleet, model, page):
+    page.set_viewport_size(SIZES["desktop"])
     model.control("faults", [{"purpose": "quiz", "fault": "unauthorized", "times": 1}])
     fleet.start()
 
