@@ -12,7 +12,7 @@ export LINK_CHECKS ?= off
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo run test bench bench-scale soak check style types audit format lock messages migrations-final mermaid clean
+.PHONY: help demo run test bench bench-scale soak check style types collected audit format lock messages migrations-final mermaid clean
 
 help:
 	@echo "make demo    a roadmap from a goal to finished content, through the real processes (GOAL=\"…\" changes the goal)"
@@ -54,11 +54,11 @@ run: $(VENV)/run.stamp
 		&& echo "open http://127.0.0.1:$(PORT)" \
 		&& HOST=127.0.0.1 exec $(BIN)/honcho start --port $(PORT) web workflow content logs'
 
-# Most of the time a test of processes waits: four at once keep two cores busy. What is compiled is kept, as hundreds of
+# Most of the time a test of processes waits: three at once keep two cores busy. What is compiled is kept, as hundreds of
 # processes start.
-test: export PYTHONDONTWRITEBYTECODE :=
+test collected: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest $(or $(ARGS),-n 4)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 3)
 
 # The peers have an environment of their own. Celery's Redis is Debian's redis-server, which only root can install;
 # without it, its rows say so.
@@ -89,6 +89,10 @@ style: $(VENV)/dev.stamp
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
+
+# What pytest rewrites of the tests is kept: workers that begin at once would each do it anew.
+collected: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null
 
 audit: $(BIN)/python
 	$(BIN)/python .ci/audit.py

@@ -25,20 +25,13 @@ def run_demo(fleet, goal):
     )
 
 
-@pytest.mark.parametrize(
-    ("goal", "title"),
-    [
-        ("Learn SQL for data analysis", "SQL"),
-        ('Build a "violin" $(exit 1)', 'A study plan for: Build a "violin" $(exit 1)'),
-    ],
-)
-def test_a_goal_becomes_a_finished_roadmap_and_nothing_is_left_running(fleet, goal, title):
-    done = run_demo(fleet, goal)
+def test_a_goal_becomes_a_finished_roadmap_and_nothing_is_left_running(fleet):
+    done = run_demo(fleet, 'Learn SQL, "joins" and $(exit 1), for data analysis')
 
     assert done.returncode == 0, done.stderr
     roadmap = Roadmap.objects.get()
     assert roadmap.state == Roadmap.State.READY
-    assert title in roadmap.title
+    assert "SQL" in roadmap.title
     concepts = roadmap.concepts.count()
     assert done.stdout.count("3 of 3 pieces") == concepts
     assert f"{3 * concepts} of {3 * concepts} pieces" in done.stdout

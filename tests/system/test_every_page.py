@@ -39,7 +39,7 @@ from tests.factories import (
 )
 from tests.system.test_reading import TUTORIAL
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(480)]
 
 # Of what the keyboard should reach: what it cannot, and what does not show that it is there.
 UNREACHED = """
