@@ -4,3 +4,8 @@ from django.apps import AppConfig
 class RoadmapsConfig(AppConfig):
     name = "roadmaps"
     verbose_name = "Roadmaps"
+
+    def ready(self) -> None:
+        # Their kept sentences are told by pages, which need nothing else of them.
+        from roadmaps import editing  # noqa: F401
+        from roadmaps.steps import sweeping  # noqa: F401

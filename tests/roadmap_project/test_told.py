@@ -1,8 +1,13 @@
 """What is kept in English is told in the reader's language, whatever else stands in the same column."""
 
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.utils import translation
 
 from roadmap_project.told import is_ours, told
@@ -28,3 +33,20 @@ def test_a_persons_own_words_are_looked_through_in_linear_time(words):
     assert told(words) == words
 
     assert time.process_time() - began < 2
+
+
+def test_who_serves_pages_tells_whatever_any_process_keeps():
+    """A sentence is known once its module is imported; in the tests' own process all of them are."""
+    root = Path(settings.BASE_DIR)
+    sources = [path for app in ("roadmap_project", "roadmaps", "content") for path in (root / app).rglob("*.py")]
+    keeping = {
+        ".".join(path.relative_to(root).with_suffix("").parts)
+        for path in sources
+        if re.search(r"\bkept\(\s*gettext_noop\(", path.read_text())
+    }
+    program = "import django, sys; django.setup(); import roadmap_project.urls; print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+
+    assert len(keeping) > 10
+    assert keeping - set(done.stdout.split()) == set()

@@ -75,10 +75,11 @@ def test_a_small_case_at_scale_is_written_whole_and_what_it_was_too_short_for_is
     assert seen["written"] in (180, 180 + 90)  # the newcomer's, where the backlog lasted until it came
     assert 0 < seen["peak_connections"] <= seen["budget"] + 2
     assert seen["wide"]["calls"] == 30
-    parts = seen["parts"]
-    assert parts["drain"] > parts["sdk"] > 0 < parts["statements"]
-    assert parts["pieces"] >= 30
-    assert 2 < parts["statements_per_piece"] < 30
+    if is_whole or "parts" in seen:
+        parts = seen["parts"]
+        assert parts["drain"] > parts["sdk"] > 0 < parts["statements"]
+        assert parts["pieces"] >= 30
+        assert 2 < parts["statements_per_piece"] < 30
     for newcomer in seen.get("newcomers") or []:
         assert newcomer["ratio"] >= 1 <= newcomer["first_tutorial"]
     for name in ("pages_at_rest", "pages_at_peak"):
