@@ -6,10 +6,23 @@ from typing import Any
 from roadmap_project.library import planning
 from roadmap_project.library.subjects import Subject
 
-REMOVE = re.compile(r"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b", re.IGNORECASE)
+REMOVE = re.compile(
+    r"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b|去掉|删除|删掉|移除|不要|不需要",
+    re.IGNORECASE,
+)
 # "I don't know joins", "I want to know more about joins": not what somebody wants to get rid of.
 LACKING = re.compile(r"\b(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?know\b", re.IGNORECASE)
-ADD = re.compile(r"\b(add|include|more|also|with|bring back|put back)\b", re.IGNORECASE)
+ADD = re.compile(r"\b(add|include|more|also|with|bring back|put back)\b|加上|增加|添加|加入|补充", re.IGNORECASE)
+# A sentence ends where the next thing to do begins, too: "remove joins and add window functions".
+NEXT = re.compile(
+    r"[.;\n,。；，、]| but "
+    r"| (?:and|then) (?=(?:then |also |please )*(?:remove|drop|skip|leave out|delete|add|include|bring|put)\b)"
+    r"|(?=去掉|删除|删掉|移除|不要|不需要|加上|增加|添加|加入|补充)",
+    re.IGNORECASE,
+)
+BESIDE_CHINESE = re.compile(
+    r"(?<=[\u3400-\u9fff])(?=\w)(?![\u3400-\u9fff])|(?<=\w)(?<![\u3400-\u9fff])(?=[\u3400-\u9fff])"
+)
 COMMON = {
     *("a", "an", "and", "the", "of", "to", "in", "on", "for", "with", "i", "it", "is", "my", "me", "about", "please"),
     *("concept", "concepts", "part", "more", "also", "how"),
@@ -18,7 +31,8 @@ COMMON = {
 
 def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
     """An edit plan out of sentences such as "remove regular expressions" or "add window functions"."""
-    sentences = re.split(r"[.;\n,]| but ", _with_whole_names(each, tree, wanted.replace("’", "'")))
+    wanted = BESIDE_CHINESE.sub(" ", wanted.replace("’", "'"))
+    sentences = NEXT.split(_with_whole_names(each, tree, wanted))
     intents = [intent for sentence in sentences for intent in _intents(each, tree, sentence)]
     if not intents:
         return {
@@ -27,7 +41,8 @@ def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
             "confidence": 0.2,
             "needs_clarification": True,
             "questions": [
-                "Without a language model only curated concepts can be added or removed. Which ones, by name?"
+                "Without a language model only curated concepts can be added or removed. Which ones? Say it with "
+                f"“remove” or “add” before each name, such as: remove {_concepts(tree)[0]['name']}."
             ],
         }
     return {

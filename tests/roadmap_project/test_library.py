@@ -454,6 +454,22 @@ def edited(library, key: str, tree: dict, wanted: str) -> dict:
     return after.model_dump()
 
 
+@pytest.mark.parametrize(
+    "wanted", ["Remove {} and add {}.", "remove {} and then please add {}", "去掉 {}，增加 {}。", "去掉{}增加{}"]
+)
+def test_one_concept_is_taken_out_and_another_put_in_by_one_sentence(library, wanted):
+    key = "python-programming"
+    whole = tree_for(library, key, hours_per_week=168, weeks=52)
+    out, back = names(whole)[3], names(whole)[-2]
+    less = edited(library, key, whole, f"remove {back}")
+
+    after = names(edited(library, key, less, wanted.format(out, back)))
+
+    assert out not in after
+    assert back in after
+    assert len(after) == len(names(less))
+
+
 @pytest.mark.parametrize("key", EVERY)
 def test_each_concept_can_be_taken_out_by_name_and_put_back(library, key):
     tree = tree_for(library, key, hours_per_week=168, weeks=52)
