@@ -11,6 +11,7 @@ from django.urls import reverse
 from content import rendering, revising
 from content.comparing import Row, side_by_side
 from content.models import Piece, Quiz, Resource, ResourceList, Tutorial
+from roadmap_project.llm import GIVEN_UP
 from roadmaps import reading
 from roadmaps.models import Concept, LogEntry, ModelCall, OutlineRevision, Roadmap, Step
 from roadmaps.reading import RoadmapPage
@@ -37,7 +38,7 @@ class Costs:
 def costs(calls: QuerySet[ModelCall]) -> Costs:
     sums = calls.aggregate(
         calls=Count("pk"),
-        failed=Count("pk", filter=~Q(outcome__in=("ok", "given_up"))),
+        failed=Count("pk", filter=~Q(outcome__in=("ok", GIVEN_UP))),
         input_tokens=Sum("input_tokens", default=0),
         output_tokens=Sum("output_tokens", default=0),
         dollars=Sum("cost", default=Decimal()),

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Count
 
 from roadmap_project.connection_budget import Service
-from roadmap_project.llm import prices
+from roadmap_project.llm import GIVEN_UP, prices
 from roadmap_project.llm.reasons import OF_THE_LIBRARY
 from roadmaps.models import ModelCall, Roadmap
 
@@ -190,9 +190,8 @@ def _concepts(provider: str) -> tuple[tuple[int, int], bool]:
 
 def _measured(provider: str) -> dict[str, Usual]:
     """By purpose, of the current model's latest calls; what failed is paid for by what came of it."""
-    calls = ModelCall.objects.exclude(outcome="given_up").order_by(
-        "-created_at"
-    )  # whoever answered: an index has them in this order
+    # Whoever answered: an index has them in this order.
+    calls = ModelCall.objects.exclude(outcome=GIVEN_UP).order_by("-created_at")
     fields = ("provider", "purpose", "model", "outcome", "input_tokens", "output_tokens", "latency")
     by_purpose = defaultdict(list)
     for of, purpose, model, *rest in calls.values_list(*fields)[:LOOKED_AT_CALLS]:

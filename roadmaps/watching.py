@@ -20,6 +20,7 @@ from django.utils import timezone
 from django_q.models import Failure, Schedule
 
 from roadmap_project.connection_budget import CLUSTER_NAMES
+from roadmap_project.llm import GIVEN_UP, RATE_LIMITED
 from roadmaps.models import ProviderPause, Step
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,6 @@ SCHEDULES = {
     "check links again": ("logs", "content.tasks.check_links_again", "", "daily"),
 }
 ANSWERED = ("ok", "invalid", "cut")  # their latency is the provider's; a refusal comes at once
-LIMITED = "rate_limited"
 
 QUEUES = """
 SELECT queue, waiting.number, later.number, now() - oldest.asked_at, running.number, now() - running.oldest,
@@ -86,7 +86,7 @@ SELECT provider, model, count(*), count(*) FILTER (WHERE outcome = 'ok'), count(
        now() - max(created_at)
 FROM (
     SELECT provider, model, outcome, latency, created_at FROM roadmaps_modelcall
-    WHERE created_at > now() - interval '1 hour' AND outcome <> 'given_up'
+    WHERE created_at > now() - interval '1 hour' AND outcome <> %(given_up)s
     ORDER BY created_at DESC
     LIMIT %(most)s
 ) AS latest
@@ -97,7 +97,7 @@ ORDER BY count(*) DESC
 
 DAILY = """
 SELECT (created_at AT TIME ZONE 'UTC')::date, purpose, count(*),
-       count(*) FILTER (WHERE outcome NOT IN ('ok', 'given_up')), sum(input_tokens), sum(output_tokens), sum(cost)
+       count(*) FILTER (WHERE outcome NOT IN ('ok', %(given_up)s)), sum(input_tokens), sum(output_tokens), sum(cost)
 FROM (
     SELECT created_at, purpose, outcome, input_tokens, output_tokens, cost FROM roadmaps_modelcall
     WHERE created_at >= %(since)s
@@ -333,7 +333,7 @@ def _days() -> list[Day]:
     """Today (UTC) first; as far back as MOST_SUMMED calls reach."""
     since = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
     with connection.cursor() as cursor:
-        cursor.execute(DAILY, {"since": since, "most": MOST_SUMMED})
+        cursor.execute(DAILY, {"since": since, "given_up": GIVEN_UP, "most": MOST_SUMMED})
         rows = sorted(cursor.fetchall(), key=lambda row: (-row[0].toordinal(), -row[-1], row[1]))
     days = [Day(on, [Spent(*row[1:]) for row in of_day]) for on, of_day in groupby(rows, key=lambda row: row[0])]
     if sum(day.together.calls for day in days) == MOST_SUMMED:
@@ -343,5 +343,7 @@ def _days() -> list[Day]:
 
 def _health() -> list[Health]:
     with connection.cursor() as cursor:
-        cursor.execute(HEALTH, {"limited": LIMITED, "answered": list(ANSWERED), "most": MOST_CALLS})
+        cursor.execute(
+            HEALTH, {"limited": RATE_LIMITED, "given_up": GIVEN_UP, "answered": list(ANSWERED), "most": MOST_CALLS}
+        )
         return [Health(*row) for row in cursor.fetchall()]

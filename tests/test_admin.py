@@ -133,7 +133,7 @@ def outcomes_of_calls():
     """As the code names them; of HTTP errors the beginning."""
     written = "".join(path.read_text() for path in Path(llm.__file__).parent.glob("*.py"))
     quoted = re.findall(r"""outcome(?:: str)? ?= ?f?"([a-z_]+)(?:"| if)""", written)
-    return {llm.RATE_LIMITED, "invalid", *quoted, *re.findall(r"""outcome=f"(http_)""", written)}
+    return {llm.RATE_LIMITED, llm.GIVEN_UP, "invalid", *quoted, *re.findall(r"""outcome=f"(http_)""", written)}
 
 
 def test_model_calls_are_found_by_whatever_became_of_them(staff):

@@ -4,25 +4,24 @@ import re
 from typing import Any
 
 from roadmap_project.library import planning
+from roadmap_project.library.chinese import CHARACTER
 from roadmap_project.library.subjects import Subject
 
+REMOVE_CHINESE, ADD_CHINESE = "去掉|删除|删掉|移除|不要|不需要", "加上|增加|添加|加入|补充"
 REMOVE = re.compile(
-    r"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b|去掉|删除|删掉|移除|不要|不需要",
-    re.IGNORECASE,
+    rf"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b|{REMOVE_CHINESE}", re.IGNORECASE
 )
 # "I don't know joins", "I want to know more about joins": not what somebody wants to get rid of.
 LACKING = re.compile(r"\b(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?know\b", re.IGNORECASE)
-ADD = re.compile(r"\b(add|include|more|also|with|bring back|put back)\b|加上|增加|添加|加入|补充", re.IGNORECASE)
+ADD = re.compile(rf"\b(add|include|more|also|with|bring back|put back)\b|{ADD_CHINESE}", re.IGNORECASE)
 # A sentence ends where the next thing to do begins, too: "remove joins and add window functions".
 NEXT = re.compile(
     r"[.;\n,。；，、]| but "
     r"| (?:and|then) (?=(?:then |also |please )*(?:remove|drop|skip|leave out|delete|add|include|bring|put)\b)"
-    r"|(?=去掉|删除|删掉|移除|不要|不需要|加上|增加|添加|加入|补充)",
+    rf"|(?={REMOVE_CHINESE}|{ADD_CHINESE})",
     re.IGNORECASE,
 )
-BESIDE_CHINESE = re.compile(
-    r"(?<=[\u3400-\u9fff])(?=\w)(?![\u3400-\u9fff])|(?<=\w)(?<![\u3400-\u9fff])(?=[\u3400-\u9fff])"
-)
+BESIDE_CHINESE = re.compile(rf"(?<={CHARACTER})(?=\w)(?!{CHARACTER})|(?<=\w)(?<!{CHARACTER})(?={CHARACTER})")
 COMMON = {
     *("a", "an", "and", "the", "of", "to", "in", "on", "for", "with", "i", "it", "is", "my", "me", "about", "please"),
     *("concept", "concepts", "part", "more", "also", "how"),

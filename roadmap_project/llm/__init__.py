@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 RATE_LIMITED = "rate_limited"  # the outcome of a call that the provider takes later
+GIVEN_UP = "given_up"  # of one whose process stopped: nobody's failure, though it costs
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,16 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from pydantic import BaseModel, ValidationError
 
-from roadmap_project.llm import RATE_LIMITED, Completion, LanguageModelError, ModelRequest, Provider, Turn, reasons
+from roadmap_project.llm import (
+    GIVEN_UP,
+    RATE_LIMITED,
+    Completion,
+    LanguageModelError,
+    ModelRequest,
+    Provider,
+    Turn,
+    reasons,
+)
 
 TRIES_IN_CALL = 2
 LARGEST_ANSWER = 400_000  # characters
@@ -105,7 +114,7 @@ async def ask(request: ModelRequest) -> Answer:
         ) from None
     except asyncio.CancelledError:
         if calls and calls[-1].error == CUT_OFF:
-            _amend(calls, outcome="given_up", error="its process stopped")
+            _amend(calls, outcome=GIVEN_UP, error="its process stopped")
         raise GivenUpError(calls) from None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.utils import timezone
 
-from roadmap_project.llm import prices
+from roadmap_project.llm import GIVEN_UP, prices
 from roadmap_project.llm.asking import CallRecord, storable
 from roadmaps import estimating
 from roadmaps.models import LogEntry, ModelCall, Step
@@ -94,7 +94,7 @@ def model_calls(step: Step, calls: Iterable[CallRecord]) -> list[ModelCall]:
 
 
 # A model worked for these, whether or not the endpoint told how much; at most providers it goes on when nobody listens.
-PAID = frozenset({"ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout", "given_up"})
+PAID = frozenset({"ok", "invalid", "cut", "refused", "empty", "unreadable", "timeout", GIVEN_UP})
 
 
 def cost_of(call: CallRecord) -> Decimal:
