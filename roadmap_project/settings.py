@@ -61,11 +61,12 @@ TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0 if DEBUG else 1, most=10)
 CONNECTION_BUDGET = ConnectionBudget.from_environment(env)
 DB_POOLER = env.choice("DB_POOLER", ("none", "transaction"), "none")
 IS_RUNSERVER = "runserver" in sys.argv[1:2]
+IS_CLUSTER = sys.argv[1:2] == ["qcluster"]
 IS_MIGRATION = sys.argv[1:2] == ["migrate"]
 MIGRATION_LOCK_SECONDS = env.whole("MIGRATION_LOCK_SECONDS", 5, least=1, most=3600)
 # Seconds that a thread waits for a slot when the server is full. Clusters' processes keep their answers and wait by
 # themselves, a drain at a time.
-CONNECT_WAIT = 0.0 if sys.argv[1:2] == ["qcluster"] else 3.0
+CONNECT_WAIT = 0.0 if IS_CLUSTER else 3.0
 if not env.text("WEB_CONCURRENCY"):
     os.environ.pop("WEB_CONCURRENCY", None)  # gunicorn cannot read an empty one, not even to look at its arguments
 GUNICORN_CMD_ARGS = env.text("GUNICORN_CMD_ARGS")
@@ -177,7 +178,7 @@ INSTALLED_APPS = [
     "content",
     "django_q",
     "django_htmx",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig" if IS_CLUSTER else "django.contrib.admin",  # its table, not its pages
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -206,7 +207,7 @@ MIDDLEWARE = [
     "roadmaps.middleware.remember_language",
     "roadmaps.middleware.flush_log_lines",
 ]
-ROOT_URLCONF = "roadmap_project.urls"
+ROOT_URLCONF = "roadmap_project.page_urls" if IS_CLUSTER else "roadmap_project.urls"
 WSGI_APPLICATION = "roadmap_project.wsgi.application"
 TEMPLATES = [
     {

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from roadmap_project import health, metrics, token_pages
+from roadmap_project import health, metrics, page_urls, token_pages
 
 handler400 = "roadmap_project.errors.bad_request"
 handler403 = "roadmap_project.errors.permission_denied"
@@ -18,6 +18,5 @@ urlpatterns = [
     path("account/tokens/", token_pages.tokens, name="tokens"),
     path("account/tokens/<int:pk>/revoke/", token_pages.revoke, name="token-revoke"),
     path("api/v1/", include("content.api.urls")),
-    path("", include("roadmaps.urls")),
-    path("", include("content.urls")),
+    *page_urls.urlpatterns,
 ]

@@ -25,6 +25,7 @@ PRELOADED = (
     "content.tasks.check_links_again",
     "content.writing.TUTORIAL",
     "roadmaps.editing.EDIT",
+    "roadmap_project.page_urls.urlpatterns",
 )
 
 
@@ -56,7 +57,6 @@ class Command(BaseCommand):
         if name != "logs":
             asking.provider()
         connections.close_all()  # the checks' connection must not be shared with the children
-        gc.collect()
         gc.freeze()  # a child's collector would write to every page that it shares with the others
         is_asked = self._serve(name, is_once=options["run_once"])
         log.info("cluster_ended", queue=name, asked=is_asked)
