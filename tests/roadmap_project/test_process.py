@@ -196,3 +196,18 @@ def test_a_process_is_named_after_its_command_line(monkeypatch, arguments, expec
     named = process._from_command_line()
 
     assert (named.service, named.kind) == expected
+
+
+def test_a_cluster_loads_the_addresses_of_pages_and_neither_the_admins_nor_the_apis():
+    program = (
+        "import sys; sys.argv = ['manage.py', 'qcluster']; import django; django.setup();"
+        "from django.urls import reverse; print(reverse('content:concept', args=['goal', 'c-1-1-1']), *sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    address, *modules = done.stdout.split()
+    assert address == "/roadmaps/goal/c-1-1-1/"
+    assert {"roadmap_project.urls", "roadmap_project.admin", "content.admin", "content.api.urls"} & set(
+        modules
+    ) == set()
