@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from roadmap_project.library import chinese
+from roadmap_project.library.excluding import known_and_asked, readings, singular_words
 from roadmap_project.library.subjects import SCAFFOLD, Subject, subject, subjects
 
 ENOUGH = 2.0
@@ -31,15 +32,31 @@ class Goal:
 
 def best_subject(goal: str) -> Subject:
     """The subject with the highest sum of terms found, the earliest mentioned among equals; else the scaffold."""
-    plain = Goal(_plain(goal))
-    scored = [(_score(each, plain), -_first_mention(each, plain), each.key) for each in subjects()]
+    plain = _plain(goal)
+    found = next((each for reading in readings(plain) if (each := _highest(reading))), None)
+    return found or _deepened(plain) or subject(SCAFFOLD)
+
+
+def _highest(reading: str) -> Subject | None:
+    said = Goal(reading)
+    scored = [(_score(each, said), -_first_mention(each, said), each.key) for each in subjects()]
     score, _, key = max(scored, default=(0.0, 0, ""))
-    return subject(key) if score >= ENOUGH else subject(SCAFFOLD)
+    return subject(key) if score >= ENOUGH else None
+
+
+def _deepened(goal: str) -> Subject | None:
+    """The subject that somebody knows, where all that they ask for is one of its concepts."""
+    known, asked = known_and_asked(goal)
+    each = _highest(known) if asked else None
+    if each is None:
+        return None
+    concepts = (singular_words(" ".join((concept.name, *concept.keywords))) for concept in each.concepts())
+    return each if any(asked <= words for words in concepts) else None
 
 
 def is_meant(each: Subject, goal: str) -> bool:
     """Whether the goal has enough of the subject's terms; another subject may have more of its own."""
-    return _score(each, Goal(_plain(goal))) >= ENOUGH
+    return any(_score(each, Goal(reading)) >= ENOUGH for reading in readings(_plain(goal)))
 
 
 def _plain(text: str) -> str:
