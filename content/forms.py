@@ -1,6 +1,7 @@
 """What may a reader type about a concept, and bring in?"""
 
 import uuid
+from hashlib import sha256
 from typing import Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from content import importing
 from content.models import Note
+from roadmaps import starting
 from roadmaps.forms import WordsField
 
 
@@ -43,7 +45,7 @@ class CopyForm(forms.Form):
 
 
 class ImportForm(CopyForm):
-    """A roadmap's JSON, as a file or as text. The domain judges what it holds."""
+    """A roadmap's JSON, as a file or as text: `content`. The domain judges what it holds."""
 
     file = forms.FileField(
         label=gettext_lazy("A file"),
@@ -69,10 +71,12 @@ class ImportForm(CopyForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.errors and not cleaned.get("file") and not cleaned.get("text", "").strip():
+        file, text = cleaned.get("file"), cleaned.get("text", "")
+        if self.errors:
+            return cleaned
+        if not file and not text.strip():
             raise forms.ValidationError(_("Choose a file, or paste its text."))
-        return cleaned
-
-    def content(self) -> bytes:
-        file = self.cleaned_data["file"]
-        return bytes(file.read()) if file else self.cleaned_data["text"].encode("utf-8", "surrogatepass")
+        content = bytes(file.read()) if file else text.encode("utf-8", "surrogatepass")
+        if key := cleaned["request_key"]:
+            cleaned["request_key"] = starting.key_of(key, sha256(content).hexdigest())
+        return {**cleaned, "content": content}

@@ -1,5 +1,6 @@
 """What may a person type, and what is asked for when they start a roadmap?"""
 
+import json
 import uuid
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from roadmaps import reshaping
+from roadmaps import reshaping, starting
 from roadmaps.language_choice import LanguageField
 from roadmaps.models import Concept, Roadmap, Step
 from roadmaps.reshaping import Edit
@@ -91,9 +92,21 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["request_key"].initial = uuid.uuid4
 
     def typed(self) -> dict[str, str]:
-        """What is otherwise than the form began, right or wrong."""
-        no_words = {"skips_review"} | ({"request_key"} & self.errors.keys())
-        return {name: self[name].data or "" for name in self.changed_data if name not in no_words}
+        """What is otherwise than the form began, right or wrong, and where all is right the key of its request."""
+        no_words = {"skips_review", "request_key"}
+        typed = {name: self[name].data or "" for name in self.changed_data if name not in no_words}
+        if self.is_valid() and (key := self.cleaned_data["request_key"]):
+            typed["request_key"] = str(key)
+        return typed
+
+    def clean(self) -> dict[str, Any]:
+        """Whichever of its buttons was pressed, the same words are the same request."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if key := cleaned.get("request_key"):
+            words = {name: str(cleaned.get(name)) for name in self.Meta.fields}
+            words["goal"] = " ".join(words["goal"].split())
+            cleaned["request_key"] = starting.key_of(key, json.dumps(words))
+        return cleaned
 
     def clean_deadline(self) -> date | None:
         deadline: date | None = self.cleaned_data["deadline"]

@@ -48,10 +48,26 @@ def start(*, owner: Any, goal: str, request_key: uuid.UUID | None = None, **wish
 
 
 def made_before(*, owner: Any, request_key: uuid.UUID | None) -> Roadmap | None:
-    """The roadmap that an earlier request with this key made.
+    """The roadmap that an earlier request with this key made. A deleted one gives its key up.
 
     Locks the owner's row until the transaction ends, which `limits` asks for. Raises RefusedError where they are gone.
     """
     if not limits.lock([owner.pk]):
         raise RefusedError(_("This account is gone."))
-    return Roadmap.objects.filter(owner=owner, request_key=request_key).first() if request_key else None
+    found = with_key(owner=owner, request_key=request_key)
+    if request_key and not found:
+        Roadmap.objects.deleted().filter(owner=owner, request_key=request_key).update(request_key=None)
+    return found
+
+
+def with_key(*, owner: Any, request_key: uuid.UUID | None) -> Roadmap | None:
+    """What a request with this key made and its owner still has."""
+    return Roadmap.objects.for_owner(owner).filter(request_key=request_key).first() if request_key else None
+
+
+def key_of(form_key: uuid.UUID, words: str) -> uuid.UUID:
+    """A request's key: the same for the same words of the same form.
+
+    Back may bring a form that was sent already. Sent again as it was, it is the same request; with other words another.
+    """
+    return uuid.uuid5(form_key, words)

@@ -19,7 +19,6 @@ from django.utils import translation
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag, url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh, replace_url
 from django_htmx.middleware import HtmxDetails
@@ -156,12 +155,12 @@ def _following(request: HttpRequest) -> str:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache  # or Back would show a form whose request key is used up
 @fragment
 def new(request: SignedInRequest) -> HttpResponse:
     """What was typed is kept while somebody looks at their account: by its button, and with a script on every way.
 
-    Another language's button has it answered with the same form in that language.
+    Another language's button has it answered with the same form in that language. A form that Back brought and that is
+    sent again as it was leads to what it made.
     """
     defaults = accounts.defaults(request.user)
     form = GoalForm(request.POST or None, initial=defaults)
@@ -173,8 +172,11 @@ def new(request: SignedInRequest) -> HttpResponse:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
         return redirect(reverse("roadmaps:account") + "?new")
     if form.is_valid():
+        made = starting.with_key(owner=request.user, request_key=form.cleaned_data["request_key"])
+        if made:
+            messages.info(request, _("You have already started this roadmap."))
         try:
-            made = starting.start(owner=request.user, **{**defaults, **form.cleaned_data})
+            made = made or starting.start(owner=request.user, **{**defaults, **form.cleaned_data})
         except RefusedError as error:
             form.add_error("goal", str(error))
         else:

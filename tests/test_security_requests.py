@@ -1,6 +1,7 @@
 """What stands around every request: how much is taken, who may keep the answer, and where somebody is sent on to."""
 
 import io
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -102,11 +103,16 @@ def test_nobody_is_sent_elsewhere_after_signing_in_or_choosing_a_language(client
 
 
 @pytest.mark.parametrize("path", ["/new/", "/bring-in/"])
-def test_no_cache_keeps_a_form_that_can_be_sent_once(client, person, path):
-    """Back would show it again, with a key that is used up: what is typed anew would make nothing."""
+def test_back_brings_a_form_with_the_key_that_it_was_sent_with_and_a_link_brings_a_new_one(client, person, path):
+    """The browser keeps it for Back alone, until something is sent to its own address; a link has it loaded anew."""
     client.force_login(person)
 
-    assert "no-store" in client.get(path).headers["Cache-Control"]
+    page = client.get(path)
+    assert page.headers["Cache-Control"] == "private, no-cache"
+    assert not {"ETag", "Last-Modified", "Expires"} & set(page.headers)
+    sent = re.findall(r'(?:action|hx-post)="([^"]+)"', page.content.decode().partition('id="main"')[2])
+    assert f"{path}?sent" in sent
+    assert path not in sent
 
 
 @pytest.mark.parametrize("path", ["/sign-in/", "/sign-up/"])

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from content import importing, reading, sharing
@@ -23,6 +22,7 @@ from content.models import Share
 from content.views.lookup import own_roadmap
 from roadmap_project import throttling
 from roadmap_project.compressing import holds_a_secret
+from roadmaps import starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap
 from roadmaps.views import SignedInRequest, decision
@@ -110,15 +110,18 @@ def unshare(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache  # or Back would show a form whose request key is used up
 @login_required
 def bring_in(request: SignedInRequest) -> HttpResponse:
+    """A form that Back brought and that is sent again as it was leads to what it made."""
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if form.is_valid():
+        if made := starting.with_key(owner=request.user, request_key=form.cleaned_data["request_key"]):
+            messages.info(request, _("You have already brought this roadmap in."))
+            return redirect(made)
         try:
             throttling.count(throttling.bringing_in(request.user.pk))
             made = importing.create(
-                importing.lay_out(importing.parse(form.content())),
+                importing.lay_out(importing.parse(form.cleaned_data["content"])),
                 owner=request.user,
                 origin=importing.FROM_A_FILE,
                 request_key=form.cleaned_data["request_key"],

@@ -412,10 +412,22 @@ def test_a_file_is_brought_in_by_upload(visitor, roadmap):
 def test_a_text_is_brought_in_by_pasting_and_a_double_click_makes_one(visitor, roadmap):
     key = re.search(r'name="request_key" value="([^"]+)"', visitor.get(ADDRESS).content.decode())[1]
 
-    urls = {visitor.post(ADDRESS, {"text": exported(roadmap).decode(), "request_key": key}).url for _ in "ab"}
+    form = {"text": exported(roadmap).decode(), "request_key": key}
+    urls = {visitor.post(ADDRESS, form).url for _ in "ab"}
 
     assert len(urls) == 1
     assert Roadmap.objects.count() == 2
+    assert "You have already brought this roadmap in." in text_of(visitor.get(urls.pop()))
+
+
+def test_another_file_in_a_form_that_back_brought_is_brought_in(visitor, data):
+    key = str(uuid.uuid4())
+    files = [json.dumps({**data, "title": title}).encode() for title in ("One", "Two")]
+
+    for file in files:
+        visitor.post(ADDRESS, {"file": SimpleUploadedFile("mine.json", file), "request_key": key})
+
+    assert set(Roadmap.objects.values_list("title", flat=True)) > {"One", "Two"}
 
 
 def test_a_refused_text_stays_in_the_form_with_its_reasons(visitor, data):

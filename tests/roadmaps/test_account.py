@@ -181,7 +181,7 @@ def test_what_was_typed_is_there_in_the_pages_other_language_and_nowhere_else(vi
 
 def test_the_goal_form_itself_is_sent_by_the_button_of_another_language_and_by_get_nothing_changes(visitor, person):
     page = visitor.get(reverse("roadmaps:new")).content.decode()
-    assert re.search(r'<form class="narrow" id="goal-form" method="post">\s*<h1', page)
+    assert re.search(r'<form class="narrow" id="goal-form" method="post" action="/new/\?sent">\s*<h1', page)
     for code in ("en", "zh-hans"):
         assert re.search(rf'<button [^>]*form="goal-form" formnovalidate name="speak" value="{code}"', page)
 
@@ -194,15 +194,18 @@ def test_what_was_typed_is_kept_by_the_script_until_the_roadmap_is_started(visit
     new = reverse("roadmaps:new")
     typed = {"goal": "Learn to sail", "request_key": "b7f6f0f4-5d0c-4f8e-9d54-3b1d5a1f6a55"}
 
-    kept = visitor.post(new, typed, headers={"HX-Request": "true"})
+    kept = visitor.post(new, {**WISHES, **typed}, headers={"HX-Request": "true"})
     assert (kept.status_code, kept.content) == (204, b"")
     assert visitor.get(new).context["form"]["goal"].value() == "Learn to sail"
     assert not Roadmap.objects.exists()
 
     visitor.post(new, {**WISHES, **typed})
-    visitor.post(new, typed, headers={"HX-Request": "true"})  # on its way when the form was sent
+    late = {**WISHES, **typed}  # on its way when the form was sent
+    visitor.post(new, late, headers={"HX-Request": "true"})
     assert Roadmap.objects.get().goal == "Learn to sail"
     assert visitor.get(new).context["form"]["goal"].value() is None
+    visitor.post(new, {**late, "goal": "Sail round"}, headers={"HX-Request": "true"})  # Back, and other words
+    assert visitor.get(new).context["form"]["goal"].value() == "Sail round"
 
 
 @pytest.mark.parametrize(

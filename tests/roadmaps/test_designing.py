@@ -1,16 +1,19 @@
 """From a goal to an outline that waits for the person, and back when they ask for changes."""
 
+import functools
 import uuid
 
 import pytest
-from django.db import transaction
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from roadmaps import deciding, outline, reshaping, starting
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Feedback, LogEntry, ModelCall, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.steps import draining
-from tests.factories import make_step
+from tests.engine import in_thread, wait_until, waiting_for_locks
+from tests.factories import make_roadmap, make_step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,6 +60,21 @@ def test_a_double_click_on_start_gives_one_roadmap(person, stub):
 
     assert first == second
     assert Step.objects.count() == 1
+
+
+def test_B4_the_same_form_that_is_sent_twice_at_once_gives_one_roadmap(person, stub):
+    key = uuid.uuid4()
+    start = functools.partial(starting.start, owner=person, goal="Learn chess", request_key=key)
+
+    with transaction.atomic():
+        get_user_model().objects.select_for_update().get(pk=person.pk)
+        starts = [in_thread(start) for _ in "ab"]
+        wait_until(lambda: waiting_for_locks() == 2, 30)
+
+    assert [each.result(20) for each in starts] == [Roadmap.objects.get()] * 2
+    assert Step.objects.count() == 1
+    with pytest.raises(IntegrityError, match="roadmap_once_per_request"):
+        make_roadmap(owner=person, request_key=key)
 
 
 @pytest.mark.parametrize("goal", ["", "   ", "\x00", "\u200b\u2060\ufeff\u3164", "x" * 10_000])

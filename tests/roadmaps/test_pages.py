@@ -35,6 +35,7 @@ from tests.factories import (
     make_step,
     make_tree,
     make_tutorial,
+    make_user,
     make_written_roadmap,
 )
 from tests.test_security_ownership import undone
@@ -218,15 +219,65 @@ def test_a_person_without_a_roadmap_is_told_what_to_do(visitor):
     assert "Start your first roadmap" in text_of(visitor.get("/"))
 
 
-def test_a_goal_starts_a_roadmap_and_a_double_click_starts_no_second(visitor, library):
-    key = str(uuid.uuid4())
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "You have already started this roadmap."), ("zh-hans", "你已经开始创建这份学习路线图了。")],
+)
+def test_a_goal_form_that_is_sent_twice_leads_to_the_roadmap_that_it_started(visitor, library, language, said):
+    form = {**GOAL, "request_key": str(uuid.uuid4())}
+    headers = {"accept-language": language}
 
-    first = visitor.post("/new/", {**GOAL, "request_key": key})
-    second = visitor.post("/new/", {**GOAL, "request_key": key})
+    first = visitor.post("/new/", form, headers=headers, follow=True)
+    again = [{**form, "goal": " Learn \n chess"}, {**form, "skips_review": "on"}]
+    answers = [visitor.post("/new/", each, headers=headers, follow=True) for each in again]
 
     roadmap = Roadmap.objects.get()
-    assert first.url == second.url == roadmap.get_absolute_url()
-    assert (roadmap.goal, roadmap.hours_per_week, str(roadmap.request_key)) == ("Learn chess", 6, key)
+    assert (roadmap.goal, roadmap.hours_per_week, roadmap.skips_review) == ("Learn chess", 6, False)
+    assert {each.redirect_chain[-1][0] for each in (first, *answers)} == {roadmap.get_absolute_url()}
+    assert [said in text_of(each) for each in (first, *answers)] == [False, True, True]
+    assert roadmap.steps.count() == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"goal": "Learn go"},
+        {"level": "advanced"},
+        {"hours_per_week": "7"},
+        {"background": "Draughts"},
+        {"language": "de"},
+    ],
+)
+def test_a_form_that_back_brought_and_somebody_changed_starts_what_it_says_now(visitor, library, change):
+    form = {**GOAL, "request_key": str(uuid.uuid4())}
+    first = visitor.post("/new/", form)
+    changed = [visitor.post("/new/", {**form, **change}) for _ in "ab"]
+
+    assert changed[0].url == changed[1].url != first.url
+    assert Roadmap.objects.count() == 2
+    made = Roadmap.objects.first()
+    assert {name: str(getattr(made, name)) for name in change} == change
+
+
+def test_the_same_goal_in_a_form_opened_anew_or_of_a_deleted_roadmap_starts_another(visitor, person, library):
+    form = {**GOAL, "request_key": str(uuid.uuid4())}
+    first = visitor.post("/new/", form)
+    other = visitor.post("/new/", {**GOAL, "request_key": str(uuid.uuid4())})
+    visitor.post(address("delete", person.roadmaps.get(slug=first.url.split("/")[2])))
+
+    after = visitor.post("/new/", form)
+
+    assert len({first.url, other.url, after.url}) == 3
+    assert visitor.get(after.url).status_code == 200
+
+
+def test_a_key_means_nothing_of_somebody_elses(visitor, client, library):
+    form = {**GOAL, "request_key": str(uuid.uuid4())}
+    theirs = visitor.post("/new/", form).url
+    client.force_login(make_user())
+
+    assert client.post("/new/", form).url != theirs
+    assert Roadmap.objects.values("request_key").distinct().count() == 1
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
