@@ -1,10 +1,11 @@
 """How does a document become a new roadmap? From a file that nobody vouches for, or copied from a shared link."""
 
+import json
 import re
 import uuid
 from codecs import BOM_UTF8
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -18,8 +19,8 @@ from pydantic_core import from_json
 
 from content import rendering
 from content.exporting.documents import LIMITS, ConceptDocument, RoadmapDocument
+from content.mistakes import Mistake, mistakes
 from content.models import Note, Question, Quiz, Resource, ResourceList, Tutorial
-from roadmap_project import wrong_values
 from roadmap_project.library.subjects import is_offered
 from roadmap_project.llm.asking import storable
 from roadmap_project.told import kept
@@ -34,7 +35,6 @@ DEEPEST = 12  # the schema has nine levels
 MOST_KEYS = 40  # of one object; the schema's largest has 18
 MOST_WEIGHT = 4_000_000  # of all tutorials together, as rendering weighs them; of ordinary text half as many characters
 COLOURING_SECONDS = 2.0
-MOST_PROBLEMS = 8  # that a person is told about at once
 
 FROM_A_FILE = kept(gettext_noop("Brought in from a file."))
 FROM_A_LINK = kept(gettext_noop("Copied from a shared roadmap."))
@@ -57,18 +57,20 @@ NOT_JSON = {
     "recursion": gettext_noop("It is nested too deep."),
 }
 SOMETHING_ELSE = gettext_noop("Something else is expected there.")
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """What is wrong in a file."""
-
-    place: str  # like `stages[0].modules[2].name`; of the whole file empty
-    words: str
-    language: str = ""  # of the words, where it is not the reader's
-
-    def __str__(self) -> str:
-        return _("{place}: {words}").format(place=self.place, words=self.words) if self.place else self.words
+ZIPPED = b"PK\x03\x04"
+NOT_JSON_BUT_ZIPPED = gettext_noop(
+    "This is not JSON: several files are packed into it, as into a zip or an EPUB. If it is all that you have here, "
+    "unpack it and choose the “roadmap.json” of one roadmap."
+)
+NO_ROADMAP = gettext_noop(
+    "This is no roadmap that was taken away as “Everything (JSON)”: such a file says “roadmap” in its field “format”."
+)
+NEWEST = max(get_args(RoadmapDocument.model_fields["version"].annotation))
+NEWER = gettext_noop(
+    "The file comes from a newer version of this site: its format has the number %(version)s, and the newest that is "
+    "known here is %(newest)s. Nothing is wrong with the file. Ask whoever runs this site to bring it up to date, then "
+    "bring the file in again."
+)
 
 
 class WrongFileError(RefusedError):
@@ -83,19 +85,46 @@ def parse(data: bytes) -> RoadmapDocument:
     """A roadmap's JSON, judged before anything is stored. Raises RefusedError; WrongFileError says what is where."""
     if len(data) > MOST_BYTES:
         raise RefusedError(too_large(len(data)))
+    if data.startswith(ZIPPED):
+        raise RefusedError(_(NOT_JSON_BUT_ZIPPED))
     try:
-        document = RoadmapDocument.model_validate(
-            _plain(from_json(data.removeprefix(BOM_UTF8)), DEEPEST), context=LIMITS
-        )
-    except ValidationError as error:
-        raise WrongFileError(_mistakes(error)) from error
+        read = _plain(from_json(_in_utf8(data)), DEEPEST)
     except ValueError as error:
         raise RefusedError(_not_json(str(error))) from error
+    if foreign := _foreign(read):
+        raise WrongFileError([foreign])
+    try:
+        document = RoadmapDocument.model_validate(read, context=LIMITS)
+    except ValidationError as error:
+        raise WrongFileError(mistakes(error, read)) from error
     _refuse_heavy(document)
     added_subjects.refresh()  # or it would be this process's luck which of them it knows
     for concept in document.parts():
         concept.source = _known(concept.source)
     return document
+
+
+def _in_utf8(data: bytes) -> bytes:
+    """As the parser takes it: some editors save a text in UTF-16, and others put a mark before it."""
+    encoding = json.detect_encoding(data)
+    if encoding.startswith("utf-8"):
+        return data.removeprefix(BOM_UTF8)
+    try:
+        return data.decode(encoding).encode()
+    except UnicodeDecodeError:
+        return data  # which is no JSON, as the parser will say
+
+
+def _foreign(read: Any) -> Mistake | None:
+    """Of what is no roadmap, or a later one, hardly a field would be right: that is all that is told."""
+    if not isinstance(read, dict):
+        return None
+    if read.get("format") != "roadmap":
+        return Mistake("format", _(NO_ROADMAP))
+    version = read.get("version")
+    if isinstance(version, int) and NEWEST < version < 1000:
+        return Mistake("version", _(NEWER) % {"version": version, "newest": NEWEST})
+    return None
 
 
 def _refuse_heavy(document: RoadmapDocument) -> None:
@@ -143,21 +172,6 @@ def _not_json(said: str) -> str:
         "line": place[1] if place else "?",
         "column": place[2] if place else "?",
     }
-
-
-def _mistakes(error: ValidationError) -> list[Mistake]:
-    problems = error.errors(include_url=False, include_input=False)
-    mistakes = [_mistake(each) for each in problems[:MOST_PROBLEMS]]
-    if rest := len(problems) - len(mistakes):
-        mistakes.append(Mistake("", _("… and %(number)s more.") % {"number": f"{rest:,}"}))
-    return mistakes
-
-
-def _mistake(problem: Any) -> Mistake:
-    place = "".join(f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in problem["loc"]).lstrip(".")
-    if words := wrong_values.told(problem):
-        return Mistake(place, words)
-    return Mistake(place, wrong_values.as_said(problem), language="en")
 
 
 def _known(source: str) -> str:

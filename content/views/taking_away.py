@@ -18,6 +18,7 @@ from content.exporting import reading as exported
 from content.exporting.documents import RoadmapDocument
 from content.exporting.formats import FORMATS
 from content.forms import ImportForm
+from content.mistakes import Mistake
 from content.models import Share
 from content.views.lookup import own_roadmap
 from roadmap_project import throttling
@@ -135,13 +136,14 @@ def bring_in(request: SignedInRequest) -> HttpResponse:
     return render(request, "content/bring_in.html", {"form": form})
 
 
-def _as_html(mistake: importing.Mistake) -> SafeString:
-    """As it says itself, with its place set as code and English words marked."""
+def _as_html(mistake: Mistake) -> SafeString:
+    """With its place in words, and behind it as programs name it; English words are marked."""
     words = format_html('<span lang="{}">{}</span>', mistake.language, mistake.words)
     shown = words if mistake.language else mistake.words
-    if not mistake.place:
+    if not mistake.named:
         return format_html("{}", shown)
-    return format_html(_("{place}: {words}"), place=format_html("<code>{}</code>", mistake.place), words=shown)
+    told = format_html(_("{place}: {words}"), place=mistake.named, words=shown)
+    return told if mistake.place.isidentifier() else format_html("{} <code>{}</code>", told, mistake.place)
 
 
 @require_safe

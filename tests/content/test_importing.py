@@ -201,8 +201,14 @@ def test_B4_the_same_request_makes_one_roadmap(person, data):
         (lambda data: data.pop("title"), "title: This is missing."),
         (lambda data: data.update(title=7), "title: This must be a text."),
         (lambda data: data.update(surprise=1), "surprise: There is no such field."),
-        (lambda data: data.update(version=2), "version: This must be one of: 1."),
-        (lambda data: data.update(format="diary"), "format: This must be one of: 'roadmap'."),
+        (
+            lambda data: data.update(version=2),
+            "version: The file comes from a newer version of this site: its format has the ",
+        ),
+        (lambda data: data.update(version=0), "version: This must be one of: 1."),
+        (lambda data: data.update(version=10**9), "version: This must be one of: 1."),
+        (lambda data: data.update(format="diary"), "format: This is no roadmap that was taken away"),
+        (lambda data: data.pop("format"), "says “roadmap” in its field “format”."),
         (lambda data: data.update(goal=""), "goal: At least 1 characters are needed."),
         (lambda data: data.update(hours_per_week=0), "hours_per_week: This must be at least 1."),
         (lambda data: data.update(stages=[]), "has 0 stages"),
@@ -212,7 +218,7 @@ def test_B4_the_same_request_makes_one_roadmap(person, data):
         (lambda data: first_concept(data).update(prerequisites=["c-1-1-2"]), "does not come before it"),
         (lambda data: first_concept(data).update(prerequisites=["c-1-1-1"]), "does not come before it"),
         (lambda data: first_concept(data).update(prerequisites=["c-7-7-7"]), "unknown prerequisite c-7-7-7"),
-        (lambda data: first_concept(data).update(key="c-1-1-2"), "the key c-1-1-2 stands twice"),
+        (lambda data: first_concept(data).update(key="c-1-1-2"), "the key c-1-1-2 (“Concept 1”) stands twice"),
         (lambda data: first_concept(data).update(key="../../etc"), "concepts[0].key: This must be a key like c-1-2-3."),
         (lambda data: first_concept(data).update(hours=float("nan")), "hours: This must be at most 8.0."),
         (
@@ -247,7 +253,7 @@ def test_what_breaks_a_rule_is_refused_with_its_place_and_reason(data, change, r
     ("raw", "reason"),
     [
         (b"", "This is not JSON"),
-        (b"PK\x03\x04", "This is not JSON"),
+        (b"PK\x03\x04", "This is not JSON: several files are packed into it"),
         (b"\xff\xfe{", "This is not JSON"),
         (b'{"title": "\\ud800"}', "This is not JSON"),
         (b"[" * 100_000, "This is not JSON"),
@@ -289,8 +295,15 @@ def test_what_is_not_json_is_told_with_the_place_in_both_languages(raw, said):
         assert not ENGLISH.search(refusal(raw).replace("JSON", "").replace("UTF-8", ""))
 
 
-def test_the_mark_that_some_editors_put_before_a_text_is_no_mistake(data):
-    assert importing.parse(codecs.BOM_UTF8 + json.dumps(data).encode()).title == data["title"]
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_how_an_editor_saved_a_text_is_no_mistake(data, encoding):
+    data["title"] = "学 Python 🐍"
+
+    assert importing.parse(json.dumps(data, ensure_ascii=False).encode(encoding)).title == data["title"]
+
+
+def test_of_a_text_in_utf_16_no_more_bytes_are_taken_than_of_any_other():
+    assert "4,194,304 are allowed" in refusal(codecs.BOM_UTF16_LE + b" \0" * (importing.MOST_BYTES // 2))
 
 
 # Each of these stands once in the place of each value of a file, and each field is left out once.
@@ -350,6 +363,68 @@ def test_every_kind_of_mistake_that_a_file_can_have_is_told_in_both_languages(da
     kinds = {problem["type"] for problem in found.values()}
     assert kinds > {"missing", "extra_forbidden", "string_too_long", "literal_error", "datetime_parsing", "value_error"}
     assert sum(kind.startswith("value_error") for kind in found) > 15
+
+
+def named_mistakes(data) -> list[str]:
+    with pytest.raises(importing.WrongFileError) as wrong:
+        importing.parse(json.dumps(data).encode())
+    return [each.named for each in wrong.value.mistakes]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda concept: concept.pop("hours"), "› Concept “Concept 1” › Field “hours”"),
+        (lambda concept: concept.update(name="  "), "› Module “Module 1.1” › Concept 1 › Field “name”"),
+        (lambda concept: concept.update(name=["x"]), "› Module “Module 1.1” › Concept 1 › Field “name”"),
+        (lambda concept: concept.update(name="x" * 400), f"› Concept “{'x' * 60}…” › Field “name”"),
+        (lambda concept: concept.update(keywords=["a", 7]), "› Concept “Concept 1” › Field “keywords” › Entry 2"),
+        (lambda concept: concept["tutorial"].pop("title"), "› Concept “Concept 1” › Tutorial › Field “title”"),
+        (lambda concept: concept.update(quiz=7), "› Concept “Concept 1” › Quiz"),
+        (lambda concept: concept["quiz"].update(questions={}), "› Concept “Concept 1” › Quiz › Field “questions”"),
+        (
+            lambda concept: concept["quiz"]["questions"][2].update(options=["a", 7]),
+            "› Concept “Concept 1” › Question 3 › Field “options” › Entry 2",
+        ),
+        (
+            lambda concept: concept["resources"]["resources"][1].pop("url"),
+            "› Concept “Concept 1” › Resource “Link 2” › Field “url”",
+        ),
+        (
+            lambda concept: concept["resources"]["resources"][1].pop("title"),
+            "› Concept “Concept 1” › Resource 2 › Field “title”",
+        ),
+        (lambda concept: concept.update(resources=7), "› Concept “Concept 1” › Resources"),
+        (
+            lambda concept: concept["resources"].update(resources=[7]),
+            "› Concept “Concept 1” › Resource 1",
+        ),
+    ],
+)
+def test_a_mistakes_place_is_told_with_the_names_that_its_reader_knows(data, change, place):
+    change(first_concept(data))
+
+    assert named_mistakes(data)[0].endswith(place)
+    with translation.override("zh-hans"):
+        assert not ENGLISH.search(re.sub("“.*?”", "", named_mistakes(data)[0]))
+
+
+def test_the_keys_in_a_mistake_come_with_the_names_of_their_concepts(data):
+    first_concept(data).update(prerequisites=["c-1-1-2", "c-7-7-7"])
+
+    words = refusal(data)
+
+    assert "c-1-1-1 (“Concept 1”) has the prerequisite c-1-1-2 (“Concept 2”), which does not come before it" in words
+    assert "c-1-1-1 (“Concept 1”) has the unknown prerequisite c-7-7-7" in words
+
+
+def test_a_file_of_a_newer_version_is_told_what_to_do_and_nothing_else(visitor, data):
+    data |= {"version": 2, "stages": [{"later": "form"}]}
+
+    for language, said in {"en": "Ask whoever runs this site to bring it up to date", "zh-hans": "请联系"}.items():
+        page = text_of(visitor.post(ADDRESS, {"text": json.dumps(data)}, headers={"Accept-Language": language}))
+        assert said in page
+        assert "later" not in page.partition("textarea")[0].partition("{")[0]
 
 
 def test_a_flood_of_mistakes_is_told_in_a_few_lines(data):
@@ -436,8 +511,10 @@ def test_a_refused_text_stays_in_the_form_with_its_reasons(visitor, data):
 
     response = visitor.post(ADDRESS, {"text": json.dumps(data)})
 
-    assert "title : This is missing." in text_of(response)
-    assert "concepts[0].surprise : There is no such field." in text_of(response)
+    page = text_of(response)
+    assert "Field “title”: This is missing. Stage" in page
+    place = "Stage “Stage 1” › Module “Module 1.1” › Concept “Concept 1” › Field “surprise”: There is no such field."
+    assert f"{place} stages[0].modules[0].concepts[0].surprise" in page
     assert "&quot;format&quot;: &quot;roadmap&quot;" in response.content.decode()
 
 
@@ -451,12 +528,10 @@ def test_mistakes_are_told_in_the_readers_language_and_what_is_english_says_so(v
     response = visitor.post(ADDRESS, {"text": json.dumps(data)}, headers={"Accept-Language": "zh-hans"})
 
     page = response.content.decode()
-    assert '<code>title</code>：<span lang="en">Field required</span>' in page
-    assert (
-        "<code>level</code>：必须是以下之一：&#x27;beginner&#x27;, &#x27;intermediate&#x27;, &#x27;advanced&#x27;。"
-        in page
-    )
-    assert "<code>stages[0].modules[0].concepts[0]</code>：c-1-1-1：easy 对应 0.5 至 2 小时，这里是 7 小时" in page
+    assert '字段“title”：<span lang="en">Field required</span></li>' in page
+    assert "字段“level”：必须是以下之一：&#x27;beginner&#x27;, &#x27;intermediate&#x27;, &#x27;advanced&#x27;。" in page
+    place = "阶段“Stage 1” › 模块“Module 1.1” › 概念“Concept 1”"
+    assert f"{place}：easy 对应 0.5 至 2 小时，这里是 7 小时 <code>stages[0].modules[0].concepts[0]</code>" in page
 
 
 @pytest.mark.parametrize("sent", [{}, {"text": "  "}, {"file": SimpleUploadedFile("a.json", b"")}])
