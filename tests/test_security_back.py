@@ -57,7 +57,7 @@ def test_back_shows_nothing_of_who_signed_out(page, live_server, ada):
 
 
 def test_back_shows_a_page_as_it_was_to_who_is_still_signed_in(page, live_server, ada, request):
-    """With what was typed into it, where the browser keeps pages."""
+    """With what was typed into it, where the browser keeps pages; and anywhere in the page's other language."""
     roadmap = make_roadmap_in_review(owner=ada)
     sign_in(page, live_server)
     page.goto(live_server.url + roadmap.get_absolute_url())
@@ -71,6 +71,26 @@ def test_back_shows_a_page_as_it_was_to_who_is_still_signed_in(page, live_server
     expect(page.locator("textarea").first).to_be_visible()
     expect(page.locator("textarea").first).to_have_value("More practice")
     assert bool(page.evaluate("window.isKept")) == ("keeps" in request.node.callspec.params["page"])
+
+    page.get_by_text("Change hours, date or wishes").click()
+    page.locator("#id_motivation").fill("For my garden")
+    page.locator("#id_preference").select_option("audio")
+    page.get_by_role("button", name="简体中文").click()
+
+    expect(page.get_by_role("button", name="退出登录")).to_be_visible()
+    expect(page.locator("textarea").first).to_have_value("More practice")
+    expect(page.locator("#id_motivation")).to_be_visible()
+    expect(page.locator("#id_motivation")).to_have_value("For my garden")
+    expect(page.locator("#id_preference")).to_have_value("audio")
+
+    page.goto(f"{live_server.url}{roadmap.get_absolute_url()}edit/")
+    assert page.evaluate("sessionStorage.typed") is None
+    page.locator("#edit-c-1-1-1").click()  # which fetches its form into this page
+    page.locator("#id_name").fill("Tables")
+    page.get_by_role("button", name="English").click()
+
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.locator("#id_name")).to_have_value("Tables")
 
 
 def test_signing_out_has_the_browser_forget_and_nothing_else_does(client, ada):

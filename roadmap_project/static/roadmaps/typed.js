@@ -1,0 +1,50 @@
+// Another language loads the page again: what was typed into its forms is there afterwards. Never a password or a file.
+"use strict";
+
+(() => {
+  const KEPT = "typed"; // for this tab, until the next page has looked
+  const LEFT_OUT = ["hidden", "password", "file", "submit"];
+
+  // Notes are left out as well: they are kept by themselves.
+  const fields = () =>
+    [...document.querySelectorAll("main form:not(#note form)")]
+      .flatMap((form) => [...form.elements])
+      .filter((field) => field.name && !LEFT_OUT.includes(field.type));
+
+  const isTicked = (field) => ["checkbox", "radio"].includes(field.type);
+
+  // The same on the page in the other language.
+  const nameOf = (field) =>
+    [field.form.getAttribute("action"), field.name, isTicked(field) ? field.value : ""].join(" ");
+
+  // A form that was fetched into the page, maybe with what was refused of it, says which page has it.
+  const FETCHED = "main form[data-page]";
+
+  function isTyped(field) {
+    if (field.form.matches(FETCHED)) return true;
+    if (field.options) return [...field.options].some((each) => each.selected !== each.defaultSelected);
+    return isTicked(field) ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+  }
+
+  const languages = document.querySelector("#languages");
+  languages.addEventListener("submit", () => {
+    const fetched = document.querySelector(FETCHED);
+    if (fetched) languages.elements.next.value = fetched.dataset.page;
+    const typed = fields().filter(isTyped);
+    const values = typed.map((field) => [nameOf(field), isTicked(field) ? field.checked : field.value]);
+    sessionStorage.setItem(KEPT, JSON.stringify({ path: location.pathname, values }));
+  });
+
+  const { path, values } = JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
+  sessionStorage.removeItem(KEPT);
+  if (path !== location.pathname) return;
+  const typed = new Map(values);
+  for (const field of fields()) {
+    const value = typed.get(nameOf(field));
+    if (value === undefined) continue;
+    if (isTicked(field)) field.checked = value;
+    else field.value = value;
+    const around = field.closest("details");
+    if (around) around.open = true;
+  }
+})();
