@@ -21,24 +21,31 @@ NOT_CHANGED = kept(gettext_noop("The outline could not be changed: %(reason)s"))
 
 def _prepare_plan(step: Step) -> ModelRequest:
     tree = outline.tree_of(outline.latest(step.roadmap))
-    wanted = _wanted(step)
+    asked = _asked(step)
+    wanted = _wanted(step, asked)
     return ModelRequest(
         purpose="edit_plan",
         system=prompts.system(step.roadmap),
         prompt=prompts.plan(step.roadmap, tree, wanted),
         answer=EditPlan,
-        facts={**facts_of(step.roadmap), "tree": tree.model_dump(), "wanted": wanted},
+        facts={**facts_of(step.roadmap), "tree": tree.model_dump(), "asked": [each.text for each in asked] or [wanted]},
     )
 
 
-def _wanted(step: Step) -> str:
-    """The person's words, after earlier ones that were answered with a question; or the review's findings."""
+def _asked(step: Step) -> list[Feedback]:
+    """What the person asks for, after what was answered with a question; nothing where a review asks."""
     if step.feedback is None:
-        return str(step.payload["wanted"])
+        return []
     before = step.roadmap.feedback.filter(pk__lt=step.feedback.pk).order_by("-pk")
-    earlier = reversed(list(takewhile(lambda each: each.state == Feedback.State.QUESTION, before)))
-    exchanges = [f"{asked.text}\n(You asked: {' '.join(asked.questions)})" for asked in earlier]
-    return "\n".join([*exchanges, step.feedback.text])
+    return [*reversed(list(takewhile(lambda each: each.state == Feedback.State.QUESTION, before))), step.feedback]
+
+
+def _wanted(step: Step, asked: list[Feedback]) -> str:
+    """The person's words and the questions between them; or the review's findings."""
+    if not asked:
+        return str(step.payload["wanted"])
+    exchanges = [f"{each.text}\n(You asked: {' '.join(each.questions)})" for each in asked[:-1]]
+    return "\n".join([*exchanges, asked[-1].text])
 
 
 def _store_plan(step: Step, answer: Answer, log: StepLog) -> None:

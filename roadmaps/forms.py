@@ -144,9 +144,7 @@ class FeedbackForm(forms.Form):
     text = WordsField(
         label=gettext_lazy("What should change?"),
         required=False,
-        widget=forms.Textarea(
-            attrs={"rows": 4, "maxlength": 4000, "placeholder": gettext_lazy("Less theory, more practice")}
-        ),
+        widget=forms.Textarea(attrs={"rows": 4, "maxlength": 4000, "placeholder": gettext_lazy("Make it shorter")}),
     )
 
 

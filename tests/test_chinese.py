@@ -17,6 +17,7 @@ from django.utils import translation
 from content import writing
 from content.models import Question, Quiz, Resource, ResourceList, Share, Tutorial
 from roadmap_project import api_tokens, told
+from roadmap_project.library import sentences as library_sentences
 from roadmap_project.llm import reasons
 from roadmaps import amending, deciding, designing, editing, finishing, mailing, reviewing, sending
 from roadmaps.models import (
@@ -262,7 +263,19 @@ def test_a_roadmap_speaks_chinese_in_every_state(reader, owner):
         if is_open:
             make_step(roadmap=roadmap, kind=Step.Kind.REVIEW, state=Step.State.FAILED, last_error=ended)
             make_feedback(roadmap=roadmap, text="Λίγο", state=Feedback.State.FAILED, answer=deciding.CANCELLED)
-            make_feedback(roadmap=roadmap, text="Λίγο", state=Feedback.State.QUESTION, questions=["Τι;"])
+            make_feedback(
+                roadmap=roadmap,
+                text="Λίγο",
+                state=Feedback.State.DONE,
+                answer=library_sentences.LEFT_OUT % {"names": "α, β"},
+            )
+            for _ in ("answered", "open"):
+                asked = [
+                    "Τι;",
+                    library_sentences.NOT_SHORTER,
+                    library_sentences.WHICH % {"words": "α", "names": "β, γ"},
+                ]
+                make_feedback(roadmap=roadmap, text="Λίγο", state=Feedback.State.QUESTION, questions=asked)
         else:
             roadmap.steps.filter(kind=Step.Kind.QUIZ).update(state=Step.State.FAILED, last_error=ended)
             roadmap.steps.filter(kind=Step.Kind.TUTORIAL).update(state=Step.State.WAITING, last_error=ended)

@@ -58,7 +58,7 @@ class PlanToChange(Sent):
 
 
 class WantedChange(Sent):
-    text: Words = Field(min_length=1, max_length=4000, examples=["Less theory, more practice"])
+    text: Words = Field(min_length=1, max_length=4000, examples=["Make it shorter"])
 
 
 class RoadmapSummary(Shape):
@@ -215,10 +215,10 @@ class WantedChangeState(Shape):
     """A change that you asked for, and what became of it."""
 
     id: int
-    text: str = Field(examples=["Less theory, more practice"])
+    text: str = Field(examples=["Make it shorter"])
     state: Literal["working", "done", "question", "failed"]
     answer: Told
-    questions: list[Any] = Field(description="What the planner asks back; answer with another change.")
+    questions: list[Told] = Field(description="What the planner asks back; answer with another change.")
     created_at: datetime
 
     @classmethod

@@ -1,52 +1,237 @@
-"""What can be done to a library outline without a model? Taking out and adding curated concepts by name."""
+"""What can be done to a library outline without a model? Taking out and adding curated concepts, and fewer of them."""
 
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_project.library import planning
+from roadmap_project.library import planning, sentences
 from roadmap_project.library.chinese import CHARACTER
 from roadmap_project.library.subjects import Subject
+from roadmap_project.library.understanding import Part, Request, plain, understood
 
-REMOVE_CHINESE, ADD_CHINESE = "去掉|删除|删掉|移除|不要|不需要", "加上|增加|添加|加入|补充"
-REMOVE = re.compile(
-    rf"\b(remove|drop|skip|without|leave out|delete|no|not|don't|already know|know)\b|{REMOVE_CHINESE}", re.IGNORECASE
+MUCH_SHORTER = 0.8  # of the hours, where these fit already
+LONGEST_EXAMPLE, LONGEST_LIST = 60, 110  # characters, so that a question stays within what an answer may hold
+MOST_INTENTS = 40
+YES = re.compile(
+    r"\W*(?:yes|yep|yeah|sure|ok|okay|please do|do it|remove it|是的?|对|好的?|可以|嗯|行)\W*(?:please|吧|了)?\W*", re.I
 )
-# "I don't know joins", "I want to know more about joins": not what somebody wants to get rid of.
-LACKING = re.compile(r"\b(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?know\b", re.IGNORECASE)
-ADD = re.compile(rf"\b(add|include|more|also|with|bring back|put back)\b|{ADD_CHINESE}", re.IGNORECASE)
-# A sentence ends where the next thing to do begins, too: "remove joins and add window functions".
-NEXT = re.compile(
-    r"[.;\n,。；，、]| but "
-    r"| (?:and|then) (?=(?:then |also |please )*(?:remove|drop|skip|leave out|delete|add|include|bring|put)\b)"
-    rf"|(?={REMOVE_CHINESE}|{ADD_CHINESE})",
-    re.IGNORECASE,
-)
-BESIDE_CHINESE = re.compile(rf"(?<={CHARACTER})(?=\w)(?!{CHARACTER})|(?<=\w)(?<!{CHARACTER})(?={CHARACTER})")
-COMMON = {
-    *("a", "an", "and", "the", "of", "to", "in", "on", "for", "with", "i", "it", "is", "my", "me", "about", "please"),
-    *("concept", "concepts", "part", "more", "also", "how"),
-}
 
 
-def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """An edit plan out of sentences such as "remove regular expressions" or "add window functions"."""
-    wanted = BESIDE_CHINESE.sub(" ", wanted.replace("’", "'"))
-    sentences = NEXT.split(_with_whole_names(each, tree, wanted))
-    intents = [intent for sentence in sentences for intent in _intents(each, tree, sentence)]
-    if not intents:
+@dataclass(frozen=True)
+class Choice:
+    """A concept of the outline, or one that the subject has besides."""
+
+    key: str
+    name: str
+    called: tuple[str, ...]
+    keywords: tuple[str, ...]
+    is_there: bool
+
+
+@dataclass
+class Found:
+    """What a request means: what can be done, and what is to be asked about."""
+
+    removed: list[Choice] = field(default_factory=list)
+    added: list[Choice] = field(default_factory=list)
+    there: list[Choice] = field(default_factory=list)
+    not_there: list[Choice] = field(default_factory=list)
+    several: list[tuple[str, list[Choice]]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: float) -> dict[str, Any]:
+    """An edit plan out of somebody's words, the last of which may answer what was asked about the earlier ones."""
+    choices = _choices(each, tree)
+    names = list(dict.fromkeys(name for choice in choices for name in choice.called))
+    earlier, request = Request(), Request()
+    for text in asked:
+        earlier, request = request, understood(text, names, before=request.last)
+    reading = _Meaning(choices, names, own_words=_stems(each.title))
+    found = Found()
+    for part in (*request.of("remove"), *request.of("add")):
+        reading.take(part, found)
+    if request.is_shorter:
+        found.removed += _optional(each, tree, choices, found, budget)
+    questions: list[str] = []
+    if not found.removed and not found.added:
+        questions = _answer(reading, found, earlier, request, text=asked[-1] if asked else "")
+    if not questions and len(_concepts(tree)) - len(found.removed) + len(found.added) < planning.FEWEST_CONCEPTS:
+        questions = [sentences.TOO_FEW % {"count": planning.FEWEST_CONCEPTS}] if found.removed else []
+    if not found.removed and not found.added and (found.unknown or not questions):
+        questions += _how(each, tree, choices)
+    return _planned(found, questions)
+
+
+def _choices(each: Subject, tree: dict[str, Any]) -> list[Choice]:
+    curated = {f"{each.key}/{concept.key}": concept for concept in each.concepts()}
+    there = []
+    for concept in _concepts(tree):
+        known = curated.get(concept["source"])
+        called = tuple(dict.fromkeys([concept["name"], *([known.name] if known else [])]))
+        there.append(Choice(concept["key"], concept["name"], called, tuple(concept["keywords"]), is_there=True))
+    present = {concept["source"] for concept in _concepts(tree)}
+    absent = [
+        Choice(concept.key, concept.name, (concept.name,), tuple(concept.keywords), is_there=False)
+        for source, concept in curated.items()
+        if source not in present
+    ]
+    return there + absent
+
+
+class _Meaning:
+    """Which concepts a request's parts mean: by whole names, by a part of one name, by a keyword."""
+
+    def __init__(self, choices: list[Choice], names: list[str], *, own_words: set[str]) -> None:
+        self.choices, self.names, self.own_words = choices, names, own_words
+
+    def take(self, part: Part, found: Found) -> None:
+        is_to_go = part.action == "remove"
+        for choices in self.meant(part, found, prefers_there=is_to_go):
+            done = found.removed if is_to_go else found.added
+            idle = found.not_there if is_to_go else found.there
+            for choice in choices:
+                into = done if choice.is_there == is_to_go else idle
+                if choice not in into:
+                    into.append(choice)
+
+    def meant(self, part: Part, found: Found, *, prefers_there: bool | None = None) -> Iterable[list[Choice]]:
+        for place in part.names:
+            yield self._preferred(
+                [choice for choice in self.choices if self.names[place] in choice.called], there=prefers_there
+            )
+        if not part.words:
+            return
+        meant = self._preferred(self._by_words(part.words), there=prefers_there)
+        if len(meant) > 1:
+            found.several.append((part.words, meant))
+        elif meant:
+            yield meant
+        else:
+            found.unknown.append(part.words)
+
+    def _preferred(self, choices: list[Choice], *, there: bool | None) -> list[Choice]:
+        return [choice for choice in choices if choice.is_there == there] or choices
+
+    def _by_words(self, words: str) -> list[Choice]:
+        said = _stems(words) - self.own_words
+        if not said:
+            return []
+        by_name = [choice for choice in self.choices if any(_is_in(_stems(name), said) for name in choice.called)]
+        by_part = [
+            choice
+            for choice in self.choices
+            if any(
+                said <= _stems(name) or plain(words).lower() in plain(name).lower().split() for name in choice.called
+            )
+        ]
+        by_keyword = [choice for choice in self.choices if any(_is_in(_stems(word), said) for word in choice.keywords)]
+        return by_name or by_part or by_keyword
+
+
+def _is_in(stems: set[str], said: set[str]) -> bool:
+    """One word is meant only where nothing else is said beside it."""
+    return stems == said or (len(stems) > 1 and stems <= said)
+
+
+def _is_chinese_part(words: str, name: str) -> bool:
+    return len(words) > 1 and re.match(CHARACTER, words) is not None and words in plain(name)
+
+
+def _stems(text: str) -> set[str]:
+    return {_stem(word) for word in re.findall(r"\w+", plain(text).lower()) if word != "and"}
+
+
+def _stem(word: str) -> str:
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if re.search("[^s]s$", word) else word
+
+
+def _optional(
+    each: Subject, tree: dict[str, Any], choices: list[Choice], found: Found, budget: float
+) -> Iterable[Choice]:
+    """What an outline of fewer hours does without, as the first design does."""
+    going = {choice.key for choice in found.removed}
+    curated = {f"{each.key}/{concept.key}": concept.importance for concept in each.concepts()}
+    weighed = [
+        planning.Weighed(concept["key"], concept["hours"], curated.get(concept["source"], 1), concept["prerequisites"])
+        for concept in _concepts(tree)
+        if concept["key"] not in going
+    ]
+    hours = sum(concept["hours"] for concept in _concepts(tree))
+    kept = planning.fit(weighed, budget if hours > budget else MUCH_SHORTER * hours)
+    gone = {concept.key for concept in weighed} - {concept.key for concept in kept}
+    return [choice for choice in choices if choice.is_there and choice.key in gone]
+
+
+def _answer(reading: _Meaning, found: Found, earlier: Request, request: Request, *, text: str) -> list[str]:
+    """What to ask, unless a name alone says enough: one that is missing comes; one that is there may be meant to go."""
+    before = _named_alone(reading, earlier, Found())
+    named = _named_alone(reading, request, found)
+    asked_about = [choice for choice in before if choice.is_there]
+    if asked_about and (YES.fullmatch(text) or named == before):
+        found.removed = asked_about
+        return []
+    found.added = [choice for choice in named if not choice.is_there]
+    if found.added:
+        return []
+    questions = [
+        sentences.WHICH % {"words": words[:40], "names": _few(choices)} for words, choices in found.several[:2]
+    ]
+    if named:
+        questions.append(sentences.SHALL_GO % {"names": _few(named)})
+    if found.there:
+        questions.append(sentences.THERE % {"names": _few(found.there)})
+    if found.not_there:
+        questions.append(sentences.NOT_THERE % {"names": _few(found.not_there)})
+    if request.is_shorter:
+        questions.append(sentences.NOT_SHORTER)
+    return questions
+
+
+def _named_alone(reading: _Meaning, request: Request, found: Found) -> list[Choice]:
+    return [choice for part in request.of("unsaid") for choices in reading.meant(part, found) for choice in choices]
+
+
+def _how(each: Subject, tree: dict[str, Any], choices: list[Choice]) -> list[str]:
+    """What can be said, with an example that does no harm."""
+    optional = list(_optional(each, tree, choices, Found(), 0)) or [choice for choice in choices if choice.is_there]
+    questions = [sentences.HOW % {"name": _listed([optional[-1].name], longest=LONGEST_EXAMPLE)}]
+    if absent := [choice for choice in choices if not choice.is_there]:
+        questions.append(sentences.CAN_ADD % {"names": _few(absent)})
+    return questions
+
+
+def _few(choices: Sequence[Choice]) -> str:
+    return _listed([choice.name for choice in choices], longest=LONGEST_LIST)
+
+
+def _listed(names: Sequence[str], *, longest: int) -> str:
+    """As many as have room; of the first at least its beginning."""
+    for count in range(len(names), 1, -1):
+        text = ", ".join([*names[:count], *(["…"] if count < len(names) else [])])
+        if len(text) <= longest:
+            return text
+    text = ", ".join([*names[:1], *(["…"] if len(names) > 1 else [])])
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _planned(found: Found, questions: list[str]) -> dict[str, Any]:
+    if questions:
         return {
-            "summary": "The request names no concept that the library can add or remove.",
+            "summary": sentences.NOTHING,
             "intents": [],
             "confidence": 0.2,
             "needs_clarification": True,
-            "questions": [
-                "Without a language model only curated concepts can be added or removed. Which ones? Say it with "
-                f"“remove” or “add” before each name, such as: remove {_concepts(tree)[0]['name']}."
-            ],
+            "questions": questions,
         }
+    removed, added = found.removed[:MOST_INTENTS], found.added[:MOST_INTENTS]
+    intents = [_intent("remove", each) for each in removed] + [_intent("add", each) for each in added]
     return {
-        "summary": "; ".join(intent["description"] for intent in intents),
-        "intents": intents,
+        "summary": _summary(found),
+        "intents": intents[:MOST_INTENTS],
         "preserve": ["every other concept"],
         "confidence": 0.8,
         "needs_clarification": False,
@@ -54,56 +239,26 @@ def plan(each: Subject, tree: dict[str, Any], wanted: str) -> dict[str, Any]:
     }
 
 
-def _names(each: Subject, tree: dict[str, Any]) -> set[str]:
-    return {concept.name for concept in each.concepts()} | {concept["name"] for concept in _concepts(tree)}
+def _intent(action: str, choice: Choice) -> dict[str, Any]:
+    return {
+        "action": action,
+        "level": "concept",
+        "target": choice.key,
+        "description": f"{action} {choice.name}",
+        "priority": "must",
+    }
 
 
-def _in_one_piece(name: str) -> str:
-    return " ".join(re.split(r"[.;\n,]\s*", name))
-
-
-def _with_whole_names(each: Subject, tree: dict[str, Any], wanted: str) -> str:
-    """Without the commas inside concepts' names, at which a sentence does not end."""
-    for name in _names(each, tree):
-        wanted = re.sub(re.escape(name), _in_one_piece(name), wanted, flags=re.IGNORECASE)
-    return wanted
-
-
-def _without_names(each: Subject, tree: dict[str, Any], sentence: str) -> str:
-    """What is to be done is not said by a name such as "INSERT, UPDATE, DELETE and upsert"."""
-    for name in _names(each, tree):
-        sentence = re.sub(re.escape(_in_one_piece(name)), " ", sentence, flags=re.IGNORECASE)
-    return sentence
-
-
-def _intents(each: Subject, tree: dict[str, Any], sentence: str) -> list[dict[str, Any]]:
-    concepts = _concepts(tree)
-    present = {concept["source"] for concept in concepts}
-    asked = LACKING.sub(" ", _without_names(each, tree, sentence))
-    if REMOVE.search(asked):
-        found = [concept for concept in concepts if _is_meant(concept["name"], concept["keywords"], sentence)]
-        return [_intent("remove", concept["key"], f"Remove {concept['name']}") for concept in found]
-    if ADD.search(asked):
-        absent = [concept for concept in each.concepts() if f"{each.key}/{concept.key}" not in present]
-        return [
-            _intent("add", concept.key, f"Add {concept.name}")
-            for concept in absent
-            if _is_meant(concept.name, concept.keywords, sentence)
-        ]
-    return []
-
-
-def _intent(action: str, target: str, description: str) -> dict[str, Any]:
-    return {"action": action, "level": "concept", "target": target, "description": description, "priority": "must"}
-
-
-def _is_meant(name: str, keywords: list[str], sentence: str) -> bool:
-    said = _words(sentence)
-    return any(words and words <= said for words in (_words(name), *map(_words, keywords)))
-
-
-def _words(text: str) -> set[str]:
-    return {word.rstrip("s") for word in re.findall(r"\w+", text.lower())} - COMMON
+def _summary(found: Found) -> str:
+    removed, added = (
+        _listed([choice.name for choice in choices], longest=1500) for choices in (found.removed, found.added)
+    )
+    if removed and added:
+        done = sentences.BOTH % {"added": added, "removed": removed}
+    else:
+        done = sentences.LEFT_OUT % {"names": removed} if removed else sentences.NEW % {"names": added}
+    missed = [*found.unknown, *(words for words, _ in found.several), *(choice.name for choice in found.not_there)]
+    return sentences.NOT_FOUND % {"done": done, "words": _listed(missed, longest=300)} if missed else done
 
 
 def _concepts(tree: dict[str, Any]) -> list[dict[str, Any]]:

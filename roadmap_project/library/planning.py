@@ -1,6 +1,7 @@
 """Which of a subject's concepts does this learner need, and in what shape?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept, plain_with_goal
@@ -8,6 +9,16 @@ from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept, 
 USUAL_WEEKS = 12
 FEWEST_CONCEPTS = 8
 BASIC_STAGES = 2  # where somebody who knows the basics needs no easy concepts
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What a concept takes and is worth, and what it builds on."""
+
+    key: str
+    hours: float
+    importance: int
+    prerequisites: list[str]
 
 
 def chosen(each: Subject, *, level: str, hours_per_week: int, weeks: int | None) -> list[SubjectConcept]:
@@ -18,11 +29,20 @@ def chosen(each: Subject, *, level: str, hours_per_week: int, weeks: int | None)
     """
     kept = [concept for concept in each.concepts() if each.key == SCAFFOLD or not _is_known(each, concept, level)]
     budget = hours_per_week * (weeks or USUAL_WEEKS)
+    weighed = [Weighed(concept.key, concept.hours, concept.importance, concept.prerequisites) for concept in kept]
+    fitting = {concept.key for concept in fit(weighed, budget)}
+    return [concept for concept in kept if concept.key in fitting]
+
+
+def fit(concepts: Sequence[Weighed], budget: float) -> list[Weighed]:
+    """Without as many optional ones that nothing kept builds on, the later ones first, as do not fit into the hours."""
+    kept = list(concepts)
     while sum(concept.hours for concept in kept) > budget and len(kept) > FEWEST_CONCEPTS:
-        dispensable = [concept for concept in kept if concept.importance > 1 and not _is_needed(concept, kept)]
+        needed = {key for concept in kept for key in concept.prerequisites}
+        dispensable = [concept for concept in kept if concept.importance > 1 and concept.key not in needed]
         if not dispensable:
             break
-        kept.remove(max(dispensable, key=lambda concept: (concept.importance, each.order.index(concept.key))))
+        kept.remove(max(dispensable, key=lambda concept: (concept.importance, concepts.index(concept))))
     return kept
 
 
@@ -41,10 +61,6 @@ def _stage_of(each: Subject, concept: SubjectConcept) -> int:
         for place, stage in enumerate(each.stages)
         if any(concept.key in module.concepts for module in stage.modules)
     )
-
-
-def _is_needed(concept: SubjectConcept, kept: Sequence[SubjectConcept]) -> bool:
-    return any(concept.key in other.prerequisites for other in kept)
 
 
 def stages(each: Subject, kept: Sequence[SubjectConcept], goal: str) -> list[dict[str, Any]]:

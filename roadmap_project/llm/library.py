@@ -135,7 +135,7 @@ def _review(facts: Facts) -> dict[str, Any]:
     each = _subject_of(concepts, facts)
     curated = {concept["source"].partition("/")[2] for concept in concepts if concept["source"]} & set(each.order)
     hours = sum(concept["hours"] for concept in concepts)
-    budget = facts["hours_per_week"] * (facts["weeks"] or planning.USUAL_WEEKS)
+    budget = _budget(facts)
     modules = [module for stage in tree["stages"] for module in stage["modules"]]
     lone = sum(len(module["concepts"]) == 1 for module in modules)
     together = sum(_most_of_one_stage(each, stage) for stage in tree["stages"])
@@ -163,6 +163,11 @@ def _review(facts: Facts) -> dict[str, Any]:
         "issues": _time_issue(hours, budget, facts),
         "suggestions": [],
     }
+
+
+def _budget(facts: Facts) -> float:
+    """Hours until the deadline, or as many as are usual."""
+    return float(facts["hours_per_week"] * (facts["weeks"] or planning.USUAL_WEEKS))
 
 
 def _most_of_one_stage(each: Subject, stage: dict[str, Any]) -> int:
@@ -204,7 +209,7 @@ def _tree_subject(facts: Facts) -> Subject:
 
 
 def _edit_plan(facts: Facts) -> dict[str, Any]:
-    return editing.plan(_tree_subject(facts), facts["tree"], facts["wanted"])
+    return editing.plan(_tree_subject(facts), facts["tree"], facts["asked"], budget=_budget(facts))
 
 
 def _edited_outline(facts: Facts) -> dict[str, Any]:

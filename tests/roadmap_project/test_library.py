@@ -443,7 +443,7 @@ def by_name(tree: dict) -> dict[str, dict]:
 
 def edited(library, key: str, tree: dict, wanted: str) -> dict:
     """Plan and edit through the door, then number new concepts as the project does when it stores an edit."""
-    given_facts = facts(key, tree=tree, wanted=wanted)
+    given_facts = facts(key, tree=tree, asked=[wanted])
     plan = library("edit_plan", EditPlan, given_facts)
     assert not plan.needs_clarification, wanted
     after = library(
@@ -563,7 +563,7 @@ def test_a_prerequisite_that_was_taken_out_is_gone_everywhere(library, key):
 def test_words_that_name_no_concept_are_answered_with_a_question(library, wanted):
     tree = tree_for(library, "python-programming")
 
-    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, wanted=wanted))
+    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, asked=[wanted]))
 
     assert plan.needs_clarification
     assert plan.questions
@@ -584,7 +584,7 @@ def test_what_somebody_does_not_know_is_never_taken_out(library, wanted):
     tree = tree_for(library, "python-programming", hours_per_week=168, weeks=52)
     name = names(tree)[-2]
 
-    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, wanted=wanted.format(name)))
+    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, asked=[wanted.format(name)]))
 
     assert "remove" not in {intent.action for intent in plan.intents}
 
@@ -607,7 +607,7 @@ def test_what_somebody_knows_or_does_not_want_is_taken_out(library, wanted):
     tree = tree_for(library, "python-programming", hours_per_week=168, weeks=52)
     name = names(tree)[-2]
 
-    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, wanted=wanted.format(name)))
+    plan = library("edit_plan", EditPlan, facts("python-programming", tree=tree, asked=[wanted.format(name)]))
 
     assert [intent.action for intent in plan.intents] == ["remove"]
 
@@ -618,7 +618,7 @@ def test_any_words_make_a_valid_plan(wanted):
     kept = planning.chosen(each, level="beginner", hours_per_week=10, weeks=None)
     tree = {"title": "T", "stages": planning.stages(each, kept, "x")}
 
-    EditPlan.model_validate(editing.plan(each, tree, wanted))
+    EditPlan.model_validate(editing.plan(each, tree, [wanted], budget=100))
 
 
 MARKDOWN_GOALS = [

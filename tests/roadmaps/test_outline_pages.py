@@ -300,7 +300,12 @@ def test_an_answer_after_edits_by_hand_brings_the_first_request_along(reviewed, 
 
     step = reviewed.steps.get(kind=Step.Kind.PLAN, state=Step.State.WAITING)
 
-    assert "UNCLEAR but important" in kinds.definition(step.kind).prepare(step).prompt
+    request = kinds.definition(step.kind).prepare(step)
+    question = reviewed.feedback.get(state=Feedback.State.QUESTION).questions[0]
+    assert "UNCLEAR but important" in request.prompt
+    assert question in request.prompt
+    # What the planner asked, such as “… remove joins”, is no wish of the person's.
+    assert request.facts["asked"] == ["UNCLEAR but important", "The last stage"]
 
 
 # Versions

@@ -1,0 +1,26 @@
+"""What does the library say about a roadmap? Kept in rows, and told in the language of who reads them."""
+
+from django.utils.translation import gettext_noop
+
+from roadmap_project.told import kept
+
+# A longer sentence comes before the one that its words would fit as well. They are plans first, and then what was done.
+NOT_FOUND = kept(gettext_noop("%(done)s Not found: %(words)s."))
+BOTH = kept(gettext_noop("New: %(added)s; left out: %(removed)s."))
+NEW = kept(gettext_noop("New: %(names)s."))
+LEFT_OUT = kept(gettext_noop("Left out: %(names)s."))
+NOTHING = kept(gettext_noop("The request names no concept that the library can add or leave out."))
+
+# Questions. Each answer is read with what was asked for before.
+HOW = kept(
+    gettext_noop(
+        "Say which concepts to remove or to add, such as: remove %(name)s. Or: shorter. More needs a language model."
+    )
+)
+CAN_ADD = kept(gettext_noop("These can be added: %(names)s."))
+WHICH = kept(gettext_noop("“%(words)s” can be one of several: %(names)s. Which one?"))
+SHALL_GO = kept(gettext_noop("In the outline already: %(names)s. Shall this go? Answer yes, or say what else."))
+THERE = kept(gettext_noop("In the outline already: %(names)s."))
+NOT_THERE = kept(gettext_noop("Not in the outline: %(names)s."))
+NOT_SHORTER = kept(gettext_noop("No concept here is optional. Name those that shall go."))
+TOO_FEW = kept(gettext_noop("At least %(count)s concepts have to stay. Name fewer."))

@@ -1,0 +1,267 @@
+"""What does somebody ask to have changed, in words? Clauses in; what shall go, come or is named, out."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from roadmap_project.library.chinese import CHARACTER, simplified
+
+Action = Literal["add", "remove", "nothing", "unsaid"]
+
+FIRST, LAST = 0xE000, 0xF8FF  # private characters stand for known names: nothing in a name is read as anything else
+NAME = f"[{chr(FIRST)}-{chr(LAST)}]"
+BESIDE_CHINESE = re.compile(rf"(?<={CHARACTER})(?=\w)(?!{CHARACTER})|(?<=\w)(?<!{CHARACTER})(?={CHARACTER})")
+
+REMOVE = (
+    r"remov(?:e|es|ed|ing)|delet(?:e|es|ed|ing)|drop(?:s|ped|ping)?|skip(?:s|ped|ping)?(?! (?:to|ahead)\b)|omit(?:ted)?"
+    r"|exclud(?:e|ed|ing)|cut|get(?:ting)? rid of|(?:leav(?:e|ing)|left|tak(?:e|en|ing)|throw) out"
+    r"|(?:leave|take|throw)(?=\b[^.;,\n]{1,60}\bout\b)"
+)
+REMOVE_CHINESE = "去掉|去除|删除|删掉|删去|删了|移除|拿掉|略过|跳过|省略|省去|砍掉|剔除|排除|取消"
+SAME_CLAUSE = r"(?:(?!\b(?:and|but|then)\b)[^.,;:!?()，。；：！？\n]){0,60}?"
+KINDS = {
+    "name": NAME,
+    "keep": rf"\b(?:don't|do not|never|no need to|without|instead of|rather than)\b{SAME_CLAUSE}"
+    rf"\b(?:{REMOVE}|lose|losing|miss)\b"
+    r"|\b(?:keep|except|other than|apart from|(?:all|everything|anything) but|stays?|leave(?![^.;,\n]{0,60}\bout\b))\b"
+    rf"|(?:不要|不用|不必|不能|不想|别|请勿)再?(?:把[^,.;，。；]{{0,30}}?)?(?:{REMOVE_CHINESE})|保留|留下|留着|除了",
+    "shorter": r"\b(?:shorter|shorten|too long|(?:fewer|less) (?:concepts|hours|time)|(?:cut|trim)(?: it)? down)\b"
+    r"(?! (?:tutorial|text|lesson|explanation|quiz|video|sentence|example))"
+    "|缩短|精简|短(?:一些|一点|些|点)|更短|太长|(?:内容|概念|东西)太多|减少(?:时间|概念|学时|内容)|少一?[些点]概念",
+    "remove": rf"\b(?:{REMOVE}|(?:not|isn't|aren't|no longer) (?:needed|necessary|wanted)|unnecessary|can go)\b"
+    rf"|{REMOVE_CHINESE}|不需要|不想?要|不用|不想学|不学|多余",
+    "add": r"\b(?:add(?:s|ed|ing)?|includ(?:e|es|ed|ing)|cover|(?:bring|put)(?: it| them)? back|missing"
+    r"|(?:bring|put)(?=\b[^.;,\n]{1,60}\bback\b))\b"
+    f"|加上|增加|添加|加入|补充|补上|加回|放回|新增|恢复|缺少|加(?= ?{NAME})",
+    # A way to learn it, another place for it, or nothing to be rid of: nothing comes and nothing goes.
+    "nothing": r"\b(?:(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?(?:know|understand)|explain\w*|teach|describe"
+    r"|show|tell|rewrite|rename|move|merge|split|focus|start|begin|skip (?:to|ahead)|not|less|fewer|easier|harder)\b"
+    "|不知道|不懂|不会|不了解|不熟悉|没学过|没有学过|讲解|解释|教|说明|移[到动]|改名|合并|拆分|不是|少讲|减少",
+    "known": r"\b(?:know|mastered|familiar with|(?:don't|do not) (?:\w+ ){0,2}?(?:want|need|like)(?: to \w+)?)\b"
+    "|已经?[会懂]了?|已经?(?:学过|掌握|熟悉|知道)了?|会了|学过|掌握|懂了|知道(?!什么|怎么)" + f"|[会懂](?= ?{NAME})",
+    "no": r"\b(?:no|without)\b|没有",
+    "with": r"\bwith\b",
+    "wish": r"\b(?:want|need|would like|'d like|more)\b(?: to \w+)?(?: more)?(?: about)?"
+    "|想学|想要|还要|多(?:一些|一点|讲|来)",
+    "tail": r"\b(?:because|since|so that|before|after|when|while|if|for|from|in|into|to)\b"
+    "|因为|以便|之前|之后|以后|为了",
+    "sentence": r"\.(?=\s|$|[\u3400-\u9fff])|[;!?。；！？]",
+    "clause": r"[,\n:()，：（）、&/]|\b(?:and|but|then|or|also|plus)\b|和|与|以及|还有|然后|并且|并|但是?|而且|再",
+    "object_first": "把|将",
+    "pronoun": r"\b(?:it|them|that|those|these|this)\b|它们?|这个|那个|这些|那些",
+    "filler": r"\b(?:an?|the|of|on|out|back|i|i'd|i'm|we|you|me|my|is|are|was|be|been|as|well|too|again|please"
+    r"|thanks?|thank|can|could|should|would|will|let's|let|us|just|only|already|about|all|everything|every|any|some|other|others|how"
+    r"|concepts?|parts?|topics?|sections?|chapters?|lessons?|units?|outline|roadmap|plan|things?|ones?|stuff"
+    r"|now|there|here|completely|entirely|altogether|really|actually|following|lot|do|don't|have|so|yes|ok|okay)\b"
+    "|请|麻烦|帮我?|我们?|你|您|一下|一些|一个|一点|都|也|了|吧|的|地|得|讲|部分|章节?|内容|概念|课程?|大纲|吗|呢|啊|谢谢"
+    "|能|可以|希望|想|要|就|先|给|全部|所有|关于|有关|其实|掉|里|这|那|还|已经|学习?",
+    "word": rf"[^\W\u3400-\u9fff]+(?:'\w+)?|{CHARACTER}",
+}  # fmt: skip
+TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()), re.IGNORECASE)
+STRONG = ("remove", "add")
+IDLE = ("filler", "pronoun", "name")
+MOST_BARE = 3  # words of which somebody's answer may be a name
+
+# One thing for another is one that goes and one that comes.
+REWRITTEN = (
+    (re.compile(r"\b(?:replace|swap|exchange)\b([^.;\n]{1,200}?)\b(?:with|by|for)\b", re.I), r"; remove \1 ; add "),
+    (re.compile(rf"({NAME}) (?:instead of|rather than)(?= (?:the )?{NAME})", re.I), r"add \1 ; remove "),
+    (re.compile(rf"\b(?:instead of|rather than)\b(?! \w+ing\b)(?= ?(?:the )?{NAME})", re.I), "; remove "),
+    (re.compile(rf"[把将]? ?({NAME}) ?(?:替换成|替换为|换成|改成)"), r"; 去掉 \1 ; 加上 "),
+    (re.compile(rf"用 ?({NAME}) ?(?:代替|替换|取代)"), r"; 加上 \1 ; 去掉 "),
+)
+
+
+class Token(NamedTuple):
+    kind: str
+    text: str
+
+
+@dataclass
+class Part:
+    """What one clause wants, of which of the names; of what is called otherwise it has the words."""
+
+    action: Action
+    names: list[int] = field(default_factory=list)
+    words: str = ""
+
+
+@dataclass
+class Request:
+    parts: list[Part] = field(default_factory=list)
+    is_shorter: bool = False
+    last: Action = "unsaid"
+
+    def of(self, action: Action) -> list[Part]:
+        return [part for part in self.parts if part.action == action]
+
+
+def understood(text: str, names: Sequence[str], *, before: Action = "unsaid") -> Request:
+    """The changes that are asked for; names are given back by their places.
+
+    A name that stands alone goes with the verb before it: also with that of an earlier request, whose answer it is.
+    """
+    reading = _Reading([plain(name) for name in names], before)
+    for segment in _segments(_tokens(_with_names(plain(text), reading.names))):
+        reading.take(segment)
+    return reading.finish()
+
+
+def plain(text: str) -> str:
+    """In simplified characters, with blanks between Chinese and everything else, so that words end there."""
+    text = re.sub(NAME, " ", simplified(text.replace("’", "'")))
+    return BESIDE_CHINESE.sub(" ", re.sub(r"[ \t]+", " ", text))
+
+
+def _with_names(text: str, names: Sequence[str]) -> str:
+    places = sorted(range(min(len(names), LAST - FIRST)), key=lambda place: -len(names[place]))
+    for place in places:
+        if pattern := _pattern(names[place]):
+            text = re.sub(pattern, chr(FIRST + place), text, flags=re.IGNORECASE)
+    for way, plainer in REWRITTEN:
+        text = way.sub(plainer, text)
+    return text
+
+
+def _pattern(name: str) -> str:
+    """The name in the singular or plural and with other punctuation; none for what says nothing by itself."""
+    words = re.findall(r"\w+", name)
+    if not any(token.kind == "word" for token in _tokens(name)) and len(words) < 2:
+        return ""
+    shaped = [re.escape(word[:-1]) + "s?" if re.search("[^s]s$", word) else re.escape(word) + "s?" for word in words]
+    begin, end = (r"\b" if not re.match(CHARACTER, word) else "" for word in (words[0], words[-1][-1]))
+    return begin + r"\W{0,3}".join(shaped) + end
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    return (Token(str(found.lastgroup), found[0]) for found in TOKEN.finditer(text))
+
+
+def _segments(tokens: Iterator[Token]) -> Iterator[list[Token]]:
+    """As many tokens as have one verb; what ended each comes with it, as the last."""
+    segment: list[Token] = []
+    for token in (*tokens, Token("sentence", "")):
+        is_second = token.kind in STRONG and any(each.kind in STRONG for each in segment)
+        if is_second or token.kind in ("sentence", "clause", "object_first"):
+            yield [*segment, token if not is_second else Token("clause", "")]
+            segment = [token] if is_second else []
+        else:
+            segment.append(token)
+
+
+class _Reading:
+    def __init__(self, names: list[str], before: Action) -> None:
+        self.names = names
+        self.request = Request()
+        self.verb: Action = before
+        self.pending: list[Part] = []  # named before anything is said about them
+        self.mentioned: list[int] = []
+
+    def take(self, segment: list[Token]) -> None:
+        *tokens, end = segment
+        if tokens:
+            self._take(tokens)
+        if end.kind == "object_first":
+            self.verb = "unsaid"
+        if end.kind == "sentence" and tokens:
+            self._flush()
+            self.verb = "unsaid"
+
+    def finish(self) -> Request:
+        self._flush()
+        return self.request
+
+    def _flush(self) -> None:
+        self.request.parts += self.pending
+        self.pending = []
+
+    def _take(self, tokens: list[Token]) -> None:
+        kinds = [token.kind for token in tokens]
+        action, place = _verb(kinds)
+        if action == "nothing":
+            self.verb = "nothing"
+        elif "shorter" in kinds and "name" not in kinds:
+            self.request.is_shorter, self.verb = True, "unsaid"
+        elif action == "unsaid":
+            self._take_bare(tokens)
+        else:
+            self._take_said(action, tokens[:place], _without_tail(tokens[place + 1 :]))
+            if kinds[place] in STRONG:
+                self.request.last = action
+        if found := _places(tokens):
+            self.mentioned = found
+
+    def _take_said(self, action: Action, ahead: list[Token], behind: list[Token]) -> None:
+        self.verb = action
+        part = self._part(action, behind)
+        if not part.names and not part.words:
+            if any(token.kind == "pronoun" for token in behind) and self.mentioned:
+                part.names = self.mentioned
+            else:
+                part = self._part(action, ahead)
+                self.request.parts += [Part(action, each.names, each.words) for each in self.pending]
+                self.pending = []
+        self.request.parts.append(part)
+
+    def _take_bare(self, tokens: list[Token]) -> None:
+        part = self._part(self.verb, tokens)
+        if not part.names and not part.words:
+            return
+        if (part.names and part.words) or len(part.words.split()) > MOST_BARE:
+            self.verb = "unsaid"  # a sentence about something else
+        elif self.verb == "unsaid":
+            self.pending.append(part)
+        else:
+            self.request.parts.append(part)
+
+    def _part(self, action: Action, tokens: list[Token]) -> Part:
+        """A name of one word is another thing where a word stands before it: "window functions" are no functions."""
+        part, words = Part(action), list[str]()
+        for before, token in zip((None, *tokens), tokens, strict=False):
+            if token.kind == "name":
+                place = ord(token.text) - FIRST
+                if before and before.kind == "word" and re.fullmatch(r"\w+", self.names[place]):
+                    words.append(self.names[place])
+                else:
+                    part.names.append(place)
+            elif token.kind == "word":
+                words.append(token.text)
+        joined = BESIDE_CHINESE.sub(" ", " ".join(words))
+        part.words = re.sub(f"(?<={CHARACTER}) (?={CHARACTER})", "", joined)
+        return part
+
+
+def _verb(kinds: list[str]) -> tuple[Action, int]:
+    """What is said to be done, and where; a weak word says it only where the clause begins."""
+    if "keep" in kinds:
+        return "nothing", 0
+    strong = next((place for place, kind in enumerate(kinds) if kind in STRONG), None)
+    idle = next((place for place, kind in enumerate(kinds) if kind == "nothing"), None)
+    if strong is not None and (idle is None or strong < idle):
+        return ("remove" if kinds[strong] == "remove" else "add"), strong
+    weak = _weak(kinds)
+    if strong is None and weak is not None and (idle is None or weak[1] < idle):
+        return weak
+    return ("nothing", 0) if idle is not None or "tail" in kinds[:1] else ("unsaid", 0)
+
+
+def _weak(kinds: list[str]) -> tuple[Action, int] | None:
+    for place, kind in enumerate(kinds):
+        ahead = set(kinds[:place])
+        if kind == "known" and ahead <= {*IDLE}:
+            return "remove", place
+        if kind == "no" and ahead <= {"filler", "wish", "pronoun"}:
+            return "remove", place
+    first = next((place for place, kind in enumerate(kinds) if kind != "filler"), None)
+    return ("add", first) if first is not None and kinds[first] in ("wish", "with") else None
+
+
+def _without_tail(tokens: list[Token]) -> list[Token]:
+    """Without a reason, a place or a way: "add logging, with no threads"."""
+    ends = (place for place, token in enumerate(tokens) if token.kind in ("tail", "no", "with", "nothing", "known"))
+    return tokens[: next(ends, len(tokens))]
+
+
+def _places(tokens: list[Token]) -> list[int]:
+    return [ord(token.text) - FIRST for token in tokens if token.kind == "name"]

@@ -1,0 +1,221 @@
+"""What somebody asks for in words is what the library changes: that, and nothing that they only name."""
+
+import time
+from collections.abc import Sequence
+
+import pytest
+from django.utils import translation
+
+from roadmap_project.library import editing, planning
+from roadmap_project.library.subjects import subject
+from roadmap_project.library.understanding import understood
+from roadmap_project.told import is_ours, told
+from roadmaps.answers import EditPlan
+
+# In the outlines of these tests is everything but what one can add.
+ABSENT = {"python-programming": ("Threads", "Type hints"), "sql-databases": ("Window functions",)}
+
+
+def plan(*asked: str, key: str = "python-programming", absent: Sequence[str] | None = None, budget=1000) -> EditPlan:
+    each = subject(key)
+    left_out = ABSENT[key] if absent is None else absent
+    kept = [concept for concept in each.concepts() if concept.name not in left_out]
+    tree = {"title": "T", "stages": planning.stages(each, kept, "x")}
+    return EditPlan.model_validate(editing.plan(each, tree, asked, budget=budget))
+
+
+def changes(*asked: str, key: str = "python-programming", **options) -> str:
+    found = plan(*asked, key=key, **options)
+    return ", ".join(
+        sorted({"remove": "-", "add": "+"}[each.action] + each.description.split(" ", 1)[1] for each in found.intents)
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("Remove logging", "-Logging"),
+        ("Please remove logging, asyncio and decorators.", "-Decorators, -Logging, -asyncio"),
+        ("Remove the concepts: logging, asyncio", "-Logging, -asyncio"),
+        ("I already know logging and decorators", "-Decorators, -Logging"),
+        ("Logging can go", "-Logging"),
+        ("Leave logging out and put threads back", "+Threads, -Logging"),
+        ("Replace logging with threads", "+Threads, -Logging"),
+        ("I'd like threads instead of logging", "+Threads, -Logging"),
+        ("I don't know threads yet, please add it", "+Threads"),
+        ("Add threads, and explain it with no logging", "+Threads"),
+        ("Add threads without asyncio", "+Threads"),
+        ("Add threads because I like logging", "+Threads"),
+        ("Don't remove logging but drop asyncio", "-asyncio"),
+        ("Please don't drop logging", ""),
+        ("Keep logging, remove asyncio", "-asyncio"),
+        ("Remove everything but logging", ""),
+        ("Explain logging and decorators more slowly", ""),
+        ("Teach me logging with fewer functions", ""),
+        ("I know Python, but not logging", ""),
+        ("My level is beginner, remove hard things", ""),
+        ("No main project, please", ""),
+        ("Remove the capstone", "-Capstone: a complete small program"),
+        ("Remove dictionaries and sets", "-Dictionaries and sets"),
+        ("Remove pytest", "-Automated tests"),
+        ("Remove window functions", ""),
+        ("Less theory, more practice", ""),
+        ("Skip to logging", ""),
+        ("Move logging before functions", ""),
+    ],
+)
+def test_a_request_changes_what_it_says(request_, expected):
+    assert changes(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("去掉 Logging", "-Logging"),
+        ("去掉Logging、asyncio和Decorators。", "-Decorators, -Logging, -asyncio"),
+        ("请删除 Logging，asyncio", "-Logging, -asyncio"),
+        ("把 Logging 去掉", "-Logging"),
+        ("把 Logging、asyncio 去掉，把 Threads 加上", "+Threads, -Logging, -asyncio"),
+        ("Logging 不要了", "-Logging"),
+        ("我已经会 Logging 了，想学 Threads", "+Threads, -Logging"),
+        ("Decorators 我已经学过了", "-Decorators"),
+        ("请把 Logging 换成 Threads", "+Threads, -Logging"),
+        ("用 Threads 代替 Logging", "+Threads, -Logging"),
+        ("加上 Threads，不要 Logging", "+Threads, -Logging"),
+        ("刪除 Logging，補充 Threads", "+Threads, -Logging"),
+        ("我不懂 Threads，请加上它", "+Threads"),
+        ("不要去掉 Logging", ""),
+        ("别删除 Logging，去掉 asyncio", "-asyncio"),
+        ("保留 Logging，其他不变", ""),
+        ("除了 Logging 都去掉", ""),
+        ("讲解一下 Logging", ""),
+        ("加上 Threads，讲解时不要 Logging", "+Threads"),
+        ("我不会 Logging", ""),
+        ("少一些理论，多一些实践", ""),
+        ("不要太难", ""),
+    ],
+)
+def test_a_request_in_chinese_changes_what_it_says(request_, expected):
+    assert changes(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["Less theory, more practice", "threads"], "+Threads"),
+        (["Less theory, more practice", "logging"], ""),
+        (["Less theory, more practice", "logging", "Logging"], "-Logging"),
+        (["Less theory, more practice", "logging", "yes, please"], "-Logging"),
+        (["logging", "好的"], "-Logging"),
+        (["logging", "no"], ""),
+        (["Remove the chapter on snakes", "logging"], "-Logging"),
+        (["去掉蛇", "Logging"], "-Logging"),
+        (["Add snakes", "logging"], ""),
+        (["Remove the chapter on snakes", "Add threads"], "+Threads"),
+        (["Explain logging slowly", "threads"], "+Threads"),
+    ],
+)
+def test_an_answer_is_read_with_what_was_asked_for_before(asked, expected):
+    assert changes(*asked) == expected
+
+
+def test_a_word_that_can_be_several_concepts_is_asked_about_and_the_answer_is_enough():
+    several = plan("Remove joins", key="sql-databases")
+
+    assert several.needs_clarification
+    assert all(name in several.questions[0] for name in ("Inner joins", "Outer joins"))
+    assert changes("Remove joins", "outer joins", key="sql-databases") == "-Outer joins"
+
+
+def test_what_was_not_found_is_said_beside_what_is_done():
+    assert plan("Remove logging and snakes").summary == "Left out: Logging. Not found: snakes."
+
+
+@pytest.mark.parametrize(
+    "words", ["Make it shorter", "This is too long", "Fewer concepts, please", "缩短一些", "太長了"]
+)
+@pytest.mark.parametrize("key", list(ABSENT))
+def test_a_shorter_outline_does_without_what_is_optional(words, key):
+    each = subject(key)
+    fits = plan(words, key=key, absent=())
+    short = plan(words, key=key, absent=(), budget=40)
+
+    named = {concept.name: concept for concept in each.concepts()}
+    gone, more = ({intent.description.removeprefix("remove ") for intent in found.intents} for found in (fits, short))
+    hours = sum(concept.hours for concept in each.concepts())
+    assert sum(named[name].hours for name in gone) >= 0.2 * hours
+    assert gone < more
+    needed = {
+        prerequisite for name, concept in named.items() if name not in more for prerequisite in concept.prerequisites
+    }
+    assert all(named[name].importance > 1 and named[name].key not in needed for name in more)
+
+
+def test_shorter_tutorials_cost_no_concept():
+    assert changes("I want shorter tutorials") == ""
+    assert changes("Make logging shorter") == ""
+
+
+def test_too_few_concepts_are_refused_with_the_reason():
+    names = [concept.name for concept in subject("python-programming").concepts()]
+
+    found = plan("Remove " + ", ".join(names[:-3]), absent=())
+
+    assert found.questions == ["At least 8 concepts have to stay. Name fewer."]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["?"],
+        ["logging"],
+        ["add logging"],
+        ["remove threads"],
+        ["remove the joins"],
+        ["remove logging and snakes"],
+        ["replace logging with threads"],
+        ["remove logging"],
+        ["add threads"],
+        ["太长了"],
+    ],
+)
+@pytest.mark.parametrize("key", list(ABSENT))
+def test_all_that_the_library_says_is_told_in_chinese(asked, key):
+    found = plan(*asked, key=key)
+
+    for sentence in (found.summary, *found.questions):
+        assert is_ours(sentence)
+        with translation.override("zh-hans"):
+            assert told(sentence) != sentence
+            assert not any(word in told(sentence) for word in ("New:", "Left out", "Not found"))
+
+
+def test_a_question_has_room_for_the_longest_names():
+    each = subject("python-programming")
+    tree = {"title": "T", "stages": planning.stages(each, each.concepts(), "x")}
+    for stage in tree["stages"]:
+        for module in stage["modules"]:
+            for concept in module["concepts"]:
+                concept["name"] = (concept["name"] + " " + "long " * 40)[:200].strip()
+
+    for asked in ("?", "remove long long long", tree["stages"][0]["modules"][0]["concepts"][0]["name"], "logging long"):
+        EditPlan.model_validate(editing.plan(each, tree, [asked], budget=100))
+
+
+@pytest.mark.parametrize(
+    "part", ["remove ", "don't ", "leave it ", "add a, b and ", "不要", "把", "replace x ", "put \n"]
+)
+def test_a_request_that_is_made_to_be_slow_is_read_soon(part):
+    began = time.process_time()
+
+    understood(part * (4000 // len(part)), [concept.name for concept in subject("python-programming").concepts()])
+
+    assert time.process_time() - began < 2
+
+
+def test_a_request_of_which_nothing_is_found_says_what_can_be_asked_for():
+    missed = plan("Remove threads and snakes")
+
+    assert missed.questions[0] == "Not in the outline: Threads."
+    assert missed.questions[1].startswith("Say which concepts to remove or to add")
+    assert missed.questions[2] == "These can be added: Type hints, Threads."
