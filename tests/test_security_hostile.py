@@ -1,6 +1,7 @@
 """What strangers and models write stays text: on every page and in the admin, whatever field it came by (G2)."""
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -16,7 +17,7 @@ from django.urls import resolve, reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from content import answering, rendering
+from content import answering, rendering, spans
 from content.answers import url_problem
 from content.models import Note, Share, Tutorial
 from roadmap_project import api_tokens
@@ -58,6 +59,7 @@ pytestmark = pytest.mark.django_db
 
 PLAIN = "Plain words"
 TEXT_ELEMENTS = {"br", "p"}  # what lines become
+SPAN = re.compile("<(code|em|strong)")
 LINKS = ("href", "src", "action", "formaction", "data", "poster", "xlink:href")
 
 
@@ -215,12 +217,15 @@ class Everything:
         return self.written if model is Roadmap else model._default_manager.order_by("pk").first()
 
     def skeleton(self, client, path: str) -> Skeleton:
-        """Without the elements that Markdown makes, which the allow-list of its renderer judges."""
+        """Without the elements that Markdown makes, which the allow-lists of its renderers judge."""
         response = client.get(path)
         is_refused = path.startswith("/admin/") and response.status_code == 403  # adding, changing or deleting
         assert response.status_code == 200 or is_refused, path
         page = response.content.decode()
-        for rendered in (response.context.get("html", ""), self.tutorial.html):  # the first may hold the second
+        asked = [spans.to_html(each) for each in (f"{self.words}!", self.words)]
+        with_spans = [each for each in asked if SPAN.search(each)]
+        tutorials = (response.context.get("html", ""), self.tutorial.html)  # the first may hold the second
+        for rendered in (*tutorials, *with_spans):
             page = page.replace(rendered, "")
         return Skeleton(page)
 

@@ -19,6 +19,7 @@ from roadmaps.models import Step
 Choices = list[int]
 MOST_CHOSEN = 20
 MOST_ANSWERS = 100
+SPANS = "Its `code` and *emphasis* are Markdown's; all other signs mean themselves."
 
 
 class ConceptName(Shape):
@@ -65,8 +66,8 @@ class Question(Shape):
 
     position: int = Field(examples=[0])
     kind: Literal["single_choice", "multiple_choice", "true_false"]
-    text: str = Field(examples=["What does SELECT do?"])
-    options: list[str] = Field(examples=[["It reads rows", "It deletes rows"]])
+    text: str = Field(examples=["What does `SELECT` do?"], description=SPANS)
+    options: list[str] = Field(examples=[["It reads rows", "It deletes rows"]], description=SPANS)
     difficulty: str
 
 
@@ -256,17 +257,17 @@ class QuizResults(Shape):
 
 
 class MarkedOption(Shape):
-    text: str
+    text: str = Field(description=SPANS)
     is_chosen: bool
     is_correct: bool
 
 
 class MarkedAnswer(Shape):
     question: int
-    text: str
+    text: str = Field(description=SPANS)
     is_right: bool
     options: list[MarkedOption]
-    explanation: str
+    explanation: str = Field(description=SPANS)
 
     @classmethod
     def of(cls, each: MarkedQuestion) -> "MarkedAnswer":

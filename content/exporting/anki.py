@@ -8,14 +8,15 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 
 from django.utils.text import slugify
 
+from content import spans
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
 
-Card = tuple[str, str]  # front and back, as HTML
+Card = tuple[str, str, str]  # what it is known by, front and back, as HTML
 
 
 def write(document: RoadmapDocument) -> bytes:
@@ -28,35 +29,47 @@ def write(document: RoadmapDocument) -> bytes:
         for module in stage.modules:
             tags = f"{_tag(document.title)}::{_tag(stage.name)}::{_tag(module.name)}"
             for concept in module.concepts:
-                for front, back in _cards(concept):
-                    guid = _guid(document.id, concept.key, front)
+                for known_by, front, back in _cards(concept):
+                    guid = _guid(document.id, concept.key, known_by)
                     writer.writerow([guid, _as_words(front), _as_words(back), f"{tags} {concept.difficulty}"])
     return buffer.getvalue().encode()
 
 
 def _cards(concept: ConceptDocument) -> Iterator[Card]:
     if concept.description:
-        yield _html(concept.name), _html(concept.description)
+        name = _html(concept.name)
+        yield name, name, _html(concept.description)
     for question in concept.quiz.questions if concept.quiz else ():
-        yield _front(question), _back(question)
+        yield _front(question, _html), _front(question, _words), _back(question)
 
 
-def _front(question: QuestionDocument) -> str:
-    return f"{_html(question.question)}{_list(question.options)}"
+def _front(question: QuestionDocument, html: Callable[[str], str]) -> str:
+    """With `_html` what the card is known by: as the cards that people have were named before words had spans."""
+    return f"{html(question.question)}{_list(question.options, html)}"
 
 
 def _back(question: QuestionDocument) -> str:
     right = [question.options[place] for place in question.correct if place < len(question.options)]
-    return f"{_list(right)}{_html(question.explanation)}"
+    return f"{_list(right, _words)}{_words(question.explanation)}"
 
 
-def _list(items: list[str]) -> str:
-    return f"<ul>{''.join(f'<li>{_html(item)}</li>' for item in items)}</ul>"
+def _list(items: list[str], html: Callable[[str], str]) -> str:
+    return f"<ul>{''.join(f'<li>{html(item)}</li>' for item in items)}</ul>"
+
+
+def _words(text: str) -> str:
+    """Words with their code and emphasis; the lines of code keep their indentation without a stylesheet."""
+    indented = re.sub("\n +", lambda found: found[0].replace(" ", "&nbsp;"), spans.to_html(text))
+    return _in_a_field(indented.replace(f' class="{spans.LINES}"', ""))
 
 
 def _html(text: str) -> str:
-    """Text as a field of HTML; brackets are written out because Anki looks for [sound:…] and [latex] in fields."""
-    return escape(text).replace("[", "&#91;").replace("\r\n", "\n").replace("\n", "<br>").replace("\t", " ")
+    return _in_a_field(escape(text))
+
+
+def _in_a_field(html: str) -> str:
+    """HTML on one line; brackets are written out because Anki looks for [sound:…] and [latex] in fields."""
+    return html.replace("[", "&#91;").replace("\r\n", "\n").replace("\n", "<br>").replace("\t", " ")
 
 
 def _as_words(html: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from django.utils.functional import Promise
 from django.utils.translation import get_language
 
-from content import rendering
+from content import rendering, spans
 from content.exporting import wording
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
 from content.exporting.markdown import file_names
@@ -26,6 +26,7 @@ CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 """
 STYLE = """body { line-height: 1.5; }
 pre { white-space: pre-wrap; font-size: .85em; }
+code.lines { display: block; white-space: pre-wrap; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid; padding: .2em .5em; vertical-align: top; }
 .origin { font-size: .85em; }
@@ -140,16 +141,20 @@ def _answers(document: RoadmapDocument) -> str:
 
 
 def _question(number: int, question: QuestionDocument) -> str:
-    return f"<p>{number}. {text(question.question)}</p>{_list(question.options)}"
+    return f"<p>{number}. {_words(question.question)}</p>{_list(question.options)}"
 
 
 def _answer(number: int, question: QuestionDocument) -> str:
     right = [question.options[place] for place in question.correct if place < len(question.options)]
-    return f"<p>{number}. {text(question.question)}</p>{_list(right)}{_paragraphs(question.explanation)}"
+    return f"<p>{number}. {_words(question.question)}</p>{_list(right)}<p>{_words(question.explanation)}</p>"
+
+
+def _words(question: str) -> str:
+    return fragment(spans.to_html(question), files=set())
 
 
 def _list(items: list[str]) -> str:
-    return f"<ul>{''.join(f'<li>{text(item)}</li>' for item in items)}</ul>" if items else ""
+    return f"<ul>{''.join(f'<li>{_words(item)}</li>' for item in items)}</ul>" if items else ""
 
 
 def _paragraphs(value: str, *, css_class: str = "") -> str:

@@ -19,6 +19,7 @@ from content.exporting.documents import (
     TutorialDocument,
 )
 from content.exporting.wording import facts, hours, joined, kind_of, not_written
+from content.spans import HARD_BREAK, in_paragraphs, to_markdown
 from roadmap_project.languages import name_of
 from roadmap_project.library.subjects import escaped
 from roadmap_project.told import told
@@ -127,7 +128,12 @@ def _facts(resource: ResourceDocument) -> str:
 
 def _questions(quiz: QuizDocument) -> list[str]:
     return [
-        _joined([f"**{number}.** {escaped(each.question)}", _bullets(f"[ ] {escaped(o)}" for o in each.options)])
+        _joined(
+            [
+                f"**{number}.** {to_markdown(each.question)}",
+                _bullets(f"[ ] {to_markdown(o)}" for o in each.options),
+            ]
+        )
         for number, each in enumerate(quiz.questions, start=1)
     ]
 
@@ -137,8 +143,8 @@ def _right(quiz: QuizDocument) -> list[str]:
 
 
 def _answer(number: int, question: QuestionDocument) -> str:
-    right = _bullets(f"**{escaped(question.options[place])}**" for place in question.correct)
-    return _joined([f"**{number}.** {escaped(question.question)}", right, _plain(question.explanation)])
+    right = _bullets(to_markdown(question.options[place]) for place in question.correct)
+    return _joined([f"**{number}.** {to_markdown(question.question)}", right, to_markdown(question.explanation)])
 
 
 def _file_link(concept: ConceptDocument, names: dict[str, str]) -> str:
@@ -176,11 +182,11 @@ def _address(url: str) -> str:
 
 def _plain(text: str) -> str:
     """Text whose lines stay lines and whose signs stay signs."""
-    return "\n\n".join("\\\n".join(escaped(line) for line in each.splitlines()) for each in re.split(r"\n\s*\n", text))
+    return in_paragraphs(HARD_BREAK.join(escaped(line) for line in text.splitlines()))
 
 
 def _bullets(items: Iterable[str]) -> str:
-    return "\n".join(f"- {item}" for item in items)
+    return "\n".join(f"- {item}".replace("\n", "\n  ") for item in items)
 
 
 def _joined(blocks: Iterable[str]) -> str:

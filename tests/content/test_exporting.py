@@ -1,6 +1,7 @@
 """Each exported format, opened by something that reads it."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -166,10 +167,10 @@ def test_a_concepts_markdown_holds_its_tutorial_resources_and_questions_and_not_
     assert "Which ones?" in second
     assert "explained" not in second
     assert "explained" in answers
-    assert "**Green**" in answers
-    assert "**Red**" not in answers
+    assert "- Green" in answers
+    assert "- Red" not in answers
     assert "Not written: Resources, Quiz." in last
-    assert "My notes\n\nMine alone.\\\n1. \\*so\\*" in last
+    assert "My notes\n\nMine alone.\\\n1\\. \\*so\\*" in last
 
 
 def test_markdown_shows_hostile_words_as_words(hostile):
@@ -392,6 +393,18 @@ def test_anki_sets_no_words_as_formulas_and_shows_them_whole(roadmap, words):
 
 def test_a_card_keeps_its_identifier_when_it_is_taken_away_again(roadmap):
     assert notes_of(file_of(roadmap, "anki")) == notes_of(file_of(roadmap, "anki"))
+
+
+def test_a_card_is_known_by_its_words_as_they_were_written(roadmap):
+    """Anki would add it a second time to a deck that was made before code was shown as code."""
+    concept = roadmap.concepts.last()
+    make_quiz(concept=concept, questions=[("single_choice", "Is `a < b`?", ["`yes`", "no"], [0], "So.")])
+
+    _, rows = notes_of(file_of(roadmap, "anki"))
+
+    written = [roadmap.token, concept.key, "Is `a &lt; b`?<ul><li>`yes`</li><li>no</li></ul>"]
+    assert rows[-1][1] == "Is <code>a &lt; b</code>?<ul><li><code>yes</code></li><li>no</li></ul>"
+    assert rows[-1][0] == hashlib.sha256("\t".join(written).encode()).hexdigest()[:20]
 
 
 # JSON
