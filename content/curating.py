@@ -151,11 +151,7 @@ class ConceptSight:
 
     @property
     def has_failed(self) -> bool:
-        """Also where only writing it again did."""
-        steps = [piece.step for piece in self.pieces.values() if piece.step is not None]
-        return any(
-            step.state == Step.State.FAILED or (step.state == Step.State.DONE and step.last_error) for step in steps
-        )
+        return any(piece.step is not None and piece.step.has_failed for piece in self.pieces.values())
 
 
 def concept_sight(concept: Concept) -> ConceptSight:

@@ -342,9 +342,7 @@ def take_back(roadmap_id: int) -> Roadmap:
 
 def retry_concept(concept: Concept) -> list[Step]:
     """Take up a concept's failed pieces, also those that could not be written again, each as it was wished for."""
-    pieces = concept.steps.content()
-    failed = (pieces.filter(state=Step.State.FAILED) | pieces.rewrites_failed()).order_by("pk")
-    return [regenerate(concept, step.kind, wish=step.wish) for step in failed]
+    return [regenerate(concept, step.kind, wish=step.wish) for step in concept.steps.content().failed().order_by("pk")]
 
 
 def retry_all(roadmap_id: int) -> tuple[Roadmap, int]:

@@ -26,8 +26,7 @@ def failing() -> Iterator[tuple[Roadmap, list[tuple[str, int]]]]:
     Pieces of which an earlier version stands, since only writing them again failed, come with that said.
     """
     reasons: dict[int, list[tuple[str, int]]] = {}
-    failed = Step.objects.filter(state=Step.State.FAILED) | Step.objects.rewrites_failed()
-    rows = failed.filter(roadmap__deleted_at__isnull=True).values_list("roadmap", "last_error", "state")
+    rows = Step.objects.failed().filter(roadmap__deleted_at__isnull=True).values_list("roadmap", "last_error", "state")
     for pk, error, state, count in rows.annotate(count=Count("pk")).order_by("-count", "last_error", "state"):
         reason = error or "No reason was recorded."
         told = f"{reason} (an earlier version stands)" if state == Step.State.DONE else reason

@@ -35,6 +35,10 @@ class StepQuerySet(models.QuerySet["Step"]):
         """Done, as an earlier version stands; the attempt to write it again came to nothing."""
         return self.content().filter(state=Step.State.DONE).exclude(last_error="")
 
+    def failed(self) -> "StepQuerySet":
+        """Those too of which only writing it again did; of a single one `has_failed` says it."""
+        return self.filter(state=Step.State.FAILED) | self.rewrites_failed()
+
     def expired(self) -> "StepQuerySet":
         return self.filter(state=Step.State.RUNNING, lease_expires_at__lt=Now())
 
@@ -190,6 +194,12 @@ class Step(models.Model):
     def save(self, *args: object, **kwargs: object) -> None:
         self.queue = self.QUEUES[self.Kind(self.kind)]
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @property
+    def has_failed(self) -> bool:
+        """Also where only writing it again did: as `failed` finds it."""
+        is_failed_rewrite = self.state == self.State.DONE and self.kind in self.CONTENT_KINDS and bool(self.last_error)
+        return self.state == self.State.FAILED or is_failed_rewrite
 
 
 class ProviderPause(models.Model):

@@ -12,7 +12,6 @@ import time_machine
 from django.db import OperationalError
 from django.utils import timezone
 
-from content.api import door
 from content.exporting import reading as exported
 from content.models import Note, Quiz, QuizAttempt, Resource, Share
 from roadmap_project import api_tokens
@@ -38,12 +37,6 @@ from tests.programs import Program
 pytestmark = pytest.mark.django_db
 
 CONCEPT = "roadmaps/{slug}/concepts/c-1-1-1"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_counted():
-    yield
-    door.rates.forget()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 
-from content.api import door
 from content.api.shapes import ErrorAnswer
 from roadmap_project import api_tokens
 from roadmap_project.api_errors import CODES
@@ -20,12 +19,6 @@ pytestmark = pytest.mark.django_db
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 WORD_OF_OURS = "a-programs-own-id"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_counted():
-    yield
-    door.rates.forget()
 
 
 @pytest.fixture

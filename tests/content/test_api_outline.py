@@ -5,7 +5,6 @@ import json
 import pytest
 
 from content import noting, sharing
-from content.api import door
 from content.models import Tutorial
 from roadmaps.models import Roadmap
 from tests.content.test_api import at, error
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.django_db
 
 PARTS = "roadmaps/{slug}/outline/parts"
 NEW = {"name": "Joining tables", "description": "Rows that belong together.", "hours": 1, "difficulty": "easy"}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_counted():
-    yield
-    door.rates.forget()
 
 
 @pytest.fixture

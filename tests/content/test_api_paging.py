@@ -9,7 +9,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from content.api import door
 from content.models import QuizAttempt
 from roadmaps.models import LogEntry, Roadmap
 from tests.factories import (
@@ -25,12 +24,6 @@ from tests.programs import Program
 pytestmark = pytest.mark.django_db
 
 MOMENT = timezone.now()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_counted() -> Iterator[None]:
-    yield
-    door.rates.forget()
 
 
 @pytest.fixture
