@@ -4,6 +4,7 @@ import logging
 import re
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 from roadmap_project.connection_budget import ConnectionBudget
@@ -58,13 +59,23 @@ def facts(section: str) -> dict[str, object]:
     }
 
 
-def test_both_readmes_say_the_same_section_by_section():
+@pytest.mark.parametrize(("folder", "sections"), [(".", 7), ("tests/benchmarks", 2)])
+def test_both_readmes_say_the_same_section_by_section(folder, sections):
     english, chinese = (
-        re.split(r"^## .*$", (ROOT / name).read_text(), flags=re.MULTILINE) for name in ("README.md", "README.zh-CN.md")
+        re.split(r"^## .*$", (ROOT / folder / name).read_text(), flags=re.MULTILINE)
+        for name in ("README.md", "README.zh-CN.md")
     )
 
     assert [facts(section) for section in chinese] == [facts(section) for section in english]
-    assert len(english) > 7
+    assert len(english) - 1 == sections
+
+
+def test_what_the_readmes_point_to_is_there():
+    readmes = [*ROOT.glob("README*.md"), *ROOT.glob("tests/benchmarks/README*.md")]
+    pointed = {each: re.findall(r"\]\(([^)#:]+)\)", each.read_text()) for each in readmes}
+
+    assert [name for each, names in pointed.items() for name in names if not (each.parent / name).is_file()] == []
+    assert sum(map(len, pointed.values())) >= 6
 
 
 def test_the_readmes_variables_are_described_in_the_example():
