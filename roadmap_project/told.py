@@ -36,3 +36,8 @@ def told(text: str) -> str:
         if match := pattern.fullmatch(text):
             return gettext(sentence) % {name: told(value) for name, value in match.groupdict().items()}
     return text
+
+
+def told_by_line(text: str) -> str:
+    """Where each line is a sentence of ours, or somebody else's."""
+    return "\n".join(told(line) for line in text.splitlines())

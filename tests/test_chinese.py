@@ -180,9 +180,21 @@ def english_in(html: str) -> list[str]:
     ]
 
 
+# A description of the subject, then what the library says by itself.
+WHY = "\n".join(
+    (
+        "Έτσι",
+        library_sentences.CHOSEN % {"subject": "Σχέδιο", "chosen": 2, "all": 3, "hours": 4, "weeks": 5},
+        library_sentences.LEFT_OUT % {"names": "α, β"},
+    )
+)
+
+REASON = library_sentences.TIME % {"hours": 4, "budget": 2}
+
+
 def in_greek() -> None:
     """Whatever people and models said."""
-    Roadmap.objects.update(title="Σχέδιο", goal="Θέλω να μάθω", rationale="Έτσι", origin=reasons.FROM_THE_LIBRARY)
+    Roadmap.objects.update(title="Σχέδιο", goal="Θέλω να μάθω", rationale=WHY, origin=reasons.FROM_THE_LIBRARY)
     for part in (Stage, Module):
         part.objects.update(name="Μέρος", description="Περί")
     for concept in Concept.objects.all():
@@ -193,7 +205,8 @@ def in_greek() -> None:
     Resource.objects.update(title="Πηγή", description="Περί", language="zh")
     Question.objects.update(text="Τι;", options=["α", "β", "γ", "δ"], explanation="Διότι")
     OutlineReview.objects.filter(is_reviewed=True).update(
-        scores={name: {"score": 80, "reason": "Καλό"} for name in SCORE_NAMES}, origin=reasons.FROM_THE_LIBRARY
+        scores={name: {"score": 80, "reason": REASON} for name in SCORE_NAMES},
+        origin=reasons.FROM_THE_LIBRARY,
     )
     OutlineReview.objects.filter(is_reviewed=False).update(failure=reasons.NO_CHOICE)
     for version in OutlineRevision.objects.all():

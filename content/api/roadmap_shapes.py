@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from django.conf import settings
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from content.api.concept_shapes import ConceptName
 from content.api.paging import Paging
-from content.api.shapes import Kind, Language, LanguageOrNone, PieceState, Sent, Shape, Text, Told, Words
+from content.api.shapes import Kind, Language, LanguageOrNone, PieceState, Sent, Shape, Text, Told, Words, told_within
+from roadmap_project.told import told_by_line
 from roadmaps.deciding import Plan
 from roadmaps.models import Concept, Feedback, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.pacing import Way
@@ -205,8 +206,8 @@ class Review(Shape):
     is_reviewed: bool
     overall: float | None = Field(examples=[86])
     passes: bool | None
-    scores: dict[str, Any]
-    issues: list[dict[str, Any]]
+    scores: Annotated[dict[str, Any], AfterValidator(told_within)]
+    issues: Annotated[list[dict[str, Any]], AfterValidator(told_within)]
     suggestions: list[dict[str, Any]]
     failure: Told
 
@@ -232,7 +233,7 @@ class RoadmapDetail(RoadmapSummary):
     preference: Preference
     second_language: str
     skips_review: bool
-    rationale: str
+    rationale: Annotated[str, AfterValidator(told_by_line)]
     progress: Progress | None = Field(description="Null until there is an outline.")
     stages: list[StageInOutline]
     pieces: dict[PieceState, int] = Field(examples=[{"done": 70, "running": 2}])

@@ -19,6 +19,15 @@ Kind = Literal["tutorial", "resources", "quiz"]
 PieceState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
+def told_within(found: Any) -> Any:
+    """Whatever is ours of what was kept as JSON, in the language that the request asks for."""
+    if isinstance(found, dict):
+        return {name: told_within(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [told_within(each) for each in found]
+    return told(found) if isinstance(found, str) else found
+
+
 class Shape(BaseModel):
     """Something that is answered, made from an object's attributes."""
 

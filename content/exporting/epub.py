@@ -15,7 +15,7 @@ from content.exporting.markdown import file_names
 from content.exporting.wording import facts, joined, kind_of, not_written
 from content.exporting.xhtml import attribute, fragment, link, text
 from roadmap_project.languages import tag_of
-from roadmap_project.told import told
+from roadmap_project.told import told, told_by_line
 
 TITLE, NAV, ANSWERS = "title.xhtml", "nav.xhtml", "answers.xhtml"
 
@@ -101,7 +101,7 @@ def _title_page(document: RoadmapDocument) -> str:
         f"<h1>{text(document.title)}</h1>"
         + _paragraphs(document.goal)
         + _ours(document, "p", facts(document))
-        + _paragraphs(document.rationale)
+        + _paragraphs(told_by_line(document.rationale))
         + _paragraphs(told(document.origin), css_class="origin")
         + (f"{_ours(document, 'h2', wording.NOT_WRITTEN)}<ul>{missing}</ul>" if missing else ""),
     )

@@ -22,7 +22,7 @@ from content.exporting.wording import facts, hours, joined, kind_of, not_written
 from content.spans import HARD_BREAK, in_paragraphs, to_markdown
 from roadmap_project.languages import name_of
 from roadmap_project.library.subjects import escaped
-from roadmap_project.told import told
+from roadmap_project.told import told, told_by_line
 
 README = "README.md"
 ANSWERS = "answers.md"
@@ -74,7 +74,7 @@ def alone(document: RoadmapDocument, key: str) -> str:
 
 def _readme(document: RoadmapDocument, names: dict[str, str]) -> str:
     lines = [f"# {escaped(document.title)}", wording.goal(escaped(document.goal))]
-    lines += [_plain(document.rationale), f"{facts(document)} {escaped(told(document.origin))}"]
+    lines += [_plain(told_by_line(document.rationale)), f"{facts(document)} {escaped(told(document.origin))}"]
     if missing := document.missing():
         lines += [f"## {wording.NOT_WRITTEN}"]
         lines += [_bullets(f"{escaped(each.name)}: {joined(kinds)}" for each, kinds in missing)]

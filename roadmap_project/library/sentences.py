@@ -24,3 +24,27 @@ THERE = kept(gettext_noop("In the outline already: %(names)s."))
 NOT_THERE = kept(gettext_noop("Not in the outline: %(names)s."))
 NOT_SHORTER = kept(gettext_noop("No concept here is optional. Name those that shall go."))
 TOO_FEW = kept(gettext_noop("At least %(count)s concepts have to stay. Name fewer."))
+
+# Why an outline is as it is: after the subject's own description, each on a line of its own, so that it is told apart.
+CHOSEN = kept(
+    gettext_noop(
+        "Your goal matches the curated subject “%(subject)s”. %(chosen)s of its %(all)s concepts were chosen for your "
+        "level and %(hours)s hours a week over %(weeks)s weeks, "
+        "in an order in which each comes after what it builds on."
+    )
+)
+
+# What a review computes.
+INCLUDED_AND_OTHERS = kept(
+    gettext_noop(
+        "%(count)s of the subject's %(all)s concepts are included. "
+        "About the other %(others)s the library knows nothing."
+    )
+)
+INCLUDED = kept(gettext_noop("%(count)s of the subject's %(all)s concepts are included."))
+IN_ORDER = kept(gettext_noop("Every prerequisite comes before the concept that needs it (checked)."))
+TOGETHER = kept(gettext_noop("%(count)s of %(all)s concepts stand with others of their stage in the curated subject."))
+ALONE = kept(gettext_noop("%(count)s of %(all)s modules hold a single concept."))
+TIME = kept(gettext_noop("%(hours)s hours of learning, %(budget)s hours of time."))
+TOO_LONG = kept(gettext_noop("%(hours)s hours of learning do not fit into %(budget)s hours."))
+PLAN_WEEKS = kept(gettext_noop("Plan about %(weeks)s weeks, or take concepts out."))

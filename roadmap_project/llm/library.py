@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from roadmap_project.library import editing, planning
+from roadmap_project.library import editing, planning, sentences
 from roadmap_project.library.matching import best_subject
 from roadmap_project.library.prerequisites import with_links
 from roadmap_project.library.subjects import (
@@ -120,12 +120,15 @@ def _rationale(each: Subject, kept: list[SubjectConcept], facts: Facts) -> str:
     keys = {concept.key for concept in kept}
     left_out = [concept.name for concept in each.concepts() if concept.key not in keys]
     weeks = facts["weeks"] or planning.USUAL_WEEKS
-    text = (
-        f"{each.description} Your goal matches the curated subject “{each.title}”. {len(kept)} of its "
-        f"{len(each.order)} concepts were chosen for your level and {facts['hours_per_week']} hours a week over "
-        f"{weeks} weeks, in an order in which each concept comes after what it builds on."
-    )
-    return text + (f" Left out: {', '.join(left_out)}." if left_out else "")
+    why = sentences.CHOSEN % {
+        "subject": each.title,
+        "chosen": len(kept),
+        "all": len(each.order),
+        "hours": facts["hours_per_week"],
+        "weeks": weeks,
+    }
+    lines = [each.description, why, *([sentences.LEFT_OUT % {"names": ", ".join(left_out)}] if left_out else [])]
+    return "\n".join(lines)
 
 
 def _review(facts: Facts) -> dict[str, Any]:
@@ -135,6 +138,7 @@ def _review(facts: Facts) -> dict[str, Any]:
     each = _subject_of(concepts, facts)
     curated = {concept["source"].partition("/")[2] for concept in concepts if concept["source"]} & set(each.order)
     hours = sum(concept["hours"] for concept in concepts)
+    others = len(concepts) - len(curated)
     budget = _budget(facts)
     modules = [module for stage in tree["stages"] for module in stage["modules"]]
     lone = sum(len(module["concepts"]) == 1 for module in modules)
@@ -142,23 +146,20 @@ def _review(facts: Facts) -> dict[str, Any]:
     return {
         "knowledge_completeness": _score(
             100 * len(curated) / len(each.order),
-            f"{len(curated)} of the subject's {len(each.order)} concepts are included."
-            + (
-                f" About the other {others} the library knows nothing."
-                if (others := len(concepts) - len(curated))
-                else ""
-            ),
+            (sentences.INCLUDED_AND_OTHERS if others else sentences.INCLUDED)
+            % {"count": len(curated), "all": len(each.order), "others": others},
         ),
-        "knowledge_progression": _score(100, "Every prerequisite comes before the concept that needs it (checked)."),
+        "knowledge_progression": _score(100, sentences.IN_ORDER),
         "stage_coherence": _score(
             100 * together / len(concepts),
-            f"{together} of {len(concepts)} concepts stand with others of their stage in the curated subject.",
+            sentences.TOGETHER % {"count": together, "all": len(concepts)},
         ),
         "module_clarity": _score(
-            100 - 100 * lone / len(modules), f"{lone} of {len(modules)} modules hold a single concept."
+            100 - 100 * lone / len(modules), sentences.ALONE % {"count": lone, "all": len(modules)}
         ),
         "user_alignment": _score(
-            100 * budget / max(hours, budget), f"{hours:g} hours of learning, {budget:g} hours of time."
+            100 * budget / max(hours, budget),
+            sentences.TIME % {"hours": f"{hours:g}", "budget": f"{budget:g}"},
         ),
         "issues": _time_issue(hours, budget, facts),
         "suggestions": [],
@@ -190,8 +191,8 @@ def _time_issue(hours: float, budget: float, facts: Facts) -> list[dict[str, str
             "severity": "warning",
             "category": "user_mismatch",
             "location": "outline",
-            "issue": f"{hours:g} hours of learning do not fit into {budget:g} hours.",
-            "suggestion": f"Plan about {weeks:g} weeks, or take concepts out.",
+            "issue": sentences.TOO_LONG % {"hours": f"{hours:g}", "budget": f"{budget:g}"},
+            "suggestion": sentences.PLAN_WEEKS % {"weeks": f"{weeks:g}"},
         }
     ]
 

@@ -15,10 +15,11 @@ from django.utils import timezone
 from content.exporting import reading as exported
 from content.models import Note, Quiz, QuizAttempt, Resource, Share
 from roadmap_project import api_tokens
+from roadmap_project.library import sentences
 from roadmap_project.llm import reasons
 from roadmap_project.models import ApiToken
 from roadmaps import finishing, reshaping
-from roadmaps.models import ConceptProgress, Feedback, Module, Profile, Roadmap, Step
+from roadmaps.models import ConceptProgress, Feedback, Module, OutlineReview, Profile, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import (
     QUESTIONS,
@@ -725,19 +726,28 @@ def test_guessing_the_password_by_api_counts_as_at_the_sign_in(program, person, 
     assert type(person).objects.filter(pk=person.pk).exists()
 
 
-def test_sentences_for_people_are_in_the_language_that_the_request_asks_for(program, written):
+def test_sentences_for_people_are_in_the_language_that_the_request_asks_for(program, written, person):
     reason = reasons.ANSWERED % {"status": 500, "message": "oops"}
     Step.objects.filter(kind="quiz").update(state=Step.State.FAILED, last_error=reason)
     Roadmap.objects.update(notice=finishing.SOME_WRITTEN % {"done": 1, "all": 2, "missing": 1}, origin="By hand.")
+    Roadmap.objects.update(rationale="By hand.\n" + sentences.LEFT_OUT % {"names": "joins"})
+    too_long = {"severity": "warning", "location": "outline", "issue": sentences.TOO_LONG % {"hours": 9, "budget": 2}}
+    time = {"score": 22, "reason": sentences.TIME % {"hours": 9, "budget": 2}}
+    reviewed = make_roadmap_in_review(owner=person)
+    OutlineReview.objects.update(issues=[too_long], scores={"user_alignment": time})
 
     found = program("get", at(written, path="roadmaps/{slug}"), Accept_Language="zh-CN,zh;q=0.9").json()
     plain = program("get", at(written, path="roadmaps/{slug}")).json()
+    review = program("get", at(reviewed, path="roadmaps/{slug}"), Accept_Language="zh-CN,zh;q=0.9").json()["review"]
 
     assert found["failures"][0]["reason"] == "服务商返回 500：oops"
     assert plain["failures"][0]["reason"] == reason
     assert re.search("[\u4e00-\u9fff]", found["notice"])
     assert not re.search("[\u4e00-\u9fff]", plain["notice"])
     assert found["origin"] == "By hand."
+    assert found["rationale"] == "By hand.\n去掉：joins。"
+    assert review["issues"][0]["issue"] == "9 小时的学习内容超出了 2 小时的可用时间。"
+    assert review["scores"]["user_alignment"]["reason"] == "学习需要 9 小时，可用时间 2 小时。"
 
 
 def test_a_token_that_asks_too_often_waits(person, library, settings):

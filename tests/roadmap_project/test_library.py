@@ -5,6 +5,7 @@ import html
 import re
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -30,8 +31,10 @@ from roadmap_project.llm import LanguageModelError, ModelRequest, asking
 from roadmap_project.llm.asking import ask
 from roadmap_project.llm.library import LibraryProvider
 from roadmap_project.llm.reasons import FORM_OF_THE_LIBRARY
+from roadmap_project.told import is_ours, told
 from roadmaps import answers, outline
 from roadmaps.answers import EditedOutline, EditPlan, GoalAnalysis, Outline, Review
+from roadmaps.reviewing import WEIGHTS
 
 LEVELS = ("beginner", "intermediate", "advanced")
 ALL = tuple(each.key for each in subjects())
@@ -312,6 +315,27 @@ def test_an_analysis_and_a_review_keep_the_projects_rules(library, key):
     assert "{{" not in analysed.model_dump_json()
     assert reviewed.knowledge_progression.score == 100
     assert [issue.severity for issue in hurried.issues] == ["warning"]
+
+
+@pytest.mark.parametrize("key", EVERY)
+def test_what_the_library_says_by_itself_is_told_in_the_readers_language(library, key):
+    short = facts(key, hours_per_week=1, weeks=1)
+    designed = outline_of(library, short)
+    tree = designed.model_dump()
+    tree["stages"][0]["modules"][0]["concepts"][0]["source"] = ""
+
+    review = library("review", Review, {**short, "tree": tree})
+    whole = library("review", Review, {**short, "tree": designed.model_dump()})
+
+    description, *lines = designed.rationale.splitlines()
+    said = [getattr(each, name).reason for each in (review, whole) for name in WEIGHTS]
+    said += [words for each in review.issues for words in (each.issue, each.suggestion)]
+    assert key == SCAFFOLD or description == subject(key).description
+    assert [sentence for sentence in (*lines, *said) if not is_ours(sentence)] == []
+    assert len(lines) == (0 if key == SCAFFOLD else 2)
+    with translation.override("zh-hans"):
+        assert all(re.search("[\u4e00-\u9fff]", told(sentence)) for sentence in (*lines, *said))
+        assert not any(re.search("[A-Za-z]{2}", told(sentence)) for sentence in said)
 
 
 @pytest.mark.parametrize("key", EVERY)
