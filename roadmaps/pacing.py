@@ -14,12 +14,13 @@ from roadmaps.models import Concept
 
 ENOUGH_CONCEPTS = 5
 ENOUGH_TIME = timedelta(days=7)
+LATELY = timedelta(weeks=8)  # what was learned before says nothing of the pace now: there may be a pause between
 LONGEST = timedelta(days=3650)  # beyond which a day is no forecast
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Hours a week: planned, or measured from when concepts were marked as learned."""
+    """Hours a week: planned, or measured from when concepts were marked as learned lately."""
 
     hours_per_week: float
     is_measured: bool = False
@@ -99,16 +100,24 @@ class Way:
         return sum(each.hours for each in self.shortest)
 
     @property
+    def _days_left(self) -> float:
+        """At this pace."""
+        pace = self.pace.hours_per_week
+        return math.ceil(self.hours_left / pace * 7) if pace > 0 else math.inf
+
+    @property
     def done_on(self) -> date | None:
         """At this pace; None where there is nothing left, or it lies further off than anybody can say."""
-        if not self.left or self.pace.hours_per_week <= 0:
-            return None
-        days = math.ceil(self.hours_left / self.pace.hours_per_week * 7)
-        return self.today + timedelta(days=days) if days <= LONGEST.days else None
+        return self.today + timedelta(days=self._days_left) if self.left and self._days_left <= LONGEST.days else None
+
+    @property
+    def is_late(self) -> bool:
+        """Against the deadline; also where it lies too far off for a day to be named."""
+        return bool(self.left) and self.deadline is not None and self._days_left > (self.deadline - self.today).days
 
     @property
     def days_late(self) -> int:
-        """Against the deadline; negative where there is time to spare."""
+        """Against the deadline; negative where there is time to spare, 0 where no day can be named."""
         return (self.done_on - self.deadline).days if self.deadline and self.done_on else 0
 
     @property
@@ -121,10 +130,10 @@ class Way:
 
 
 def pace_of(concepts: Sequence[Concept], learned_at: Mapping[int, datetime], *, planned: float, now: datetime) -> Pace:
-    """Measured where enough was learned over enough time: hours of what came after the first, by the weeks since."""
-    learned = sorted((learned_at[each.pk], each.pk) for each in concepts if each.pk in learned_at)
-    if len(learned) < ENOUGH_CONCEPTS or now - learned[0][0] < ENOUGH_TIME:
+    """Measured where enough was learned lately: hours of what came after the first of it, by the weeks since."""
+    moments = ((learned_at[each.pk], each.pk, each.hours) for each in concepts if each.pk in learned_at)
+    lately = sorted(each for each in moments if now - each[0] <= LATELY)
+    if len(lately) < ENOUGH_CONCEPTS or now - lately[0][0] < ENOUGH_TIME:
         return Pace(planned)
-    first = learned[0][1]
-    hours = sum(each.hours for each in concepts if each.pk in learned_at and each.pk != first)
-    return Pace(hours / ((now - learned[0][0]) / timedelta(days=7)), is_measured=True)
+    hours = sum(each for _, _, each in lately[1:])
+    return Pace(hours / ((now - lately[0][0]) / timedelta(days=7)), is_measured=True)

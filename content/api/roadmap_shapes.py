@@ -118,13 +118,13 @@ class Progress(Shape):
     shortest_hours: float = Field(examples=[9], description="Of what the goal builds on, and the goal.")
     can_wait: list[ConceptName] = Field(description="What the goal does not build on.")
     pace: float = Field(examples=[6], description="Hours a week.")
-    is_pace_measured: bool = Field(description="By when you learned what; else as planned.")
+    is_pace_measured: bool = Field(description="By what you learned lately; else as planned.")
     done_on: date | None = Field(
-        examples=["2026-03-14"], description="At this pace; null when all is learned, or where nobody can say."
+        examples=["2026-03-14"], description="At this pace; null when all is learned, or too far off to name a day."
     )
     deadline: date | None
-    verdict: Literal["no_deadline", "learned", "in_time", "late", "unknown"] = Field(examples=["in_time"])
-    days_late: int = Field(examples=[0], description="Negative where there is time to spare.")
+    verdict: Literal["no_deadline", "learned", "in_time", "late"] = Field(examples=["in_time"])
+    days_late: int = Field(examples=[0], description="Negative with time to spare, 0 where no day can be named.")
     hours_needed: int | None = Field(
         examples=[7], description="A week, to be done on the deadline; null without one, and where no week has so many."
     )
@@ -158,14 +158,12 @@ def _names(concepts: Iterable[Concept]) -> list[ConceptName]:
     return [ConceptName.model_validate(each) for each in concepts]
 
 
-def _verdict(way: Way) -> Literal["no_deadline", "learned", "in_time", "late", "unknown"]:
+def _verdict(way: Way) -> Literal["no_deadline", "learned", "in_time", "late"]:
     if not way.left:
         return "learned"
     if way.deadline is None:
         return "no_deadline"
-    if way.done_on is None:
-        return "unknown"
-    return "late" if way.days_late > 0 else "in_time"
+    return "late" if way.is_late else "in_time"
 
 
 class ConceptInOutline(Shape):

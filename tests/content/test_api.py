@@ -326,6 +326,9 @@ def test_where_a_learner_is_and_what_comes_next_and_why(program, person):
     assert (progress["verdict"], progress["days_late"], progress["hours_needed"]) == ("late", 4, 5)
     program("patch", address, {"hours_per_week": 5})
     assert program("get", address).json()["progress"]["verdict"] == "in_time"
+    roadmap.concepts.filter(key="c-2-1-2").update(hours=9000)
+    far = program("get", address).json()["progress"]
+    assert (far["verdict"], far["done_on"], far["days_late"]) == ("late", None, 0)
     program("patch", address, {"deadline": None})
     assert program("get", address).json()["progress"]["verdict"] == "no_deadline"
     for concept in roadmap.concepts.all():

@@ -71,9 +71,9 @@ def test_an_outline_with_few_links_is_gone_through_in_order():
 
 
 def test_when_all_is_learned_nothing_is_next_and_no_day_is_named():
-    shown = way(LINKS, learned=(1, 2, 3, 4, 5), goal=(5,), deadline=date(2026, 4, 1))
+    shown = way(LINKS, learned=(1, 2, 3, 4, 5), goal=(5,), deadline=date(2026, 3, 1))
 
-    assert (shown.next, shown.left, shown.done_on, shown.days_late) == (None, [], None, 0)
+    assert (shown.next, shown.left, shown.done_on, shown.is_late, shown.days_late) == (None, [], None, False, 0)
 
 
 @pytest.mark.parametrize(
@@ -84,24 +84,38 @@ def test_the_day_at_this_pace_is_held_against_the_deadline(deadline, late, neede
     shown = way(LINKS, goal=(5,), deadline=deadline)
 
     assert shown.done_on == date(2026, 3, 26)  # ten hours at one a day
-    assert (shown.days_late, shown.hours_needed) == (late, needed)
+    assert (shown.is_late, shown.days_late, shown.hours_needed) == (late > 0, late, needed)
 
 
-def test_a_day_beyond_all_planning_is_not_named():
-    assert way(LINKS, goal=(5,), hours_per_week=0.001).done_on is None
+def test_a_day_beyond_all_planning_is_not_named_and_the_deadline_is_still_missed():
+    far, farther = date(2026, 3, 26), date(2526, 3, 26)
+
+    shown = [way(LINKS, goal=(5,), hours_per_week=0.001, deadline=each) for each in (far, farther)]
+
+    assert [each.done_on for each in shown] == [None, None]
+    assert [(each.is_late, each.hours_needed) for each in shown] == [(True, 7), (False, 1)]
 
 
-def learned_every(days: float, count: int) -> dict[int, datetime]:
-    """The latest today."""
-    return {number + 1: NOW - timedelta(days=days * (count - 1 - number)) for number in range(count)}
+TEN = way({pk: [] for pk in range(1, 11)}, goal=(10,)).concepts
+
+
+def learned_every(days: float, count: int, *, first: int = 1, until: datetime = NOW) -> dict[int, datetime]:
+    return {first + number: until - timedelta(days=days * (count - 1 - number)) for number in range(count)}
+
+
+def pace(learned: dict[int, datetime]) -> Pace:
+    return pace_of(TEN, learned, planned=6, now=NOW)
 
 
 def test_the_pace_is_measured_where_enough_was_learned_over_enough_time():
-    concepts = way({pk: [] for pk in range(1, 11)}, goal=(10,)).concepts
-
-    def pace(learned: dict[int, datetime]) -> Pace:
-        return pace_of(concepts, learned, planned=6, now=NOW)
-
     assert pace({}) == pace(learned_every(7, 4)) == Pace(6)  # too few
     assert pace(learned_every(1, 7)) == Pace(6)  # six days: too short
     assert pace(learned_every(3.5, 5)) == Pace(4.0, is_measured=True)  # eight hours in the fortnight since the first
+
+
+@pytest.mark.parametrize("pause", [timedelta(weeks=9), timedelta(days=1000)])
+def test_after_a_pause_the_plan_counts_until_enough_is_learned_anew(pause):
+    before = learned_every(3.5, 5, until=NOW - pause)
+
+    assert pace(before) == pace(before | learned_every(3.5, 4, first=6)) == Pace(6)
+    assert pace(before | learned_every(3.5, 5, first=6)) == Pace(4.0, is_measured=True)

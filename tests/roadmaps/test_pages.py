@@ -844,6 +844,18 @@ def test_what_comes_next_is_said_with_its_reasons_the_hours_left_and_the_day(vis
     assert "4.5 h, 1 of 3 learned" in shown
 
 
+def test_a_deadline_is_not_forgotten_where_no_finishing_day_can_be_named(visitor, person):
+    deadline = timezone.localdate() + timedelta(days=70)
+    roadmap = make_written_roadmap(owner=person, concepts=3)
+    Roadmap.objects.filter(pk=roadmap.pk).update(deadline=deadline, hours_per_week=1)
+    roadmap.concepts.update(hours=200)
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    assert "Done by too far off to name a day not by" in shown
+    assert "your date; 60 hours a week would do" in shown
+
+
 def test_hours_and_date_are_changed_on_the_roadmaps_page_and_the_finishing_date_follows(visitor, person):
     roadmap = make_written_roadmap(owner=person, concepts=3)
     day = timezone.localdate() + timedelta(days=5)
