@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from roadmap_project.library.chinese import CHARACTER, simplified
@@ -26,32 +27,38 @@ KINDS = {
     rf"\b(?:{REMOVE}|lose|losing|miss)\b"
     r"|\b(?:keep|except|other than|apart from|(?:all|everything|anything) but|stays?|leave(?![^.;,\n]{0,60}\bout\b))\b"
     rf"|(?:不要|不用|不必|不能|不想|别|请勿)再?(?:把[^,.;，。；]{{0,30}}?)?(?:{REMOVE_CHINESE})|保留|留下|留着|除了",
-    "shorter": r"\b(?:shorter|shorten|too long|(?:fewer|less) (?:concepts|hours|time)|(?:cut|trim)(?: it)? down)\b"
+    "shorter": r"\b(?:shorter|shorten|too long|(?:fewer|less) (?:concepts|hours|time)|not enough time"
+    r"|(?:cut|trim)(?: it)? down)\b"
     r"(?! (?:tutorial|text|lesson|explanation|quiz|video|sentence|example))"
-    "|缩短|精简|短(?:一些|一点|些|点)|更短|太长|(?:内容|概念|东西)太多|减少(?:时间|概念|学时|内容)|少一?[些点]概念",
-    "remove": rf"\b(?:{REMOVE}|(?:not|isn't|aren't|no longer) (?:needed|necessary|wanted)|unnecessary|can go)\b"
+    "|缩短|精简|短(?:一些|一点|些|点)|更短|太长|时间不够|(?:内容|概念|东西)太多|减少(?:时间|概念|学时|内容)|少一?[些点]概念",
+    "remove": rf"\b(?:{REMOVE}|(?:not|isn't|aren't|no longer) (?:needed|necessary|wanted)|unnecessary|can go"
+    r"|(?:don't|do not|never) (?:add|include|cover|teach)|not interested in|(?:rather|prefer) not(?: to)? \w+)\b"
     rf"|{REMOVE_CHINESE}|不需要|不想?要|不用|不想学|不学|多余",
-    "add": r"\b(?:add(?:s|ed|ing)?|includ(?:e|es|ed|ing)|cover|(?:bring|put)(?: it| them)? back|missing"
+    "add": r"\b(?:add(?:s|ed|ing)?|includ(?:e|es|ed|ing)|cover|(?:bring|put)(?: it| them)? back|missing|forgot(?:ten)?"
     r"|(?:bring|put)(?=\b[^.;,\n]{1,60}\bback\b))\b"
-    f"|加上|增加|添加|加入|补充|补上|加回|放回|新增|恢复|缺少|加(?= ?{NAME})",
+    f"|加上|增加|添加|加入|补充|补上|加回|放回|新增|恢复|缺[少了]|加(?= ?{NAME})",
     # A way to learn it, another place for it, or nothing to be rid of: nothing comes and nothing goes.
-    "nothing": r"\b(?:(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?(?:know|understand)|explain\w*|teach|describe"
+    "nothing": r"\b(?:(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?(?:know|understand)"
+    r"|(?:haven't|not|never)\s+(?:\w+\s+)?(?:learn(?:ed|t)|studied|used|done)|explain\w*|teach|describe"
     r"|show|tell|rewrite|rename|move|merge|split|focus|start|begin|skip (?:to|ahead)|not|less|fewer|easier|harder)\b"
     "|不知道|不懂|不会|不了解|不熟悉|没学过|没有学过|讲解|解释|教|说明|移[到动]|改名|合并|拆分|不是|少讲|减少",
-    "known": r"\b(?:know|mastered|familiar with|(?:don't|do not) (?:\w+ ){0,2}?(?:want|need|like)(?: to \w+)?)\b"
-    "|已经?[会懂]了?|已经?(?:学过|掌握|熟悉|知道)了?|会了|学过|掌握|懂了|知道(?!什么|怎么)" + f"|[会懂](?= ?{NAME})",
-    "no": r"\b(?:no|without)\b|没有",
+    "known": r"\b(?:know|mastered|learn(?:ed|t)|studied|(?:familiar|comfortable) with"
+    r"|(?:don't|do not|won't|will not) (?:\w+ ){0,2}?(?:want|need|like)(?: to \w+)?)\b"
+    "|已经?[会懂]了?|已经?(?:学过|掌握|熟悉|知道)了?|会了|学过|掌握|懂了|知道(?!什么|怎么)"
+    f"|[会懂](?= ?(?:{NAME}|[a-z]))|[会懂](?= ?(?:[,;!.，。；！]|$))",
+    "no": r"\b(?:no|without|neither)\b|没有",
     "with": r"\bwith\b",
     "wish": r"\b(?:want|need|would like|'d like|more)\b(?: to \w+)?(?: more)?(?: about)?"
     "|想学|想要|还要|多(?:一些|一点|讲|来)",
-    "tail": r"\b(?:because|since|so that|before|after|when|while|if|for|from|in|into|to)\b"
+    "tail": r"\b(?:because|since|so that|before|after|when|while|if|for|from|in|into|to|at)\b"
     "|因为|以便|之前|之后|以后|为了",
     "sentence": r"\.(?=\s|$|[\u3400-\u9fff])|[;!?。；！？]",
-    "clause": r"[,\n:()，：（）、&/]|\b(?:and|but|then|or|also|plus)\b|和|与|以及|还有|然后|并且|并|但是?|而且|再",
+    "clause": r"[,\n:()，：（）、&/]|\b(?:and|but|then|or|nor|also|plus)\b|和|与|以及|还有|然后|并且|并|但是?|而且|再",
     "object_first": "把|将",
     "pronoun": r"\b(?:it|them|that|those|these|this)\b|它们?|这个|那个|这些|那些",
-    "filler": r"\b(?:an?|the|of|on|out|back|i|i'd|i'm|we|you|me|my|is|are|was|be|been|as|well|too|again|please"
-    r"|thanks?|thank|can|could|should|would|will|let's|let|us|just|only|already|about|all|everything|every|any|some|other|others|how"
+    "filler": r"\b(?:\d+|an?|the|of|on|out|back|i'(?:d|m|ve|ll)|i|we|you|me|my|is|are|was|be|been|as|well|too|again"
+    r"|please|thanks?|thank|can|could|should|would|will|let's|let|us|just|only|already|about|all|everything"
+    r"|every|any|some|other|others|how"
     r"|concepts?|parts?|topics?|sections?|chapters?|lessons?|units?|outline|roadmap|plan|things?|ones?|stuff"
     r"|now|there|here|completely|entirely|altogether|really|actually|following|lot|do|don't|have|so|yes|ok|okay)\b"
     "|请|麻烦|帮我?|我们?|你|您|一下|一些|一个|一点|都|也|了|吧|的|地|得|讲|部分|章节?|内容|概念|课程?|大纲|吗|呢|啊|谢谢"
@@ -129,9 +136,15 @@ def _pattern(name: str) -> str:
     words = re.findall(r"\w+", name)
     if not any(token.kind == "word" for token in _tokens(name)) and len(words) < 2:
         return ""
-    shaped = [re.escape(word[:-1]) + "s?" if re.search("[^s]s$", word) else re.escape(word) + "s?" for word in words]
+    shaped = [_shaped(word) for word in words]
     begin, end = (r"\b" if not re.match(CHARACTER, word) else "" for word in (words[0], words[-1][-1]))
     return begin + r"\W{0,3}".join(shaped) + end
+
+
+def _shaped(word: str) -> str:
+    if word.lower() == "and":
+        return "(?:and|&|和|与)?"
+    return re.escape(word[:-1] if re.search("[^s]s$", word) else word) + "s?"
 
 
 def _tokens(text: str) -> Iterator[Token]:
@@ -157,6 +170,8 @@ class _Reading:
         self.verb: Action = before
         self.pending: list[Part] = []  # named before anything is said about them
         self.mentioned: list[int] = []
+        self.is_new = True
+        self.about: list[int] = []  # of which the same sentence says something else: "indexes are too hard, remove"
 
     def take(self, segment: list[Token]) -> None:
         *tokens, end = segment
@@ -166,7 +181,7 @@ class _Reading:
             self.verb = "unsaid"
         if end.kind == "sentence" and tokens:
             self._flush()
-            self.verb = "unsaid"
+            self.verb, self.about, self.is_new = "unsaid", [], True
 
     def finish(self) -> Request:
         self._flush()
@@ -190,7 +205,8 @@ class _Reading:
             if kinds[place] in STRONG:
                 self.request.last = action
         if found := _places(tokens):
-            self.mentioned = found
+            self.mentioned = found if self.is_new else self.mentioned + found
+            self.is_new = False
 
     def _take_said(self, action: Action, ahead: list[Token], behind: list[Token]) -> None:
         self.verb = action
@@ -198,6 +214,8 @@ class _Reading:
         if not part.names and not part.words:
             if any(token.kind == "pronoun" for token in behind) and self.mentioned:
                 part.names = self.mentioned
+            elif self.about and not self.pending and not _places(ahead):
+                part.names = self.about
             else:
                 part = self._part(action, ahead)
                 self.request.parts += [Part(action, each.names, each.words) for each in self.pending]
@@ -205,11 +223,13 @@ class _Reading:
         self.request.parts.append(part)
 
     def _take_bare(self, tokens: list[Token]) -> None:
+        tokens = [*takewhile(lambda token: token.kind != "tail", tokens)]
         part = self._part(self.verb, tokens)
         if not part.names and not part.words:
             return
-        if (part.names and part.words) or len(part.words.split()) > MOST_BARE:
-            self.verb = "unsaid"  # a sentence about something else
+        is_other = any(token.kind not in ("name", "word", "filler") for token in tokens)
+        if is_other or (part.names and part.words) or len(part.words.split()) > MOST_BARE:
+            self.verb, self.about = "unsaid", part.names  # a sentence about something else
         elif self.verb == "unsaid":
             self.pending.append(part)
         else:

@@ -61,6 +61,18 @@ def changes(*asked: str, key: str = "python-programming", **options) -> str:
         ("Remove window functions", ""),
         ("Less theory, more practice", ""),
         ("Skip to logging", ""),
+        ("I'm already comfortable with functions and classes, so skip those", "-Classes and objects, -Functions"),
+        ("Please get rid of asyncio, I won't need it", "-asyncio"),
+        ("Don't include logging", "-Logging"),
+        ("I need neither logging nor asyncio", "-Logging, -asyncio"),
+        ("Logging is boring, remove it. You forgot threads", "+Threads, -Logging"),
+        ("I haven't learned logging yet", ""),
+        ("1. Remove logging 2. Add threads", "+Threads, -Logging"),
+        ("There is too much about logging", ""),
+        (
+            "I learned strings, lists and tuples, comprehensions at school",
+            "-Comprehensions, -Lists and tuples, -Strings",
+        ),
         ("Move logging before functions", ""),
     ],
 )
@@ -93,6 +105,12 @@ def test_a_request_changes_what_it_says(request_, expected):
         ("我不会 Logging", ""),
         ("少一些理论，多一些实践", ""),
         ("不要太难", ""),
+        ("Logging 太难了，去掉", "-Logging"),
+        ("除了 Logging，都去掉", ""),
+        ("Logging、asyncio 我都会", "-Logging, -asyncio"),
+        ("我会 Lists 和 tuples，不用讲了", "-Lists and tuples"),
+        ("可以不学 asyncio 吗？", "-asyncio"),
+        ("缺了 Threads", "+Threads"),
     ],
 )
 def test_a_request_in_chinese_changes_what_it_says(request_, expected):
@@ -129,6 +147,8 @@ def test_a_word_that_can_be_several_concepts_is_asked_about_and_the_answer_is_en
 
 def test_what_was_not_found_is_said_beside_what_is_done():
     assert plan("Remove logging and snakes").summary == "Left out: Logging. Not found: snakes."
+    assert plan("1. Remove logging, I won't need it").summary == "Left out: Logging."
+    assert plan("Remove logging nor asyncio").summary == "Left out: Logging, asyncio."
 
 
 @pytest.mark.parametrize(
