@@ -83,13 +83,21 @@ def test_back_shows_a_page_as_it_was_to_who_is_still_signed_in(page, live_server
     expect(page.locator("#id_motivation")).to_have_value("For my garden")
     expect(page.locator("#id_preference")).to_have_value("audio")
 
+    page.goto(live_server.url + reverse("content:bring_in"))
+    page.locator("#id_text").fill("[1 2]")
+    page.get_by_role("button", name="导入", exact=True).click()
+    expect(page.get_by_role("alert").first).to_contain_text("这不是 JSON")
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.locator("#id_text")).to_have_value("[1 2]")
+
     page.goto(f"{live_server.url}{roadmap.get_absolute_url()}edit/")
     assert page.evaluate("sessionStorage.typed") is None
     page.locator("#edit-c-1-1-1").click()  # which fetches its form into this page
     page.locator("#id_name").fill("Tables")
-    page.get_by_role("button", name="English").click()
+    page.get_by_role("button", name="简体中文").click()
 
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="退出登录")).to_be_visible()
     expect(page.locator("#id_name")).to_have_value("Tables")
 
 

@@ -4,8 +4,10 @@ from urllib.parse import urlencode
 
 import pytest
 from django.http import HttpResponse
+from django.urls import reverse
 
 from roadmap_project import languages
+from tests.factories import make_roadmap_in_review
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +38,29 @@ def test_a_request_that_is_refused_as_a_whole_is_answered_by_a_page_in_the_reade
 
     assert (answer.status_code, lang(answer)) == (400, "zh-hans")
     assert "无法理解这个请求" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-up/?next=/shared/x/", "/sign-in/?next=/new/", "/account/", "/account/delete/", "/bring-in/?sent"]
+)
+def test_another_language_is_chosen_for_a_page_that_refused_what_was_sent(client, person, path):
+    if not path.startswith("/sign"):
+        client.force_login(person)
+
+    page = client.post(path, {"username": "x"}).content.decode()
+
+    footer = page.partition('id="languages"')[2]
+    assert f'<input type="hidden" name="next" value="{path}">' in footer
+    assert footer.partition(">")[0].endswith("data-is-answer")
+
+
+def test_a_roadmap_that_refused_what_was_asked_for_is_the_page_in_another_language(client, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    client.force_login(person)
+
+    page = client.post(reverse("roadmaps:request_changes", args=[roadmap.slug]), {"text": " "}).content.decode()
+
+    assert f'name="next" value="{roadmap.get_absolute_url()}"' in page
 
 
 def test_a_choice_by_an_address_alone_changes_nothing(client):

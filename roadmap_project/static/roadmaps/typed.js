@@ -13,26 +13,30 @@
 
   const isTicked = (field) => ["checkbox", "radio"].includes(field.type);
 
+  const valueOf = (field) => (isTicked(field) ? field.checked : field.value);
+
   // The same on the page in the other language.
   const nameOf = (field) =>
     [field.form.getAttribute("action"), field.name, isTicked(field) ? field.value : ""].join(" ");
 
-  // A form that was fetched into the page, maybe with what was refused of it, says which page has it.
+  const languages = document.querySelector("#languages");
+  // A form that was fetched into the page says which page has it. It may have come with what was refused of it, as all
+  // of a page may that answers a form: then nothing says what was typed and what was there.
   const FETCHED = "main form[data-page]";
 
   function isTyped(field) {
-    if (field.form.matches(FETCHED)) return true;
+    if ("isAnswer" in languages.dataset || field.form.matches(FETCHED)) return true;
     if (field.options) return [...field.options].some((each) => each.selected !== each.defaultSelected);
     return isTicked(field) ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
   }
 
-  const languages = document.querySelector("#languages");
   languages.addEventListener("submit", () => {
     const fetched = document.querySelector(FETCHED);
     if (fetched) languages.elements.next.value = fetched.dataset.page;
+    const { pathname } = new URL(languages.elements.next.value, location.href);
     const typed = fields().filter(isTyped);
-    const values = typed.map((field) => [nameOf(field), isTicked(field) ? field.checked : field.value]);
-    sessionStorage.setItem(KEPT, JSON.stringify({ path: location.pathname, values }));
+    const values = typed.map((field) => [nameOf(field), valueOf(field)]);
+    sessionStorage.setItem(KEPT, JSON.stringify({ path: pathname, values }));
   });
 
   const { path, values } = JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
@@ -41,7 +45,7 @@
   const typed = new Map(values);
   for (const field of fields()) {
     const value = typed.get(nameOf(field));
-    if (value === undefined) continue;
+    if (value === undefined || value === valueOf(field)) continue;
     if (isTicked(field)) field.checked = value;
     else field.value = value;
     const around = field.closest("details");
