@@ -5,6 +5,7 @@ import re
 import uuid
 from codecs import BOM_UTF8
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from django.contrib.auth.models import User
@@ -26,7 +27,7 @@ from roadmap_project.llm.asking import storable
 from roadmap_project.told import kept
 from roadmaps import added_subjects, limits, log_lines, outline, starting
 from roadmaps.deciding import RefusedError, refuse
-from roadmaps.models import Concept, OutlineReview, OutlineRevision, Roadmap, Step
+from roadmaps.models import Concept, ConceptProgress, OutlineReview, OutlineRevision, Roadmap, Step
 from roadmaps.models.step import rank_of
 from roadmaps.slugs import new_token, slug_from
 
@@ -35,6 +36,7 @@ DEEPEST = 12  # the schema has nine levels
 MOST_KEYS = 40  # of one object; the schema's largest has 18
 MOST_WEIGHT = 4_000_000  # of all tutorials together, as rendering weighs them; of ordinary text half as many characters
 COLOURING_SECONDS = 2.0
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # what is told of year 1, the database takes and Python cannot read again
 
 FROM_A_FILE = kept(gettext_noop("Brought in from a file."))
 FROM_A_LINK = kept(gettext_noop("Copied from a shared roadmap."))
@@ -222,6 +224,7 @@ def create(laid_out: LaidOut, *, owner: User, origin: str, request_key: uuid.UUI
         _add_resources(placed)
         _add_quizzes(placed)
         _add_notes(placed, owner)
+        _add_progress(placed, owner)
         _settle(roadmap, revision, placed)
     log_lines.line(roadmap, "roadmap_brought_in", origin)
     return roadmap
@@ -291,6 +294,19 @@ def _add_notes(placed: Placed, owner: User) -> None:
         for concept, each in placed
         if each.note
     )
+
+
+def _add_progress(placed: Placed, owner: User) -> None:
+    ConceptProgress.objects.bulk_create(
+        ConceptProgress(concept=concept, user=owner, done_at=_credible(each.learned_at))
+        for concept, each in placed
+        if each.learned_at
+    )
+
+
+def _credible(moment: datetime) -> datetime:
+    """Not in the future, which would count as learned before it is; without a zone it is UTC's."""
+    return max(EARLIEST, min(moment if moment.tzinfo else moment.replace(tzinfo=UTC), timezone.now()))
 
 
 def _settle(roadmap: Roadmap, revision: OutlineRevision, placed: Placed) -> None:

@@ -29,7 +29,7 @@ MODULE: dict[str, Any] = {
 STAGE: dict[str, Any] = {"name": "Reading", "description": "Answers from one table.", "modules": [MODULE]}
 ROADMAP: dict[str, Any] = {
     "format": "roadmap",
-    "version": 1,
+    "version": 2,
     "title": "Querying a database",
     "goal": "Query our sales database myself",
     "stages": [STAGE],

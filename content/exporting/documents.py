@@ -1,7 +1,8 @@
 """What is a roadmap outside of this system? The schema of its JSON, and what every other format is made from.
 
-Version 1. What an import accepts is validated by it; an export makes it from rows as they are, without validation,
-so that nothing an editor wrote keeps anybody from taking their roadmap away.
+Version 2, which may say when a concept was learned; version 1 knew of no such field and would call it a mistake. What
+an import accepts is validated by it; an export makes it from rows as they are, without validation, so that nothing an
+editor wrote keeps anybody from taking their roadmap away.
 """
 
 from collections.abc import Iterator
@@ -71,6 +72,7 @@ class ConceptDocument(ConceptOutline):
     note: Annotated[str, StringConstraints(max_length=Note.LENGTH, strip_whitespace=False)] = Field(
         "", description="The person's own words."
     )
+    learned_at: datetime | None = Field(None, description="When the person marked it as learned.")
 
     def missing(self) -> list[str]:
         """The kinds of pieces that are not there, by name."""
@@ -92,7 +94,7 @@ class RoadmapDocument(OutlineTree):
 
     model_config = STRICT
     format: Literal["roadmap"]
-    version: Literal[1]
+    version: Literal[1, 2]
     id: Annotated[str, StringConstraints(max_length=40)] = Field("", description="The roadmap that it was made from.")
     exported_at: datetime | None = None
     title: Line

@@ -69,7 +69,10 @@ FORMATS = {
         Format(
             "json",
             gettext_lazy("Everything (JSON)"),
-            gettext_lazy("For programs and as a backup: it can be brought in again as a new roadmap."),
+            gettext_lazy(
+                "For programs and as a backup: it can be brought in again as a new roadmap, with your notes and what "
+                "you marked as learned. Your answers to quizzes and earlier versions are not in it."
+            ),
             "json",
             "application/json",
             _json,

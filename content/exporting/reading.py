@@ -1,6 +1,7 @@
 """How does a roadmap become a document? The number of queries does not depend on its size."""
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Prefetch
@@ -19,7 +20,7 @@ from content.exporting.documents import (
     TutorialDocument,
 )
 from content.models import MODELS, PARTS, Note
-from roadmaps.models import Concept, Roadmap, Step
+from roadmaps.models import Concept, ConceptProgress, Roadmap, Step
 
 EVERYBODYS = ("title", "level", "preference", "second_language")
 OWNERS_WORDS = ("goal", "motivation", "background", "hours_per_week", "deadline", "rationale", "origin")
@@ -28,28 +29,32 @@ NOTHING_WRITTEN: dict[str, Any] = {kind.value: None for kind in MODELS}
 PieceDocument = TutorialDocument | ResourcesDocument | QuizDocument
 DocumentType = TypeVar("DocumentType", bound=BaseModel)
 Pieces = dict[int, dict[str, Any]]  # a concept's primary key to its pieces by kind
+Notes = dict[int, str]
+Learned = dict[int, datetime | None]
 
 
 def for_owner(roadmap: Roadmap) -> RoadmapDocument:
-    """Everything: the owner's own words and notes too."""
-    notes = Note.objects.filter(concept__roadmap=roadmap, user=roadmap.owner_id)
+    """Everything: the owner's own words, notes and progress too."""
+    own = {"concept__roadmap": roadmap, "user": roadmap.owner_id}
+    notes = dict(Note.objects.filter(**own).values_list("concept_id", "text"))
+    learned = dict(ConceptProgress.objects.filter(**own).values_list("concept_id", "done_at"))
     words = {name: getattr(roadmap, name) for name in OWNERS_WORDS}
     pieces = _pieces(roadmap, origin="origin")
-    return _document(roadmap, pieces, dict(notes.values_list("concept_id", "text")), id=roadmap.token, **words)
+    return _document(roadmap, pieces, notes, learned, id=roadmap.token, **words)
 
 
 def for_others(roadmap: Roadmap) -> RoadmapDocument:
-    """What a shared link shows: no word of the owner's, none that was written about them, and no account's name."""
-    return _document(roadmap, _pieces(roadmap, origin="public_origin"), {}, goal=roadmap.title)
+    """What a shared link shows: no word of the owner's, none that was written about them, no progress and no name."""
+    return _document(roadmap, _pieces(roadmap, origin="public_origin"), {}, {}, goal=roadmap.title)
 
 
-def _document(roadmap: Roadmap, pieces: Pieces, notes: dict[int, str], **words: Any) -> RoadmapDocument:
+def _document(roadmap: Roadmap, pieces: Pieces, notes: Notes, learned: Learned, **words: Any) -> RoadmapDocument:
     concepts = Concept.objects.order_by("position").prefetch_related(
         Prefetch("prerequisites", Concept.objects.order_by("position").only("key"))
     )
     return RoadmapDocument.model_construct(
         format="roadmap",
-        version=1,
+        version=2,
         # What the library wrote is in English whatever was wished, and nobody could tell once its origin is another.
         language=roadmap.written_in,
         exported_at=timezone.now(),
@@ -61,7 +66,7 @@ def _document(roadmap: Roadmap, pieces: Pieces, notes: dict[int, str], **words: 
                     ModuleDocument.model_construct(
                         name=module.name,
                         description=module.description,
-                        concepts=[_concept(each, pieces, notes) for each in module.concepts.all()],
+                        concepts=[_concept(each, pieces, notes, learned) for each in module.concepts.all()],
                     )
                     for module in stage.modules.all()
                 ],
@@ -73,12 +78,13 @@ def _document(roadmap: Roadmap, pieces: Pieces, notes: dict[int, str], **words: 
     )
 
 
-def _concept(concept: Concept, pieces: Pieces, notes: dict[int, str]) -> ConceptDocument:
+def _concept(concept: Concept, pieces: Pieces, notes: Notes, learned: Learned) -> ConceptDocument:
     return _fields(
         ConceptDocument,
         concept,
         prerequisites=[each.key for each in concept.prerequisites.all()],
         note=notes.get(concept.pk, ""),
+        learned_at=learned.get(concept.pk),
         **NOTHING_WRITTEN | pieces[concept.pk],
     )
 

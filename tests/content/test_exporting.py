@@ -23,7 +23,7 @@ from content.exporting.xhtml import fragment
 from content.models import Note, Quiz, Tutorial
 from roadmap_project import languages
 from roadmap_project.llm import reasons
-from roadmaps.models import Roadmap
+from roadmaps.models import ConceptProgress, Roadmap
 from tests.factories import (
     make_quiz,
     make_resources,
@@ -413,7 +413,7 @@ def test_a_card_is_known_by_its_words_as_they_were_written(roadmap):
 def test_json_keeps_its_schema_and_has_the_owners_words(roadmap):
     data = json.loads(file_of(roadmap, "json"))
 
-    assert (data["format"], data["version"], data["id"]) == ("roadmap", 1, roadmap.token)
+    assert (data["format"], data["version"], data["id"]) == ("roadmap", 2, roadmap.token)
     concepts = [each for stage in data["stages"] for module in stage["modules"] for each in module["concepts"]]
     assert [each["name"] for each in concepts] == [f"Concept {number}" for number in range(1, 5)]
     assert concepts[3]["quiz"] is None
@@ -426,6 +426,7 @@ def test_what_others_get_has_no_word_of_the_owners(roadmap):
     Roadmap.objects.filter(pk=roadmap.pk).update(**words)
     Tutorial.objects.update(author=make_user(username="eve"), origin="Edited by eve", wish="private-wish")
     Quiz.objects.update(wish="private-wish")
+    ConceptProgress.objects.create(concept=roadmap.concepts.first(), user=roadmap.owner, done_at="2026-02-03T04:05:06Z")
 
     made = reading.for_others(Roadmap.objects.get(pk=roadmap.pk)).model_dump_json()
 
@@ -433,6 +434,8 @@ def test_what_others_get_has_no_word_of_the_owners(roadmap):
     assert "Mine alone" not in made
     assert "eve" not in made.replace("level", "")
     assert roadmap.token not in made
+    assert "2026-02-03" in file_of(roadmap, "json").decode()
+    assert "2026-02-03" not in made
 
 
 # The pages

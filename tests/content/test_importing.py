@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from pydantic import ValidationError
 
 from content import importing
@@ -22,7 +22,7 @@ from content.models import Note, Question, Resource, Tutorial
 from roadmap_project import wrong_values
 from roadmaps import deciding, outline
 from roadmaps.deciding import RefusedError
-from roadmaps.models import Concept, OutlineRevision, Roadmap, Step
+from roadmaps.models import Concept, ConceptProgress, OutlineRevision, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import (
     make_quiz,
@@ -61,7 +61,10 @@ def complete(roadmap: Roadmap) -> Roadmap:
 def roadmap(person):
     roadmap = complete(make_written_roadmap(owner=person, stages=2, concepts=2))
     make_resources(concept=roadmap.concepts.last(), version=2, count=0, note="Look in a library.")
-    Note.objects.create(concept=roadmap.concepts.first(), user=person, text="Mine\n", saved_at="2026-01-02T03:04:05Z")
+    first = roadmap.concepts.first()
+    Note.objects.create(concept=first, user=person, text="Mine\n", saved_at="2026-01-02T03:04:05Z")
+    ConceptProgress.objects.create(concept=first, user=person, done_at="2026-02-03T04:05:06.7Z")
+    ConceptProgress.objects.create(concept=roadmap.concepts.last(), user=person)  # learned once, and not any more
     return roadmap
 
 
@@ -112,6 +115,48 @@ def test_what_is_taken_away_comes_back_equal_as_a_new_roadmap(person, roadmap, d
     assert made.origin == "Brought in from a file."
     assert set(made.steps.values_list("state", flat=True)) == {Step.State.DONE}
     assert made.steps.count() == 3 * 4
+
+
+def test_what_was_learned_stays_learned_and_what_was_not_does_not(person, data):
+    made = bring_in(data, person)
+
+    learned = ConceptProgress.objects.filter(concept__roadmap=made)
+    assert [(each.concept.key, each.user, each.done_at.isoformat()) for each in learned] == [
+        ("c-1-1-1", person, "2026-02-03T04:05:06.700000+00:00")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("9999-12-31T23:59:59-14:00", None),
+        ("0001-01-01T00:00:00+14:00", "2000-01-01T00:00:00+00:00"),
+        (-62135596800, "2000-01-01T00:00:00+00:00"),
+        ("2026-02-03T04:05:06", "2026-02-03T04:05:06+00:00"),
+        ("2026-02-03T04:05:06+02:00", "2026-02-03T02:05:06+00:00"),
+    ],
+)
+def test_no_moment_is_taken_from_the_future_or_from_before_there_were_computers(visitor, person, data, said, taken):
+    first_concept(data)["learned_at"] = said
+    begun = timezone.now()
+
+    made = bring_in(data, person)
+
+    at = ConceptProgress.objects.get(concept__roadmap=made).done_at
+    assert begun <= at <= timezone.now() if taken is None else at.isoformat() == taken
+    assert visitor.get(made.get_absolute_url()).status_code == 200
+
+
+def test_a_file_of_the_first_version_is_taken_as_it_was(person, data):
+    data["version"] = 1
+    for stage in data["stages"]:
+        for concept in stage["modules"][0]["concepts"]:
+            del concept["learned_at"]
+
+    made = bring_in(data, person)
+
+    assert made.state == Roadmap.State.READY
+    assert not ConceptProgress.objects.filter(concept__roadmap=made).exists()
 
 
 def test_html_is_made_anew_and_links_lead_into_the_new_roadmap(person, data):
@@ -202,11 +247,11 @@ def test_B4_the_same_request_makes_one_roadmap(person, data):
         (lambda data: data.update(title=7), "title: This must be a text."),
         (lambda data: data.update(surprise=1), "surprise: There is no such field."),
         (
-            lambda data: data.update(version=2),
+            lambda data: data.update(version=3),
             "version: The file comes from a newer version of this site: its format has the ",
         ),
-        (lambda data: data.update(version=0), "version: This must be one of: 1."),
-        (lambda data: data.update(version=10**9), "version: This must be one of: 1."),
+        (lambda data: data.update(version=0), "version: This must be one of: 1, 2."),
+        (lambda data: data.update(version=10**9), "version: This must be one of: 1, 2."),
         (lambda data: data.update(format="diary"), "format: This is no roadmap that was taken away"),
         (lambda data: data.pop("format"), "says “roadmap” in its field “format”."),
         (lambda data: data.update(goal=""), "goal: At least 1 characters are needed."),
@@ -419,7 +464,7 @@ def test_the_keys_in_a_mistake_come_with_the_names_of_their_concepts(data):
 
 
 def test_a_file_of_a_newer_version_is_told_what_to_do_and_nothing_else(visitor, data):
-    data |= {"version": 2, "stages": [{"later": "form"}]}
+    data |= {"version": 3, "stages": [{"later": "form"}]}
 
     for language, said in {"en": "Ask whoever runs this site to bring it up to date", "zh-hans": "请联系"}.items():
         page = text_of(visitor.post(ADDRESS, {"text": json.dumps(data)}, headers={"Accept-Language": language}))
@@ -555,7 +600,7 @@ def test_nobody_brings_anything_in_without_signing_in(client):
 def test_the_format_is_published_as_a_schema(client):
     schema = client.get("/roadmap.schema.json").json()
 
-    assert schema["properties"]["version"]["const"] == 1
+    assert schema["properties"]["version"]["enum"] == [1, 2]
     assert schema["additionalProperties"] is False
 
 
