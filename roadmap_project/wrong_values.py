@@ -41,6 +41,7 @@ SENTENCES = {
 }
 
 
+EMPTY = gettext_noop("This must not be empty.")
 # Where "expected here" is not enough of a hint.
 PATTERNS = {r"^c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}$": gettext_noop("This must be a key like c-1-2-3.")}
 
@@ -54,6 +55,8 @@ def told(error: Mapping[str, Any]) -> str | None:
             return gettext("; ").join(map(sentences.told, parts))
         return sentences.told(words) if sentences.is_ours(words) else None
     context = error.get("ctx", {})
+    if error["type"] == "string_too_short" and context["min_length"] == 1:
+        return gettext(EMPTY)
     sentence = PATTERNS.get(str(context.get("pattern"))) or SENTENCES.get(str(error["type"]))
     return sentence and gettext(sentence) % {name: _listed(value) for name, value in context.items()}
 

@@ -254,7 +254,7 @@ def test_B4_the_same_request_makes_one_roadmap(person, data):
         (lambda data: data.update(version=10**9), "version: This must be one of: 1, 2."),
         (lambda data: data.update(format="diary"), "format: This is no roadmap that was taken away"),
         (lambda data: data.pop("format"), "says “roadmap” in its field “format”."),
-        (lambda data: data.update(goal=""), "goal: At least 1 characters are needed."),
+        (lambda data: data.update(goal=""), "goal: This must not be empty."),
         (lambda data: data.update(hours_per_week=0), "hours_per_week: This must be at least 1."),
         (lambda data: data.update(stages=[]), "has 0 stages"),
         (lambda data: data.update(stages="many"), "stages: This must be a list."),
