@@ -44,15 +44,20 @@ class Way:
         return [each for each in self.concepts if each.pk not in self.learned_at]
 
     @cached_property
-    def needed(self) -> set[int]:
-        """The goal and what it builds on; everything where that is no more than half, as such links say too little."""
+    def leading(self) -> set[int]:
+        """The goal and what it builds on."""
         found, waiting = set(self.goal), list(self.goal)
         while waiting:
             for each in self.builds_on[waiting.pop()]:
                 if each.pk not in found:
                     found.add(each.pk)
                     waiting.append(each.pk)
-        return found if 2 * len(found) > len(self.concepts) else {each.pk for each in self.concepts}
+        return found
+
+    @cached_property
+    def needed(self) -> set[int]:
+        """What leads to the goal; everything where that is no more than half, as such links say too little."""
+        return self.leading if 2 * len(self.leading) > len(self.concepts) else {each.pk for each in self.concepts}
 
     @cached_property
     def shortest(self) -> list[Concept]:
@@ -74,7 +79,8 @@ class Way:
 
     @property
     def is_next_needed(self) -> bool:
-        return self.next is not None and self.next.pk in self.needed
+        """Whether it leads to the goal by the links themselves; nothing does once that is learned."""
+        return self.next is not None and self.next.pk in self.leading and not self.learned_at.keys() >= self.goal
 
     @property
     def next_builds_on(self) -> Sequence[Concept]:

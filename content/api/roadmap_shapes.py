@@ -92,7 +92,9 @@ class NextConcept(ConceptName):
     hours: float = Field(examples=[1.5])
     builds_on: list[ConceptName] = Field(description="All of it is learned.")
     opens: list[ConceptName] = Field(description="What builds on it directly.")
-    is_needed: bool = Field(description="It lies on the shortest way to the goal; else it can wait.")
+    is_needed: bool = Field(
+        description="It lies on the shortest way to a goal not learned yet; else it is just the next in order."
+    )
 
 
 class DeletedRoadmap(Shape):

@@ -19,7 +19,7 @@ from roadmap_project.library import sentences
 from roadmap_project.llm import reasons
 from roadmap_project.models import ApiToken
 from roadmaps import finishing, reshaping
-from roadmaps.models import ConceptProgress, Feedback, Module, OutlineReview, Profile, Roadmap, Step
+from roadmaps.models import Concept, ConceptProgress, Feedback, Module, OutlineReview, Profile, Roadmap, Step
 from roadmaps.steps import draining
 from tests.factories import (
     QUESTIONS,
@@ -307,6 +307,7 @@ def test_a_poller_is_told_when_nothing_changed(program, written, django_assert_n
 
 def test_where_a_learner_is_and_what_comes_next_and_why(program, person):
     roadmap = make_written_roadmap(owner=person, stages=2, concepts=2)
+    roadmap.concepts.get(key="c-2-1-1").prerequisites.add(roadmap.concepts.get(key="c-1-1-2"))
     Roadmap.objects.update(hours_per_week=3, deadline=timezone.localdate() + timedelta(days=7))
     address = at(roadmap, path="roadmaps/{slug}")
     program("put", at(roadmap, "/learned"))
@@ -318,12 +319,14 @@ def test_where_a_learner_is_and_what_comes_next_and_why(program, person):
         "name": "Concept 2",
         "hours": 1.5,
         "builds_on": [{"key": "c-1-1-1", "name": "Concept 1"}],
-        "opens": [],
+        "opens": [{"key": "c-2-1-1", "name": "Concept 3"}],
         "is_needed": True,
     }
     assert (progress["goal"], progress["hours_left"], progress["pace"]) == ("Stage 2", 4.5, 3)
     assert progress["done_on"] == f"{timezone.localdate() + timedelta(days=11)}"
     assert (progress["verdict"], progress["days_late"], progress["hours_needed"]) == ("late", 4, 5)
+    Concept.prerequisites.through.objects.filter(from_concept__key="c-2-1-1").delete()
+    assert program("get", address).json()["progress"]["next"]["is_needed"] is False
     program("patch", address, {"hours_per_week": 5})
     assert program("get", address).json()["progress"]["verdict"] == "in_time"
     roadmap.concepts.filter(key="c-2-1-2").update(hours=9000)

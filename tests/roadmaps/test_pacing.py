@@ -66,8 +66,13 @@ def test_nothing_comes_next_before_what_it_builds_on():
 def test_an_outline_with_few_links_is_gone_through_in_order():
     shown = way({1: [], 2: [], 3: [], 4: []}, goal=(4,))
 
-    assert shown.next.pk == 1
+    assert (shown.next.pk, shown.is_next_needed) == (1, False)  # no link says that the goal builds on it
     assert shown.can_wait == []
+
+
+def test_nothing_is_needed_for_a_goal_that_is_learned():
+    assert way(LINKS, learned=(2, 5), goal=(5,)).is_next_needed is False  # learned out of turn
+    assert way(LINKS, learned=(1, 3, 4), goal=(5,)).is_next_needed is True
 
 
 def test_when_all_is_learned_nothing_is_next_and_no_day_is_named():

@@ -22,7 +22,7 @@ from content import urls as content_urls
 from roadmap_project.library.matching import best_subject
 from roadmaps import deciding, erasing
 from roadmaps import urls as roadmaps_urls
-from roadmaps.models import ConceptProgress, Feedback, OutlineRevision, Profile, QueueHeartbeat, Roadmap, Step
+from roadmaps.models import Concept, ConceptProgress, Feedback, OutlineRevision, Profile, QueueHeartbeat, Roadmap, Step
 from tests.factories import (
     make_feedback,
     make_heartbeat,
@@ -842,6 +842,16 @@ def test_what_comes_next_is_said_with_its_reasons_the_hours_left_and_the_day(vis
     assert "11 hours a week would do" in shown
     assert "1.5 of" not in shown
     assert "4.5 h, 1 of 3 learned" in shown
+
+
+def test_a_concept_on_which_no_later_one_builds_is_next_in_order_and_not_on_the_way(visitor, person):
+    roadmap = make_written_roadmap(owner=person, stages=3, concepts=1)
+    Concept.prerequisites.through.objects.all().delete()
+
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+
+    assert "It builds on nothing else here. It is the next in order." in shown
+    assert "shortest way" not in shown
 
 
 def test_a_deadline_is_not_forgotten_where_no_finishing_day_can_be_named(visitor, person):
