@@ -52,7 +52,7 @@ run: $(VENV)/run.stamp
 	@$(call with_database,dev) sh -c '$(BIN)/python manage.py migrate --noinput --verbosity 0 \
 		&& $(BIN)/python manage.py staff_login \
 		&& echo "open http://127.0.0.1:$(PORT)" \
-		&& HOST=127.0.0.1 exec $(BIN)/honcho start --port $(PORT) web workflow content logs'
+		&& HOST=127.0.0.1 SITE_URL="$${SITE_URL:-http://127.0.0.1:$(PORT)}" exec $(BIN)/honcho start --port $(PORT) web workflow content logs'
 
 # Most of the time a test of processes waits: three at once keep two cores busy. What is compiled is kept, as hundreds of
 # processes start.

@@ -35,16 +35,17 @@ def keep(
 
     `since` is when the note that they read was saved, and `page` what they write from: of its own earlier words a page
     is not asked, as their answer may not have come yet. With neither, the later of two saves wins. The last words of a
-    page that is gone (`is_last`) are kept below what was written elsewhere: nobody would read a refusal.
+    page that is gone (`is_last`) are kept below what was written elsewhere: nobody would read a refusal. What is there
+    already is not saved again.
     """
     with transaction.atomic():
         written = {"text": text, "saved_at": _moment(timezone.now()), "saved_by": page}
         notes = Note.objects.select_for_update()
         note, is_new = notes.get_or_create(concept=concept, user=user, defaults=written)
-        if is_new:
+        if is_new or note.text == text:
             return note
         is_known = note.saved_by == page if page else not since
-        if not is_known and note.text not in ("", text) and (since is None or _moment(since) != _moment(note.saved_at)):
+        if not is_known and note.text and (since is None or _moment(since) != _moment(note.saved_at)):
             both = _both(note.text, text)
             if not is_last or len(both) > Note.LENGTH:
                 raise NoteMovedOnError(note)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 
 from roadmap_project.llm.asking import storable
 from roadmap_project.told import kept
-from roadmaps import limits, log_lines, mailing
+from roadmaps import limits, log_lines, mailing, outline
 from roadmaps.models import Concept, Feedback, OutlineReview, Roadmap, Step
 from roadmaps.models.step import FIRST_TUTORIAL, rank_of
 from roadmaps.steps import kinds
@@ -31,6 +31,10 @@ CANCELLED = kept(gettext_noop("cancelled"))
 
 class RefusedError(Exception):
     """A decision that the roadmap's state does not allow, in words for the person."""
+
+
+class OutdatedError(RefusedError):
+    """The outline moved on from the version that the person saw."""
 
 
 class LimitError(RefusedError):
@@ -86,11 +90,21 @@ def present(roadmap: Roadmap, *, notice: str = "", may_skip_review: bool = True)
         mailing.announce(roadmap)
 
 
-def approve(roadmap_id: int) -> Roadmap:
-    """Start writing. A second click finds it done and changes nothing."""
+def approve(roadmap_id: int, *, seen_version: int | None = None) -> Roadmap:
+    """Start writing. A second click finds it done and changes nothing.
+
+    Raises OutdatedError where the outline is not at the version that the person saw (None: whichever it is at).
+    """
     with transaction.atomic():
         roadmap = locked_with_owner(roadmap_id)
         if is_first := roadmap.state == Roadmap.State.IN_REVIEW:
+            if seen_version is not None and seen_version != outline.latest(roadmap).number:
+                raise OutdatedError(
+                    _(
+                        "The outline changed meanwhile, perhaps in another tab. Nothing is being written yet; "
+                        "here it is as it is now."
+                    )
+                )
             refuse(limits.problem_with_another(roadmap.owner_id), error=LimitError)
             _write(roadmap)
         elif not roadmap.steps.content().exists():

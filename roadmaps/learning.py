@@ -22,7 +22,10 @@ class QuizResult:
 
 
 def mark(concept: Concept, *, user: User, is_learned: bool) -> ConceptProgress:
-    """Learned, or not any more. Said again, it changes nothing but the moment."""
+    """Learned, or not any more. Said again, it changes nothing: learned is when it was said first."""
     done_at = timezone.now() if is_learned else None
-    progress, _ = ConceptProgress.objects.update_or_create(concept=concept, user=user, defaults={"done_at": done_at})
+    progress, is_new = ConceptProgress.objects.get_or_create(concept=concept, user=user, defaults={"done_at": done_at})
+    otherwise = ConceptProgress.objects.filter(pk=progress.pk, done_at__isnull=is_learned)
+    if not is_new and otherwise.update(done_at=done_at):
+        progress.done_at = done_at
     return progress

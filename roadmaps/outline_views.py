@@ -16,11 +16,11 @@ from django.views.decorators.http import require_safe
 from roadmap_project.told import told
 from roadmaps import reading, reshaping, sketching
 from roadmaps.allowing import WrongPartError
-from roadmaps.deciding import RefusedError
+from roadmaps.deciding import OutdatedError, RefusedError
 from roadmaps.forms import EditForm, edit_form
 from roadmaps.models import Roadmap
-from roadmaps.reshaping import Edit, OutdatedError
-from roadmaps.views import SignedInRequest, decision, fragment
+from roadmaps.reshaping import Edit
+from roadmaps.views import SignedInRequest, decision, fragment, number
 
 
 def _owned(request: SignedInRequest, slug: str) -> Roadmap:
@@ -145,11 +145,7 @@ def _answer(
 
 def _seen(request: SignedInRequest) -> int:
     """The version that the person had before them; 0, which none is, where the form was tampered with."""
-    return _number(request.POST.get("seen_version", ""))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+    return number(request.POST.get("seen_version", ""))
 
 
 # Versions
@@ -161,7 +157,7 @@ def versions(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
     if slug != found.slug:
         return redirect("roadmaps:versions", found.slug)
-    page = sketching.versions_page(found, _number(request.GET.get("version", "")))
+    page = sketching.versions_page(found, number(request.GET.get("version", "")))
     if page is None:
         raise Http404
     return render(request, "roadmaps/versions.html", {"roadmap": found, **page})
@@ -170,7 +166,7 @@ def versions(request: SignedInRequest, slug: str) -> HttpResponse:
 @decision
 def restore_version(request: SignedInRequest, slug: str) -> HttpResponse:
     found = _owned(request, slug)
-    version = _number(request.POST.get("version", ""))
+    version = number(request.POST.get("version", ""))
     try:
         done = reshaping.restore(found.pk, seen_version=_seen(request), by=request.user, version=version)
     except RefusedError as error:

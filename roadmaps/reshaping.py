@@ -22,7 +22,7 @@ from roadmap_project.told import kept
 from roadmaps import allowing, arranging, deciding, log_lines, outline
 from roadmaps.answers import ConceptOutline, ModuleOutline, OutlineTree, StageOutline
 from roadmaps.arranging import Part
-from roadmaps.deciding import RefusedError
+from roadmaps.deciding import OutdatedError, RefusedError
 from roadmaps.models import Concept, OutlineRevision, Roadmap
 
 MOST_VERSIONS = 500
@@ -39,10 +39,6 @@ MOVED = kept(gettext_noop("“%(name)s” was moved."))
 RESTORED = kept(gettext_noop("Version %(number)s was restored."))
 REMOVED = kept(gettext_noop("“%(name)s” was removed."))
 REMOVED_FROM = kept(gettext_noop("“%(name)s” was removed. What built on it does so no longer: %(names)s."))
-
-
-class OutdatedError(RefusedError):
-    """The outline moved on from the version that the person saw."""
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,11 @@ def decision(
     return wrapped
 
 
+def number(text: str) -> int:
+    """0 for junk, which none of ours is."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+
+
 def conditional(request: HttpRequest, tag: str, render_it: Callable[[], HttpResponse]) -> HttpResponse:
     """The rendered response with its tag, or 304 where the reader has it already."""
     etag = quote_etag(tag)
@@ -255,9 +260,9 @@ def progress(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @decision
 def approve(request: SignedInRequest, slug: str) -> HttpResponse:
-    return _decide(
-        request, slug, deciding.approve, _("Approved. The tutorials, resources and quizzes are being written.")
-    )
+    seen = request.POST.get("seen_version")
+    approve_it = functools.partial(deciding.approve, seen_version=None if seen is None else number(seen))
+    return _decide(request, slug, approve_it, _("Approved. The tutorials, resources and quizzes are being written."))
 
 
 @decision

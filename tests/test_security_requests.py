@@ -54,7 +54,7 @@ def test_more_than_is_taken_anywhere_is_refused_before_it_is_read(client, path):
 def test_a_file_of_the_size_that_is_allowed_is_looked_at(visitor):
     sent = SimpleUploadedFile("r.json", b" " * 4_000_000 + b"{}")
 
-    assert "<code>stages</code>: This is missing." in visitor.post("/bring-in/", {"file": sent}).content.decode()
+    assert "This is no roadmap that was taken away" in visitor.post("/bring-in/", {"file": sent}).content.decode()
 
 
 @pytest.mark.parametrize("length", ["", "-1", "x", "\u0661"])

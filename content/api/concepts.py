@@ -1,5 +1,6 @@
 """What can be done with a concept: read it, mark it, note something, answer its quiz, have a piece written again."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.http import Http404
@@ -113,12 +114,24 @@ def answer_quiz(request: TokenRequest, slug: str, key: str, body: Answers) -> An
     versions = Quiz.objects.filter(concept=own_concept(request, slug, key))
     which = {"version": body.version} if body.version else {"is_current": True}
     quiz = get_object_or_404(versions, **which)
+    if mistakes := list(_mistakes(body, {each.position: len(each.options) for each in quiz.questions.all()})):
+        raise InvalidError([{"field": f"answers.{place}", "message": words} for place, words in mistakes])
     submitted = {each.question: [str(place) for place in each.chosen] for each in body.answers}
-    if unknown := set(submitted) - set(quiz.questions.values_list("position", flat=True)):
-        raise InvalidError(
-            [{"field": "answers", "message": _("The quiz has no question %(number)s.") % {"number": min(unknown)}}]
-        )
     return Status(201, Attempt.of(answering.answer(quiz, user=request.user, submitted=submitted)))
+
+
+def _mistakes(body: Answers, options: dict[int, int]) -> Iterator[tuple[str, str]]:
+    """Where an answer is none to a question of the quiz, which has so many `options` by its position."""
+    seen = set()
+    for place, each in enumerate(body.answers):
+        if each.question not in options:
+            yield f"{place}.question", _("The quiz has no question %(number)s.") % {"number": each.question}
+        elif each.question in seen:
+            yield f"{place}.question", _("Question %(number)s is answered twice.") % {"number": each.question}
+        elif unknown := set(each.chosen) - set(range(options[each.question])):
+            said = _("The question has no option %(number)s: they count from 0.")
+            yield f"{place}.chosen", said % {"number": min(unknown)}
+        seen.add(each.question)
 
 
 @quiz_router.get(f"{PREFIX}/attempts", response=read(Page[AttemptSummary]), summary="List your attempts")

@@ -45,9 +45,15 @@ class Api(NinjaAPI):
             for each in operations
         }
 
+    @functools.cached_property
+    def without_body(self) -> set[str]:
+        """The operations that are sent nothing but their address."""
+        operations = [each for methods in self.document["paths"].values() for each in methods.values()]
+        return {each["operationId"] for each in operations if "requestBody" not in each}
+
 
 def known_names_alone(api: Api) -> Any:
-    """A parameter of the address that its operation does not know is refused: it is a mistake nobody would notice."""
+    """A parameter, or a body, that its operation does not know is refused: it is a mistake nobody would notice."""
 
     def decorator(operation: Any) -> Any:
         @functools.wraps(operation)
@@ -56,6 +62,8 @@ def known_names_alone(api: Api) -> Any:
             if unknown:
                 said = _("There is no such parameter.")
                 raise InvalidError([{"field": each[:200], "message": said} for each in unknown])
+            if operation.__name__ in api.without_body and request.body.strip() not in (b"", b"{}"):
+                raise InvalidError([{"field": "", "message": _("This is sent without a body.")}])
             return operation(request, *args, **sent)
 
         return wrapped

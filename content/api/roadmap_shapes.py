@@ -327,6 +327,12 @@ class SeenOutline(Sent):
     seen_version: int = Field(ge=1, le=1_000_000, examples=[2], description="The latest version that you have seen.")
 
 
+class ApprovedOutline(Sent):
+    seen_version: int | None = Field(
+        None, ge=1, le=1_000_000, examples=[2], description="The version that you approve, which must be the latest."
+    )
+
+
 class LogLine(Shape):
     happened_at: datetime
     level: Literal["info", "warning", "error"]

@@ -16,6 +16,7 @@ from content.api.errors import InvalidError, require
 from content.api.once import RequestKey, answer_once, once
 from content.api.paging import Page, Paging, paged
 from content.api.roadmap_shapes import (
+    ApprovedOutline,
     DeletedRoadmap,
     LogFilter,
     LogLine,
@@ -147,9 +148,10 @@ def delete_roadmap(request: TokenRequest, slug: str) -> Any:
 
 @router.post("{slug:slug}/approve", response=change(RoadmapSummary), summary="Approve the outline")
 @once
-def approve_roadmap(request: TokenRequest, slug: str) -> Any:
-    """Have everything written. Approved again, it changes nothing."""
-    return summary(request, deciding.approve(own_roadmap(request, slug).pk))
+def approve_roadmap(request: TokenRequest, slug: str, body: ApprovedOutline | None = None) -> Any:
+    """Have everything written. Approved again, it changes nothing. Say which version you saw, and no other is."""
+    seen = body.seen_version if body else None
+    return summary(request, deciding.approve(own_roadmap(request, slug).pk, seen_version=seen))
 
 
 @router.post("{slug:slug}/cancel", response=change(RoadmapSummary), summary="Stop the work")

@@ -151,7 +151,9 @@ def test_an_outline_is_changed_and_approved(program, person, stub):
     assert "Designing" in error(program("post", at(roadmap, "/approve", path="roadmaps/{slug}")), 409)["message"]
 
     other = make_roadmap_in_review(owner=person)
-    approved = program("post", at(other, "/approve", path="roadmaps/{slug}"))
+    outdated = program("post", at(other, "/approve", path="roadmaps/{slug}"), {"seen_version": 2})
+    assert "changed meanwhile" in error(outdated, 409)["message"]
+    approved = program("post", at(other, "/approve", path="roadmaps/{slug}"), {"seen_version": 1})
     assert approved.json()["state"] == "writing"
     assert approved.json()["pieces_all"] == other.concepts.count() * 3
 
@@ -426,8 +428,9 @@ def test_versions_of_a_piece_are_compared(program, written):
 
 
 def test_a_concept_is_marked_as_learned_and_not(program, written, person):
-    for _ in range(2):
-        assert program("put", at(written, "/learned")).json()["is_learned"]
+    first, second = (program("put", at(written, "/learned")).json() for _ in range(2))
+    assert first["is_learned"]
+    assert first == second
     assert program("get", at(written)).json()["is_learned"]
     assert not program("delete", at(written, "/learned")).json()["is_learned"]
     assert ConceptProgress.objects.get().done_at is None
@@ -442,6 +445,13 @@ def test_a_note_that_was_changed_since_it_was_read_is_not_written_over(program, 
     assert "changed elsewhere" in error(refused, 409)["message"]
     assert program("get", at(written, "/note")).json()["text"] == "second"
     assert program("put", at(written, "/note"), {"text": "third"}).status_code == 200
+
+
+def test_a_note_that_is_there_is_not_saved_again(program, written):
+    read, again = (program("put", at(written, "/note"), {"text": "first"}).json()["saved_at"] for _ in range(2))
+
+    assert read == again
+    assert program("put", at(written, "/note"), {"text": "second", "since": read}).status_code == 200
 
 
 def test_a_note_is_kept(program, written):
@@ -536,8 +546,16 @@ def test_an_earlier_version_of_a_quiz_can_be_answered_and_an_unknown_one_not(pro
     assert program("post", at(written, "/attempts"), {"answers": answers}).json()["version"] == 2
     error(program("post", at(written, "/attempts"), {"version": 3, "answers": answers}), 404)
     assert error(program("post", at(written, "/attempts"), {"answers": []}), 422)["field"] == "answers"
-    unknown = program("post", at(written, "/attempts"), {"answers": [{"question": 7, "chosen": [1]}]})
-    assert error(unknown, 422)["field"] == "answers"
+    kept = QuizAttempt.objects.count()
+    for place, wrong in (
+        ("0.question", [{"question": 7, "chosen": [1]}]),
+        ("0.chosen", [{"question": 0, "chosen": [0, 99]}]),
+        ("0.chosen", [{"question": 0, "chosen": [-1]}]),
+        ("1.question", [{"question": 0, "chosen": [1]}, {"question": 0, "chosen": [0]}]),
+    ):
+        refused = program("post", at(written, "/attempts"), {"answers": wrong})
+        assert error(refused, 422)["field"] == f"answers.{place}"
+    assert QuizAttempt.objects.count() == kept
 
 
 def test_a_piece_is_written_again_as_wished(program, written):

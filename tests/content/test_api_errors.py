@@ -145,3 +145,15 @@ def test_who_must_wait_is_told_how_long(program, settings):
     program("get", "about")
 
     assert 1 <= int(program("get", "about").headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("sent", [b'{"seen": 1}', b"not json", b"[]"])
+def test_a_body_is_refused_where_none_is_sent(program, person, sent):
+    roadmap = make_roadmap_in_review(owner=person)
+
+    for method, path in (("post", "/cancel"), ("delete", ""), ("get", "")):
+        told(program(method, f"roadmaps/{roadmap.slug}{path}", sent), 422)
+
+    roadmap.refresh_from_db()
+    assert (roadmap.state, roadmap.deleted_at) == ("in_review", None)
+    assert program("post", f"roadmaps/{roadmap.slug}/cancel", b"{}").status_code == 200

@@ -281,12 +281,16 @@ def test_a_piece_that_becomes_ready_is_offered_and_not_forced_on_the_reader(visi
     assert "hx-get" not in fragment.content.decode()
 
 
-def test_a_page_without_script_is_only_reloaded_while_there_is_nothing_to_read(visitor, concept):
-    set_step(concept, "quiz", state="waiting")
-    assert "http-equiv" not in visitor.get(address("concept", concept)).content.decode()
+def test_without_script_a_page_is_looked_at_again_by_a_link_and_never_reloaded_under_a_note(visitor, concept):
+    again = f'<a href="{address("concept", concept)}">Look again</a></p></noscript>'
+    assert again not in visitor.get(address("concept", concept)).content.decode()
 
+    set_step(concept, "tutorial", state="waiting")
     concept.tutorial_versions.all().delete()
-    assert "http-equiv" in visitor.get(address("concept", concept)).content.decode()
+    page = visitor.get(address("concept", concept)).content.decode()
+
+    assert again in page
+    assert "http-equiv" not in page
 
 
 def test_the_fragment_takes_junk_for_versions(visitor, concept):

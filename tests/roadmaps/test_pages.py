@@ -20,7 +20,7 @@ from django.utils.html import escape
 from content import prompts
 from content import urls as content_urls
 from roadmap_project.library.matching import best_subject
-from roadmaps import deciding, erasing
+from roadmaps import deciding, erasing, reshaping
 from roadmaps import urls as roadmaps_urls
 from roadmaps.models import Concept, ConceptProgress, Feedback, OutlineRevision, Profile, QueueHeartbeat, Roadmap, Step
 from tests.factories import (
@@ -529,6 +529,21 @@ def test_B4_a_double_click_on_approve_starts_the_writing_once(visitor, person):
     assert text_of(visitor.get(first.url)).count("Approved.") == 1
 
 
+@pytest.mark.parametrize("seen", ["1", "x", ""])
+def test_only_the_outline_that_was_before_the_person_is_approved(visitor, person, seen):
+    roadmap = make_roadmap_in_review(owner=person)
+    before = visitor.get(roadmap.get_absolute_url()).content.decode()
+    reshaping.remove(roadmap.pk, seen_version=1, by=person, part="c-1-1-3")  # in another tab
+
+    page = text_of(visitor.post(address("approve", roadmap), {"seen_version": seen}, follow=True))
+
+    assert 'name="seen_version" value="1"' in before
+    assert "The outline changed meanwhile, perhaps in another tab. Nothing is being written yet" in page
+    assert not roadmap.steps.content().exists()
+    visitor.post(address("approve", roadmap), {"seen_version": "2"})
+    assert roadmap.steps.content().count() == 6
+
+
 def test_what_cannot_be_approved_is_explained(visitor, person):
     roadmap = make_roadmap(owner=person)
 
@@ -738,16 +753,14 @@ def test_a_roadmap_is_polled_while_it_changes_and_not_after(visitor, person):
         assert "Look again" not in response.content.decode()
 
 
-def test_a_page_without_script_is_only_reloaded_while_there_is_nothing_to_read(visitor, person):
+def test_without_script_a_page_is_looked_at_again_by_a_link_and_never_reloaded_under_its_forms(visitor, person):
     begun = make_roadmap(owner=person, state=Roadmap.State.DESIGNING)
     written = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.RUNNING)
 
-    nothing, something = (visitor.get(each.get_absolute_url()).content.decode() for each in (begun, written))
-
-    assert '<noscript><meta http-equiv="refresh"' in nothing
-    assert "Look again" not in nothing
-    assert "http-equiv" not in something
-    assert f'<a href="{written.get_absolute_url()}">Look again</a></p></noscript>' in something
+    for each in (begun, written):
+        page = visitor.get(each.get_absolute_url()).content.decode()
+        assert "http-equiv" not in page
+        assert f'<a href="{each.get_absolute_url()}">Look again</a></p></noscript>' in page
 
 
 def test_an_unchanged_poll_is_304_from_the_first_on(visitor, person):

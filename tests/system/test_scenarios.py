@@ -108,7 +108,8 @@ def test_A11_a_shell_a_migration_a_command_and_monitoring_are_in_the_budget(flee
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT application_name, count(*) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid() GROUP BY 1"
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                "AND state IS NOT NULL GROUP BY 1"  # before that, it has not taken its name yet
             )
             for name, count in cursor.fetchall():
                 most[name] = max(most[name], count)
