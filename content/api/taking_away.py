@@ -47,7 +47,10 @@ class SharedLink(Shape):
 def export_roadmap(
     request: TokenRequest, slug: str, file_format: Literal["epub", "markdown", "anki", "json"]
 ) -> HttpResponse:
-    """With your notes, and the answers of its quizzes. What is not written yet is said in the file."""
+    """With the answers of its quizzes and, but for `anki`, with your notes; with what you learned only as `json`.
+
+    What is not written yet is said in the file.
+    """
     return file_of(own_roadmap(request, slug), file_format)
 
 

@@ -128,6 +128,8 @@ def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
         parts += [_question(number, each) for number, each in enumerate(concept.quiz.questions, 1)]
     if missing := concept.missing():
         parts += [_ours(document, "p", not_written(missing))]
+    if concept.note:
+        parts += [_ours(document, "h2", wording.MY_NOTES), _paragraphs(concept.note)]
     return _page(document, concept.name, "".join(parts))
 
 

@@ -42,7 +42,10 @@ FORMATS = {
         Format(
             "epub",
             gettext_lazy("Book (EPUB)"),
-            gettext_lazy("For e-readers and phones: a chapter for each concept, the quizzes’ answers at the end."),
+            gettext_lazy(
+                "For e-readers and phones: a chapter for each concept, with your notes; "
+                "the quizzes’ answers at the end."
+            ),
             "epub",
             "application/epub+zip",
             epub.write,
