@@ -4,6 +4,11 @@ import re
 
 from django.utils.translation import gettext
 
+from roadmap_project.listing import listed
+
+NAMES = "names"  # a gap that may hold several, each in quotation marks
+ENDS_AND_BEGINS = ("”", "“")
+
 _kept: dict[str, re.Pattern[str]] = {}
 
 
@@ -28,14 +33,19 @@ def is_ours(text: str) -> bool:
 def told(text: str) -> str:
     """What a row says, in the current language; as it is where it is not one of our sentences.
 
-    What stands in a sentence's gaps is told too: a reason within a notice.
+    What stands in a sentence's gaps is told too: a reason within a notice, and what lies between quoted names.
     """
     if text in _kept:
         return gettext(text)
     for sentence, pattern in _kept.items():
         if match := pattern.fullmatch(text):
-            return gettext(sentence) % {name: told(value) for name, value in match.groupdict().items()}
+            return gettext(sentence) % {gap: _filled(gap, value) for gap, value in match.groupdict().items()}
     return text
+
+
+def _filled(gap: str, value: str) -> str:
+    filled = told(value)
+    return filled.replace(", ".join(ENDS_AND_BEGINS), listed(ENDS_AND_BEGINS)) if gap == NAMES else filled
 
 
 def told_by_line(text: str) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from roadmap_project import wrong_values
+from roadmap_project.listing import listed
 from roadmap_project.llm.asking import storable
 from roadmaps.answers import HAND_LIMITS, HOURS_BY_DIFFICULTY, ConceptOutline, ModuleOutline, OutlineTree, StageOutline
 from roadmaps.deciding import RefusedError
@@ -104,7 +105,7 @@ def _way(by_key: dict[str, ConceptOutline], start: str, goal: str) -> list[str]:
 
 def _circle(names: list[str]) -> str:
     links = [_("“%(name)s” builds on “%(other)s”") % {"name": name, "other": other} for name, other in pairwise(names)]
-    return _("That would be a circle, with no place to begin: %(links)s.") % {"links": ", ".join(links)}
+    return _("That would be a circle, with no place to begin: %(links)s.") % {"links": listed(links)}
 
 
 # The whole outline
@@ -132,7 +133,7 @@ def refuse_worse(before: OutlineTree, after: OutlineTree) -> None:
         if now[problem.about] > known[problem.about]:
             raise WrongPartError(problem.sentence, field=problem.field)
     if not known and (reasons := _unthought_of(after)) and not _unthought_of(before):
-        raise RefusedError("; ".join(reasons))
+        raise RefusedError(_("; ").join(reasons))
 
 
 def _counted(found: list[Problem]) -> Counter[tuple[str, ...]]:

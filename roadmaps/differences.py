@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
+from roadmap_project.listing import listed
 from roadmaps.answers import ConceptOutline, ModuleOutline, OutlineTree, StageOutline
 from roadmaps.models import Concept
 
@@ -132,7 +133,7 @@ def _changes(was: ConceptOutline, now: ConceptOutline, names: dict[str, str]) ->
             % {"old": Concept.Difficulty(was.difficulty).label, "new": Concept.Difficulty(now.difficulty).label}
         )
     if was.keywords != now.keywords:
-        details.append(_("keywords: %(words)s") % {"words": ", ".join(now.keywords)})
+        details.append(_("keywords: %(words)s") % {"words": listed(now.keywords)})
     details += [
         _("builds on “%(name)s” now") % {"name": names.get(key, key)}
         for key in now.prerequisites

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
+from roadmap_project.listing import listed
 from roadmaps.models import Concept
 
 ENOUGH_CONCEPTS = 5
@@ -88,7 +89,7 @@ class Way:
 
     @property
     def next_names(self) -> str:
-        return ", ".join(each.name for each in self.next_builds_on)
+        return listed(each.name for each in self.next_builds_on)
 
     @cached_property
     def next_opens(self) -> list[Concept]:

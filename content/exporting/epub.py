@@ -12,9 +12,10 @@ from content import rendering, spans
 from content.exporting import wording
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
 from content.exporting.markdown import file_names
-from content.exporting.wording import facts, joined, kind_of, not_written
+from content.exporting.wording import facts, kind_of, not_written
 from content.exporting.xhtml import attribute, fragment, link, text
 from roadmap_project.languages import tag_of
+from roadmap_project.listing import listed
 from roadmap_project.told import told, told_by_line
 
 TITLE, NAV, ANSWERS = "title.xhtml", "nav.xhtml", "answers.xhtml"
@@ -94,7 +95,7 @@ def _nav(document: RoadmapDocument, names: dict[str, str]) -> str:
 
 
 def _title_page(document: RoadmapDocument) -> str:
-    missing = "".join(f"<li>{text(concept.name)}: {text(joined(kinds))}</li>" for concept, kinds in document.missing())
+    missing = "".join(f"<li>{text(concept.name)}: {text(listed(kinds))}</li>" for concept, kinds in document.missing())
     return _page(
         document,
         document.title,
@@ -110,7 +111,7 @@ def _title_page(document: RoadmapDocument) -> str:
 def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str]) -> str:
     parts = [f"<h1>{text(concept.name)}</h1>", _paragraphs(concept.description)]
     if needed := document.prerequisites_of(concept):
-        links = joined(_page_link(names[each.key], each.name) for each in needed)
+        links = listed(_page_link(names[each.key], each.name) for each in needed)
         parts += [f"<p>{_ours(document, 'span', wording.BUILDS_ON)} {links}</p>"]
     if concept.tutorial:
         html = rendering.to_html(concept.tutorial.markdown, concept_url=names.get, colouring=rendering.Colouring(0))

@@ -18,10 +18,11 @@ from content.exporting.documents import (
     RoadmapDocument,
     TutorialDocument,
 )
-from content.exporting.wording import facts, hours, joined, kind_of, not_written
+from content.exporting.wording import facts, hours, kind_of, not_written
 from content.spans import HARD_BREAK, in_paragraphs, to_markdown
 from roadmap_project.languages import name_of
 from roadmap_project.library.subjects import escaped
+from roadmap_project.listing import listed
 from roadmap_project.told import told, told_by_line
 
 README = "README.md"
@@ -77,19 +78,19 @@ def _readme(document: RoadmapDocument, names: dict[str, str]) -> str:
     lines += [_plain(told_by_line(document.rationale)), f"{facts(document)} {escaped(told(document.origin))}"]
     if missing := document.missing():
         lines += [f"## {wording.NOT_WRITTEN}"]
-        lines += [_bullets(f"{escaped(each.name)}: {joined(kinds)}" for each, kinds in missing)]
+        lines += [_bullets(f"{escaped(each.name)}: {listed(kinds)}" for each, kinds in missing)]
     for stage in document.stages:
         lines += [f"## {escaped(stage.name)}", _plain(stage.description)]
         for module in stage.modules:
             lines += [f"### {escaped(module.name)}", _plain(module.description)]
-            lines += [_bullets(joined((_file_link(each, names), hours(each.hours))) for each in module.concepts)]
+            lines += [_bullets(listed((_file_link(each, names), hours(each.hours))) for each in module.concepts)]
     return _joined([*lines, f"{wording.WHAT_IS_RIGHT} [{ANSWERS}]({ANSWERS})"])
 
 
 def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[str, str], answers: Iterable[str]) -> str:
     lines = [f"# {escaped(concept.name)}", _plain(concept.description)]
     if needed := document.prerequisites_of(concept):
-        lines += [f"{wording.BUILDS_ON} {joined(_file_link(each, names) for each in needed)}"]
+        lines += [f"{wording.BUILDS_ON} {listed(_file_link(each, names) for each in needed)}"]
     if concept.tutorial:
         lines += [
             _with_file_links(html_as_text(concept.tutorial.markdown), names),
@@ -123,7 +124,7 @@ def _links(resources: ResourcesDocument) -> list[str]:
 
 
 def _facts(resource: ResourceDocument) -> str:
-    return joined((kind_of(resource), escaped(name_of(resource.language))))
+    return listed((kind_of(resource), escaped(name_of(resource.language))))
 
 
 def _questions(quiz: QuizDocument) -> list[str]:

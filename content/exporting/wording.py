@@ -1,12 +1,11 @@
 """The files' own words, in the language that `Format.write` chose."""
 
-from collections.abc import Iterable
-
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from content.exporting.documents import ResourceDocument, RoadmapDocument
 from content.models import Resource
+from roadmap_project.listing import listed
 
 ANSWERS = gettext_lazy("Answers")
 BUILDS_ON = gettext_lazy("Builds on")
@@ -34,13 +33,9 @@ def hours(number: float) -> str:
 
 
 def not_written(pieces: list[str]) -> str:
-    return _("Not written: %(pieces)s.") % {"pieces": joined(pieces)}
+    return _("Not written: %(pieces)s.") % {"pieces": listed(pieces)}
 
 
 def kind_of(resource: ResourceDocument) -> str:
     """Its kind's name; a kind that no choice names stays as it is."""
     return str(dict(Resource.Kind.choices).get(resource.kind, resource.kind))
-
-
-def joined(parts: Iterable[str]) -> str:
-    return pgettext("between names", ", ").join(parts)

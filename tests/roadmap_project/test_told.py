@@ -12,6 +12,7 @@ from django.utils import translation
 
 from roadmap_project.told import is_ours, told
 from roadmaps.answers import OTHER_HOURS
+from roadmaps.reshaping import REMOVED_FROM
 
 
 def test_a_sentence_is_told_with_what_stands_in_its_gaps():
@@ -23,6 +24,16 @@ def test_a_sentence_is_told_with_what_stands_in_its_gaps():
     assert found != sentence
     assert [part in found for part in ("c-1-1-1", "0.5", "9")] == [True] * 3
     assert is_ours(sentence)
+
+
+def test_between_quoted_names_stands_what_the_reader_writes_there_and_the_names_stay():
+    sentence = REMOVED_FROM % {"name": "Tables, rows", "names": "“Keys, and why”, “Joins” …"}
+
+    with translation.override("zh-hans"):
+        found = told(sentence)
+
+    assert ("“Tables, rows”" in found, "“Keys, and why”、“Joins” …" in found) == (True, True)
+    assert told(sentence) == sentence
 
 
 @pytest.mark.parametrize("words", ["a" + ": " * 500 + "means" + " means " * 140 + "z" + " to " * 240, "“" * 3000])

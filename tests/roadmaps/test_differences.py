@@ -1,6 +1,7 @@
 """What differs between two versions of an outline, said so that a person sees what and where."""
 
 import pytest
+from django.utils import translation
 
 from roadmaps import differences, outline
 from roadmaps.answers import HAND_LIMITS, OutlineTree
@@ -64,6 +65,14 @@ def test_a_changed_concept_says_each_change_from_what_to_what():
             "builds on “Tables” now",
         )
     ]
+
+
+def test_keywords_are_listed_as_the_reader_writes():
+    plain = tree(("A", {"M": [TABLES]}))
+    with_keywords = tree(("A", {"M": [{**TABLES, "keywords": ["rows", "columns", "keys"]}]}))
+
+    with translation.override("zh-hans"):
+        assert differences.between(plain, with_keywords)[0].details == ["关键词：rows、columns、keys"]
 
 
 def test_a_removed_prerequisite_is_said_by_its_name():

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.utils import translation
 
 from roadmaps.models import Concept
 from roadmaps.pacing import Pace, Way, pace_of
@@ -61,6 +62,14 @@ def test_nothing_comes_next_before_what_it_builds_on():
 
     assert [each.pk for each in shown.left if shown.is_open(each)] == [1, 2, 4]
     assert shown.next.pk == 1
+
+
+def test_what_the_next_one_builds_on_is_listed_as_the_reader_writes():
+    shown = way({1: [], 2: [], 3: [1, 2]}, learned=(1, 2), goal=(3,))
+
+    assert shown.next_names == "Concept 1, Concept 2"
+    with translation.override("zh-hans"):
+        assert shown.next_names == "Concept 1、Concept 2"
 
 
 def test_an_outline_with_few_links_is_gone_through_in_order():

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from roadmaps import amending, deciding, outline, reshaping
 from roadmaps.allowing import WrongPartError
@@ -143,6 +144,11 @@ def test_a_circle_is_refused_and_its_way_named(roadmap, edit):
         "That would be a circle, with no place to begin: “Concept 1” builds on “Concept 4”, "
         "“Concept 4” builds on “Concept 3”, “Concept 3” builds on “Concept 2”, “Concept 2” builds on “Concept 1”."
     )
+    with (
+        translation.override("zh-hans"),
+        pytest.raises(WrongPartError, match=r"、“Concept 4”.*、“Concept 3”.*、“Concept 2”"),
+    ):
+        edit(reshaping.change_concept, key="c-1-1-1", prerequisites=["c-1-2-2"])
     assert prerequisites(roadmap, "c-1-1-1") == []
 
 
