@@ -134,6 +134,10 @@ class PieceSight:
     def is_coming(self) -> bool:
         return self.step is not None and self.step.state in (Step.State.WAITING, Step.State.RUNNING)
 
+    @property
+    def is_unchanged(self) -> bool:
+        return bool(self.step and self.current and not self.is_coming and self.current.was_confirmed_by(self.step))
+
 
 @dataclass(frozen=True)
 class ConceptSight:

@@ -49,6 +49,10 @@ class PieceView:
         is_over = self.step.state in (Step.State.FAILED, Step.State.DONE)
         return self.step.last_error if is_over and made_nothing else ""
 
+    @property
+    def is_unchanged(self) -> bool:
+        return bool(self.step and self.piece and not self.is_coming and self.piece.was_confirmed_by(self.step))
+
 
 def concept_page(found: Concept, user: User, *, is_priced: bool = False) -> dict[str, Any]:
     """With `is_priced`, for one query more, what each piece costs to be written again."""

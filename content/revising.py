@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import User
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from content import links, rendering
 from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
+from content.contents import Contents, contents
 from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
 from content.writing import call_off_rewrite, new_version, problem_with_another_version, told_of_calling_off
 from roadmap_project.told import kept
@@ -39,14 +40,6 @@ class MovedOnError(RefusedError):
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What an editor can change of a piece: its own fields, and its rows in order."""
-
-    fields: dict[str, Any] = field(default_factory=dict)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Shape:
     """How one kind of piece is read, judged and shown as text."""
 
@@ -54,18 +47,6 @@ class Shape:
     answer: type[BaseModel]
     as_answer: Callable[[Contents], dict[str, Any]]
     as_text: Callable[[Contents], str]
-    fields: tuple[str, ...] = ()
-    rows: str = ""
-    row_fields: tuple[str, ...] = ()
-
-
-def contents(piece: Piece) -> Contents:
-    shape = SHAPES[type(piece)]
-    rows = getattr(piece, shape.rows).all() if shape.rows else ()
-    return Contents(
-        {name: getattr(piece, name) for name in shape.fields},
-        [{name: getattr(row, name) for name in shape.row_fields} for row in rows],
-    )
 
 
 def as_text(piece: Piece) -> str:
@@ -237,28 +218,17 @@ def _quiz_text(wanted: Contents) -> str:
 
 
 SHAPES: dict[type[Piece], Shape] = {
-    Tutorial: Shape(
-        Step.Kind.TUTORIAL,
-        TutorialAnswer,
-        lambda wanted: wanted.fields,
-        _tutorial_text,
-        fields=("title", "summary", "minutes", "markdown"),
-    ),
+    Tutorial: Shape(Step.Kind.TUTORIAL, TutorialAnswer, lambda wanted: wanted.fields, _tutorial_text),
     ResourceList: Shape(
         Step.Kind.RESOURCES,
         ResourcesAnswer,
         lambda wanted: {"resources": wanted.rows, **wanted.fields},
         _resources_text,
-        fields=("note",),
-        rows="resources",
-        row_fields=("title", "url", "kind", "description", "relevance", "language"),
     ),
     Quiz: Shape(
         Step.Kind.QUIZ,
         QuizAnswer,
         lambda wanted: {"questions": [{**row, "question": row["text"]} for row in wanted.rows]},
         _quiz_text,
-        rows="questions",
-        row_fields=("kind", "text", "options", "correct", "explanation", "difficulty"),
     ),
 }

@@ -22,6 +22,7 @@ from content.answers import (
     ResourcesAnswer,
     TutorialAnswer,
 )
+from content.contents import Contents, contents
 from content.models import MODELS, PARTS, Piece, Question, Quiz, Resource, ResourceList, Tutorial
 from roadmap_project.library.subjects import SCAFFOLD, is_added
 from roadmap_project.llm import ModelRequest
@@ -62,7 +63,8 @@ class Writing:
     purpose: str
     prompt: Callable[[Concept, list[Concept], str, str], str]
     answer: type[BaseModel]
-    save: Callable[[Step, Answer], Piece]
+    as_contents: Callable[[Concept, Any], Contents]
+    save: Callable[[Step, Contents, str], Piece]
 
     def as_step_kind(self) -> StepKind:
         return StepKind(prepare=self.prepare, store=self._store, fail=_fail, problem=_problem)
@@ -91,10 +93,16 @@ class Writing:
         return self.prompt(concept, _prerequisites(concept), step.wish, earlier.text_of(piece) if piece else "")
 
     def _store(self, step: Step, answer: Answer, log: StepLog) -> None:
-        piece = self.save(step, answer)
-        log.line(
-            f"{self.purpose}_saved", str(concept_of(step).name), concept=concept_of(step).key, version=piece.version
-        )
+        """An answer that says what the current version says, when it is to be written again, makes no other one."""
+        concept = concept_of(step)
+        wanted = self.as_contents(concept, answer.value)
+        current = _current(step) if step.is_rewrite else None
+        if current and contents(current) == wanted:
+            Step.objects.filter(pk=step.pk).update(is_unchanged=True)
+            log.line(f"{self.purpose}_unchanged", str(concept.name), concept=concept.key, version=current.version)
+            return
+        piece = self.save(step, wanted, answer.origin)
+        log.line(f"{self.purpose}_saved", str(concept.name), concept=concept.key, version=piece.version)
 
 
 def concept_of(step: Step) -> Concept:
@@ -208,54 +216,65 @@ def _copy(rows: Iterable[Model], manager: Any) -> None:
     manager.add(*copies, bulk=False)
 
 
-def _save_tutorial(step: Step, answer: Answer) -> Tutorial:
-    written = cast(TutorialAnswer, answer.value)
-    concept = concept_of(step)
-    html = rendering.to_html(written.markdown, concept_url=rendering.concept_urls(concept.roadmap))
-    return new_version(Tutorial, concept, origin=answer.origin, wish=step.wish, html=html, **written.model_dump())
+def _tutorial(_: Concept, answered: TutorialAnswer) -> Contents:
+    return Contents(answered.model_dump())
 
 
-def _save_resources(step: Step, answer: Answer) -> ResourceList:
-    answered = cast(ResourcesAnswer, answer.value)
-    found, concept = answered.resources, concept_of(step)
+def _resources(concept: Concept, answered: ResourcesAnswer) -> Contents:
+    found = answered.resources
     nothing = NO_LINKS_FOR_GOAL if concept.source else NO_LINKS_FOR_CONCEPT
     if _is_from_an_added_subject(concept):
         nothing = NO_LINKS_BY_EDITORS
     else:
         found = sorted(found, key=lambda each: -each.relevance)
     note = answered.note or ("" if found else nothing)
-    resource_list = new_version(ResourceList, concept, origin=answer.origin, wish=step.wish, note=note)
-    Resource.objects.bulk_create(
-        Resource(resource_list=resource_list, position=position, **resource.model_dump())
-        for position, resource in enumerate(found)
+    return Contents({"note": note}, [each.model_dump() for each in found])
+
+
+def _quiz(_: Concept, answered: QuizAnswer) -> Contents:
+    return Contents(
+        rows=[
+            {
+                "kind": each.kind,
+                "text": each.question,
+                "options": each.options,
+                "correct": sorted(each.correct),
+                "explanation": each.explanation,
+                "difficulty": each.difficulty,
+            }
+            for each in answered.questions
+        ]
     )
-    if found:
+
+
+def _save_tutorial(step: Step, wanted: Contents, origin: str) -> Tutorial:
+    concept = concept_of(step)
+    html = rendering.to_html(wanted.fields["markdown"], concept_url=rendering.concept_urls(concept.roadmap))
+    return new_version(Tutorial, concept, origin=origin, wish=step.wish, html=html, **wanted.fields)
+
+
+def _save_resources(step: Step, wanted: Contents, origin: str) -> ResourceList:
+    concept = concept_of(step)
+    resource_list = new_version(ResourceList, concept, origin=origin, wish=step.wish, **wanted.fields)
+    Resource.objects.bulk_create(
+        Resource(resource_list=resource_list, position=position, **row) for position, row in enumerate(wanted.rows)
+    )
+    if wanted.rows:
         links.check_soon(concept)
     return resource_list
 
 
-def _save_quiz(step: Step, answer: Answer) -> Quiz:
-    questions = cast(QuizAnswer, answer.value).questions
-    quiz = new_version(Quiz, concept_of(step), origin=answer.origin, wish=step.wish)
+def _save_quiz(step: Step, wanted: Contents, origin: str) -> Quiz:
+    quiz = new_version(Quiz, concept_of(step), origin=origin, wish=step.wish)
     Question.objects.bulk_create(
-        Question(
-            quiz=quiz,
-            position=position,
-            kind=question.kind,
-            text=question.question,
-            options=question.options,
-            correct=sorted(question.correct),
-            explanation=question.explanation,
-            difficulty=question.difficulty,
-        )
-        for position, question in enumerate(questions)
+        Question(quiz=quiz, position=position, **row) for position, row in enumerate(wanted.rows)
     )
     return quiz
 
 
 WRITINGS = {
-    Step.Kind.TUTORIAL: Writing("tutorial", prompts.tutorial, TutorialAnswer, _save_tutorial),
-    Step.Kind.RESOURCES: Writing("resources", prompts.resources, ResourcesAnswer, _save_resources),
-    Step.Kind.QUIZ: Writing("quiz", prompts.quiz, QuizAnswer, _save_quiz),
+    Step.Kind.TUTORIAL: Writing("tutorial", prompts.tutorial, TutorialAnswer, _tutorial, _save_tutorial),
+    Step.Kind.RESOURCES: Writing("resources", prompts.resources, ResourcesAnswer, _resources, _save_resources),
+    Step.Kind.QUIZ: Writing("quiz", prompts.quiz, QuizAnswer, _quiz, _save_quiz),
 }
 TUTORIAL, RESOURCES, QUIZ = (writing.as_step_kind() for writing in WRITINGS.values())

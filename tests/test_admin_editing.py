@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content import curating, rendering, revising
+from content.contents import Contents, contents
 from content.models import Question, Quiz, Resource, ResourceList, Tutorial
 from roadmaps import deciding, log_lines, outline
 from roadmaps.answers import HAND_LIMITS, OutlineTree
@@ -112,7 +113,7 @@ def test_saving_what_is_there_already_makes_none(client, editor, concept):
 def test_the_second_of_two_editors_is_told_and_loses_no_words(client, editor, concept):
     tutorial = make_tutorial(concept=concept)
     other = make_editor(username="eli")
-    revising.revise(tutorial, revising.Contents({**EDITED, "title": "Eli was first"}), author=other)
+    revising.revise(tutorial, Contents({**EDITED, "title": "Eli was first"}), author=other)
 
     page = client.post(address(tutorial), EDITED)
 
@@ -289,7 +290,7 @@ def test_a_restored_version_is_a_new_current_one_once(client, editor, concept, m
     model = type(first)
     assert versions(model, concept) == [(1, False), (2, False), (3, True)]
     restored = model.objects.current().get(concept=concept)
-    assert revising.contents(restored) == revising.contents(first)
+    assert contents(restored) == contents(first)
     assert restored.origin.startswith("Version 1, restored by eve.")
     assert restored.author == editor
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -185,6 +186,7 @@ class ConceptAdmin(WithVerbs, SearchedBySubqueries, NotDeletable, NotAddable, La
         concept = context["original"]
         context |= {"title": concept.name, "subtitle": None, "sight": curating.concept_sight(concept)}
         context |= {"verbs": {verb["name"]: verb["label"] for verb in self.verbs(request)}}
+        context |= {"provider": settings.LLM_PROVIDER}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Concept, form: Any, change: bool) -> None:  # noqa: FBT001

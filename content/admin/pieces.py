@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from content import curating, revising, writing
 from content.admin.roadmaps import DRAWS_DIAGRAMS, BrokenLinksFilter
+from content.contents import NAMES, Contents
 from content.models import Note, Piece, Question, Quiz, QuizAttempt, Resource, ResourceList, Share, Tutorial
-from content.revising import Contents
 from roadmaps.admin.base import (
     KnownValuesFilter,
     LargeListAdmin,
@@ -66,7 +66,7 @@ class TutorialForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors:
-            wanted = Contents({name: _value(cleaned[name]) for name in revising.SHAPES[Tutorial].fields})
+            wanted = Contents({name: _value(cleaned[name]) for name in NAMES[Tutorial].fields})
             self.wanted = checked(self.instance, wanted)
         return cleaned
 
@@ -81,11 +81,11 @@ class RowsFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
         kept = [form for form in self.forms if not self._should_delete_form(form)]  # type: ignore[attr-defined]
         if any(form.errors for form in kept):
             return
-        shape = revising.SHAPES[type(self.instance)]
+        names = NAMES[type(self.instance)]
         rows = [
-            {name: _value(form.cleaned_data[name]) for name in shape.row_fields} for form in kept if form.cleaned_data
+            {name: _value(form.cleaned_data[name]) for name in names.row_fields} for form in kept if form.cleaned_data
         ]
-        fields = {name: _value(self.data.get(name, "")).strip() for name in shape.fields}
+        fields = {name: _value(self.data.get(name, "")).strip() for name in names.fields}
         self.wanted = checked(self.instance, Contents(fields, rows))
 
 

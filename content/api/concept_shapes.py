@@ -86,11 +86,18 @@ class Piece(Shape):
     state: PieceState | None = Field(examples=["done"], description="Null where nobody asked for it.")
     version: int = Field(examples=[1], description="Of what there is to read; 0 where there is nothing.")
     failure: Told = Field(description="Why the last try made nothing.")
+    is_unchanged: bool = Field(
+        examples=[False], description="Written again, it came out as the version that stands: no other was made."
+    )
 
     @classmethod
     def of(cls, view: PieceView) -> "Piece":
         return cls(
-            kind=view.kind.value, state=view.step and view.step.state, version=view.version, failure=view.failure
+            kind=view.kind.value,
+            state=view.step and view.step.state,
+            version=view.version,
+            failure=view.failure,
+            is_unchanged=view.is_unchanged,
         )
 
 

@@ -155,7 +155,10 @@ def read_attempt(request: TokenRequest, slug: str, key: str, attempt: int) -> An
 )
 @once
 def regenerate_piece(request: TokenRequest, slug: str, key: str, kind: Kind, body: Wish) -> Any:
-    """With a wish in words, or without. The version that there is stays readable, also if this fails."""
+    """With a wish in words, or without; the bundled library knows none.
+
+    The version that there is stays readable, also if this fails. What comes out the same makes no other version.
+    """
     return Status(202, PieceWork.of(deciding.regenerate(own_concept(request, slug, key), kind, wish=body.wish)))
 
 

@@ -54,6 +54,11 @@ class Piece(models.Model):
         """The origin for people to whom an editor's name is none of their business."""
         return EDITED if self.author_id else self.origin
 
+    def was_confirmed_by(self, step: Step) -> bool:
+        """Written again, it came out as it stands here; and not a version that was made since, by hand."""
+        ended = step.finished_at
+        return step.is_unchanged and ended is not None and self.created_at < ended
+
 
 class Tutorial(Piece):
     """A concept's tutorial: Markdown, and the safe HTML made from it once."""

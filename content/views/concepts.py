@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
@@ -56,6 +57,7 @@ def _page(
         "other": other,
         "wish": wish,
         "wished_kind": wished_kind,
+        "provider": settings.LLM_PROVIDER,
     }
     return render(request, "content/concept.html", context)
 

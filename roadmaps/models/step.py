@@ -80,6 +80,7 @@ class StepQuerySet(models.QuerySet["Step"]):
             asked_at=Now(),
             started_at=None,
             finished_at=None,
+            is_unchanged=False,
         )
 
 
@@ -131,6 +132,9 @@ class Step(models.Model):
     wish = models.TextField(blank=True, help_text="What the person asked for when regenerating.")
     payload = models.JSONField(default=dict, blank=True, help_text="What the step before hands on: a plan, a round.")
     is_rewrite = models.BooleanField(default=False, help_text="There is a version already, which stands if this fails.")
+    is_unchanged = models.BooleanField(
+        default=False, db_default=False, help_text="Written again, it came out as the version that stands."
+    )
     rank = models.FloatField(help_text="Lower first; fixed at creation.")
     attempts = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)

@@ -197,6 +197,38 @@ def test_a_rewrite_that_succeeded_after_an_error_says_nothing(visitor, concept):
     assert "HTTP 500" not in text_of(visitor.get(address("concept", concept)))
 
 
+def test_what_writing_it_again_came_to_is_told_on_the_page_that_is_open(visitor, concept):
+    set_step(concept, "quiz", state="waiting", is_rewrite=True)
+    set_step(concept, "tutorial", state="waiting", is_rewrite=True)
+    page = visitor.get(address("concept", concept)).content.decode()
+    poll = re.search(r'hx-get="([^"]+)" hx-trigger="every 1.5s"', page)[1].replace("&amp;", "&")
+    tag = re.search(r'"If-None-Match": "\\"(\w+)\\""', page)[1]
+
+    now = timezone.now()
+    set_step(concept, "quiz", state="done", started_at=now, finished_at=now, is_unchanged=True)
+    set_step(concept, "tutorial", state="done", started_at=now, finished_at=now, last_error="HTTP 500")
+    asks = {"If-None-Match": f'"{tag}"', "HX-Request": "true"}
+    fragment = visitor.get(poll, headers=asks).content.decode()
+
+    told = dict(re.findall(r'<div id="state-(\w+)" hx-swap-oob="innerHTML">(.*?)</div>', fragment, re.DOTALL))
+    assert "came out the same" in told["quiz"]
+    assert "this version stands" in told["tutorial"]
+    assert not told["resources"].strip()
+    assert all(f'id="state-{kind}"' in page for kind in told)
+
+
+def test_the_library_says_before_the_click_that_it_knows_no_wishes(visitor, concept, settings):
+    settings.LLM_PROVIDER = "library"
+    shown = text_of(visitor.get(address("concept", concept)))
+    assert shown.count("the same for everybody and know no wishes") == 3
+    assert "What should be different?" not in shown
+
+    settings.LLM_PROVIDER = "openai"
+    shown = text_of(visitor.get(address("concept", concept)))
+    assert "know no wishes" not in shown
+    assert shown.count("What should be different?") == 3
+
+
 @pytest.mark.parametrize("kind", ["links", "analyse", "nonsense"])
 def test_only_the_three_pieces_can_be_written_again(visitor, concept, kind):
     assert visitor.post(address("regenerate", concept, kind)).status_code == 404

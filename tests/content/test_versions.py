@@ -3,11 +3,11 @@
 import pytest
 from django.urls import reverse
 
-from content import changes, writing
+from content import answering, changes, reading, writing
 from content.changes import compare
 from content.models import Quiz, QuizAttempt, ResourceList, Tutorial
 from roadmaps import deciding
-from roadmaps.models import Step
+from roadmaps.models import Concept, Step
 from roadmaps.steps import draining
 from tests.factories import make_quiz, make_resources, make_tutorial, make_user, make_written_roadmap
 from tests.roadmaps.test_pages import HOSTILE, queries_of, text_of
@@ -203,6 +203,31 @@ def test_what_is_taken_back_is_not_replaced_by_a_rewrite_that_was_under_way(visi
     assert concept.tutorial_versions.count() == 3
     restored = Tutorial.objects.current().get(concept=concept)
     assert (restored.version, restored.origin) == (3, "Written for a test.")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", Step.CONTENT_KINDS)
+def test_C6_the_library_writes_no_version_twice_and_attempts_stay_with_the_one_that_stands(
+    visitor, person, concept, library, kind
+):
+    Concept.objects.filter(pk=concept.pk).update(source="python-programming/classes")
+    page = reverse("content:concept", args=[concept.roadmap.slug, concept.key])
+    visitor.post(address(concept, "regenerate", kind), {"wish": ""})
+    draining.drain("content")
+    stands = reading.current(concept, kind)
+    attempt = kind == "quiz" and answering.answer(stands, user=person, submitted={})
+    assert stands.version == 3
+    assert "came out the same" not in text_of(visitor.get(page))
+
+    visitor.post(address(concept, "regenerate", kind), {"wish": "Shorter"})
+    draining.drain("content")
+
+    assert reading.current(concept, kind) == stands
+    assert "It was written again and came out the same, so there is no new version." in text_of(visitor.get(page))
+    if attempt:
+        assert reading.attempts_of(person, concept).get().quiz == stands
+    visitor.post(address(concept, "restore", kind), {"version": "1"})
+    assert "came out the same" not in text_of(visitor.get(page))
 
 
 @pytest.mark.parametrize("version", ["9", "", "x", "9" * 30])

@@ -22,8 +22,10 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 
-from content import answering
-from content.models import Quiz, QuizAttempt, ResourceList, Tutorial
+from content import answering, revising
+from content.answers import TutorialAnswer
+from content.contents import Contents, contents
+from content.models import MODELS, Quiz, QuizAttempt, ResourceList, Tutorial
 from roadmap_project import process
 from roadmap_project.connections import ConnectionHeldError
 from roadmap_project.llm.asking import AskingFailedError
@@ -33,7 +35,7 @@ from roadmaps.models.step import rank_of
 from roadmaps.steps import claiming, draining, kinds, storing, sweeping
 from roadmaps.steps.calling import Finished
 from tests.engine import answer_of, in_thread, server_count, wait_until
-from tests.factories import make_written_roadmap
+from tests.factories import make_user, make_written_roadmap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -603,6 +605,56 @@ def test_C6_attempts_outlive_their_quiz_being_written_again(writing, stub):
     assert QuizAttempt.objects.get() == attempt
     assert QuizAttempt.objects.get().quiz.version == 1
     assert [each.chosen for each in answering.marked(attempt)] == [[0]]
+
+
+@pytest.mark.parametrize("kind", Step.CONTENT_KINDS)
+def test_C5_an_answer_that_says_what_stands_is_paid_and_makes_no_version(writing, stub, kind):
+    draining.drain("content")
+    concept = writing.concepts.first()
+    versions, paid = MODELS[kind].objects.filter(concept=concept), ModelCall.objects.filter(concept=concept)
+
+    def written_again(value=None):
+        step = deciding.regenerate(concept, kind, wish="As it is")
+        (claimed,) = claiming.claim("content", 9)
+        answer = answer_of(claimed)
+        answer.value = value or answer.value
+        storing.store([Finished(claimed, answer=answer)])
+        step.refresh_from_db()
+        return step, answer.value
+
+    step, value = written_again()
+    assert (versions.count(), step.is_unchanged) == (2, False)
+    bought = paid.count()
+    before = contents(versions.current().get())
+
+    step, _ = written_again(value)
+
+    assert (step.state, step.last_error, step.attempts, step.is_unchanged) == (Step.State.DONE, "", 1, True)
+    assert [each.version for each in versions.current()] == [2]
+    assert (versions.count(), contents(versions.current().get())) == (2, before)
+    assert paid.count() == bought + 1
+    assert LogEntry.objects.get(event=f"{kind}_unchanged").details["version"] == 2
+    writing.refresh_from_db()
+    assert writing.state == Roadmap.State.READY
+    step, _ = written_again()  # something else, as what stands is another version than at first
+    assert (versions.count(), step.is_unchanged) == (3, False)
+
+
+def test_what_an_editor_wrote_stays_the_editors_where_an_answer_says_the_same(writing, stub):
+    draining.drain("content")
+    concept = writing.concepts.first()
+    editor, first = make_user(username="eva"), Tutorial.objects.get(concept=concept)
+    edited = Contents({**contents(first).fields, "title": "By hand"})
+    revising.revise(first, edited, author=editor)
+
+    deciding.regenerate(concept, Step.Kind.TUTORIAL)
+    (step,) = claiming.claim("content", 9)
+    answer = answer_of(step)
+    answer.value = TutorialAnswer.model_construct(**edited.fields)
+    storing.store([Finished(step, answer=answer)])
+
+    current = Tutorial.objects.current().get(concept=concept)
+    assert (current.version, current.author) == (2, editor)
 
 
 def test_B4_a_second_click_on_regenerate_while_it_is_written_buys_nothing_twice(writing, stub):
