@@ -1,6 +1,9 @@
 """Questions show their code and their emphasis, and every other sign as it was written."""
 
+import io
 import time
+import zipfile
+from xml.etree import ElementTree
 
 import pytest
 from django.urls import reverse
@@ -9,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from content.exporting import anki, reading
+from content.exporting import anki, epub, markdown, reading
 from content.spans import TAGS, to_html, to_markdown
 from tests.content.test_rendering import HOSTILE, Reader
 from tests.factories import make_quiz, make_tutorial, make_written_roadmap
@@ -106,7 +109,7 @@ def test_the_longest_words_are_shown_at_once_whatever_they_hold(sign):
 
 
 @pytest.mark.django_db
-def test_a_quiz_its_marking_and_its_cards_show_code_as_code(client, person):
+def test_a_quiz_its_marking_and_what_is_taken_away_show_code_as_code(client, person):
     roadmap = make_written_roadmap(owner=person, concepts=1)
     concept = roadmap.concepts.get()
     make_tutorial(concept=concept)
@@ -116,11 +119,19 @@ def test_a_quiz_its_marking_and_its_cards_show_code_as_code(client, person):
 
     asked = client.get(page).content.decode()
     marked = client.post(page, {"asked": "0", "question-0": "0", "version": "1"}, follow=True).content.decode()
-    cards = anki.write(reading.for_owner(roadmap)).decode()
+    document = reading.for_owner(roadmap)
+    cards = anki.write(document).decode()
+    with zipfile.ZipFile(io.BytesIO(epub.write(document))) as book:
+        answers = next(book.read(name).decode() for name in book.namelist() if "answers" in name)
+    with zipfile.ZipFile(io.BytesIO(markdown.write(document))) as files:
+        archived = files.read("answers.md").decode()
 
-    for text in (asked, marked, cards):
+    for text in (asked, marked, cards, answers):
         assert "Is it <code>&lt;b&gt;</code>?" in text
         assert "<code>len(x)</code>" in text
-        assert "__x__" in text
+    assert all("__x__" in text for text in (asked, marked, cards))
+    assert ElementTree.fromstring(answers).findtext(".//{*}code[@class='lines']") == "for x in y:\n    print(x)"
+    assert "Is it `<b>`?" in archived
+    assert "`for x in y:`\\\n`    print(x)`" in archived
     assert '<code class="lines">for x in y:\n    print(x)</code>' in marked
     assert "<code>for x in y:<br>&nbsp;&nbsp;&nbsp;&nbsp;print(x)</code>" in cards
