@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from content.models import MODELS
-from roadmap_project.llm.openai import _translated
+from roadmap_project.llm.openai import _retry_after, _translated
 from roadmaps import deciding
 from roadmaps.models import Concept, ModelCall, ProviderPause, Step
 from roadmaps.steps import draining, recording
@@ -107,3 +107,12 @@ def test_F7_a_piece_that_is_cut_by_the_token_limit_is_failed_and_not_saved(writi
     assert all("cut off by the token limit" in step.last_error for step in failed)
     assert set(ModelCall.objects.values_list("outcome", flat=True)) == {"cut"}
     assert not any(model.objects.exists() for model in MODELS.values())
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("0", 0), ("2.5", 2.5), ("1800000000", 3600), ("-5", 0)]
+    + [(each, None) for each in ("inf", "nan", "", "Wed, 21 Oct 2026 07:28:00 GMT")],
+)
+def test_F6_a_provider_pauses_us_for_an_hour_at_most_and_not_by_a_typo(said, seconds):
+    assert _retry_after(said) == seconds

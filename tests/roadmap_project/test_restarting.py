@@ -47,6 +47,20 @@ def test_five_restarts_in_ten_minutes_are_enough(runs, monkeypatch, ages, restar
     assert len(runs) == restarts
 
 
+def test_what_an_ordinary_end_would_do_is_done_before_a_restart():
+    code = f"""
+import atexit, os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from roadmap_project import restarting
+atexit.register(print, "errors are sent", flush=True)
+os.execv = lambda *_: (print("and then restarted", flush=True), os._exit(0))
+restarting.restart()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-2:] == ["errors are sent", "and then restarted"]
+
+
 def test_a_signal_during_a_restart_waits_for_the_next_run_and_ends_it_in_order():
     code = """
 import os, signal, sys

@@ -418,17 +418,23 @@ def _expire_leases():
 def test_D3_what_a_killed_worker_of_this_machine_held_waits_for_no_lease(writing):
     gone = subprocess.Popen(["true"])
     gone.wait()
-    steps = claiming.claim("content", 4)
-    here, elsewhere = steps[0].worker.rsplit(":", 1)[0], "another-container/0badc0de"
-    for step, worker in zip(
-        steps, (f"{here}:{gone.pid}", f"{here}:{os.getpid()}", f"{elsewhere}:{gone.pid}", f"{here}:1"), strict=True
-    ):
+    steps = claiming.claim("content", 5)
+    here = steps[0].worker.rsplit(":", 1)[0]
+    restarted = f"{here.rpartition('/')[0]}/0badc0de"  # the machine, or another container of the same name
+    places = (
+        f"{here}:{gone.pid}",
+        f"{here}:{os.getpid()}",
+        f"another/0badc0de:{gone.pid}",
+        f"{restarted}:{gone.pid}",
+        f"{here}:1",
+    )
+    for step, worker in zip(steps, places, strict=True):
         Step.objects.filter(pk=step.pk).update(worker=worker)
 
     _sweep_as_usual("content")
 
     states = [Step.objects.get(pk=step.pk) for step in steps]
-    assert [(step.state, step.losses) for step in states] == [("waiting", 1)] + [("running", 0)] * 3
+    assert [(step.state, step.losses) for step in states] == [("waiting", 1)] + [("running", 0)] * 4
 
 
 def test_no_worker_is_taken_for_dead_where_the_system_does_not_tell_whose_ids_these_are(writing, monkeypatch):
@@ -705,6 +711,7 @@ def test_D11_a_stopping_worker_hands_back_what_has_not_answered(writing, stub, s
     stub.release()
     assert set(writing.steps.content().values_list("state", "attempts", "losses")) == {("waiting", 0, 0)}
     assert not writing.steps.filter(lease_token__isnull=False).exists()
+    assert not writing.steps.content().filter(started_at__isnull=False).exists()
     asked_for = writing.steps.content().exclude(worker="").order_by("pk").values_list("pk", flat=True)
     told = next(record.msg for record in caplog.records if "steps_handed_back" in str(record.msg))
     assert (told["count"], told["steps"]) == (settings_in_flight("content"), list(asked_for))

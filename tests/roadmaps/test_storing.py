@@ -100,9 +100,7 @@ def test_C1_a_crash_between_a_piece_and_its_state_leaves_neither_and_pays_once(w
             crashed.append(steps)
             for step in steps:
                 assert MODELS[step.kind].objects.filter(concept=step.concept).exists()  # saved, and its state is not
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_backend_pid()")
-                _kill(cursor.fetchone()[0])
+            _kill(backend())
         end_done(steps)
 
     monkeypatch.setattr(storing, "end_done", crash_once)
@@ -120,6 +118,21 @@ def _kill(backend: int) -> None:
     parameters.pop("cursor_factory", None), parameters.pop("context", None)
     with psycopg.connect(**parameters) as other:
         other.execute("SELECT pg_terminate_backend(%s)", [backend])
+
+
+def test_A14_work_without_a_transaction_goes_on_by_a_new_connection(writing):
+    before = backend()
+    _kill(before)
+
+    assert storing.patiently(lambda: claiming.seconds_until_due("content")) == 0
+
+    assert backend() != before
+
+
+def backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
 
 
 def test_C1_a_worker_that_dies_after_the_commit_has_done_it(writing, stub):

@@ -21,7 +21,7 @@ from tests import connection_log
 from tests.connection_log import HARNESS
 from tests.soak import schedule
 from tests.soak.breaking import Breaker
-from tests.soak.learning import Learner, be_slow
+from tests.soak.learning import Learner, SlowCrowd
 from tests.soak.supervising import Supervisor, marked
 from tests.soak.watching import ProcessWatch, ServerWatch
 from tests.stub_process import Model
@@ -100,6 +100,7 @@ def soaked(options: argparse.Namespace, entries: list[schedule.Entry], database:
     supervisor = Supervisor(logs, environment, f"soak-{uuid.uuid4().hex}", STOP_GRACE)
     breaker = Breaker(supervisor, database, model, budget)
     learners: list[Learner] = []
+    crowd = SlowCrowd()
     is_over = threading.Event()
     server, processes = ServerWatch(database.superuser_url), ProcessWatch(supervisor)
     try:
@@ -108,7 +109,7 @@ def soaked(options: argparse.Namespace, entries: list[schedule.Entry], database:
             began_at = time.time()
             for entry in entries:
                 let_pass(began_at + entry.second, supervisor, breaker)
-                happen(entry, supervisor, breaker, learners, is_over)
+                happen(entry, supervisor, breaker, learners, crowd, is_over)
             let_pass(began_at + options.seconds, supervisor, breaker)
             faults_ended_at = time.time()
             finished = finish(database, supervisor, breaker, learners)
@@ -124,7 +125,7 @@ def soaked(options: argparse.Namespace, entries: list[schedule.Entry], database:
     from tests.soak import judging, report  # with a database
 
     run = judging.Run(
-        budget, supervisor, breaker, learners, server, processes, asked, database.log,
+        budget, supervisor, breaker, learners, crowd, server, processes, asked, database.log,
         finished, left, began_at, faults_ended_at, ended_at,
     )  # fmt: skip
     found = list(judging.verdicts(run))
@@ -155,6 +156,7 @@ def happen(
     supervisor: Supervisor,
     breaker: Breaker,
     learners: list[Learner],
+    crowd: SlowCrowd,
     is_over: threading.Event,
 ) -> None:
     match entry.happening:
@@ -164,7 +166,7 @@ def happen(
         case schedule.Journey() as journey:
             learners.append(Learner(journey, lambda: supervisor.url, is_over))
         case schedule.SlowClient() as client:
-            be_slow(client, supervisor.url)
+            crowd.send(client, supervisor.url)
 
 
 def finish(database: DevDatabase, supervisor: Supervisor, breaker: Breaker, learners: list[Learner]) -> bool:

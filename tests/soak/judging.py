@@ -19,7 +19,7 @@ from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
 from roadmaps.steps.draining import CLAIM_SECONDS
 from tests import connection_log
 from tests.soak.breaking import Breaker, Happened
-from tests.soak.learning import Learner, Trouble
+from tests.soak.learning import Learner, SlowCrowd, Trouble
 from tests.soak.schedule import Fault
 from tests.soak.supervising import Release, Supervisor
 from tests.soak.watching import Look, ProcessWatch, Sample, ServerWatch
@@ -42,6 +42,7 @@ HAND_BACK_SECONDS = 3.0
 FOUND_DEAD = re.compile(r"timestamp='([^']+)'.*event='leases_of_dead_workers_ended'.* workers=\[([^\]]*)\]")
 SWEPT_WITHIN = 2.0  # seconds from a sweep's ending of leases to its line
 DIES_WITHIN = 6.0  # seconds from a stop, with its grace, to the end of a worker that had to be killed
+SEVERAL = 3  # of which one at least comes to it, as states pass that a person would have acted in
 MOST_SKIPPED = 1 / 3  # of the faults: a service that starts again has nobody to strike
 SERVER_GAP = 20.0
 PROCESSES_GAP = 40.0  # each look reads every process's memory map
@@ -79,6 +80,7 @@ class Run:
     supervisor: Supervisor
     breaker: Breaker
     learners: list[Learner]
+    crowd: SlowCrowd
     server: ServerWatch
     processes: ProcessWatch
     asked: list[dict[str, Any]]  # by the fleet, of the model
@@ -92,6 +94,7 @@ class Run:
 
 def verdicts(run: Run) -> Iterator[Verdict]:
     yield _struck(run)
+    yield _did(run)
     yield _watched(run)
     yield _states(run)
     yield _steps()
@@ -121,6 +124,26 @@ def _struck(run: Run) -> Verdict:
     figure = f"{happened} of {happened + skipped}"
     is_enough = happened and skipped <= MOST_SKIPPED * (happened + skipped)
     return Verdict("the faults happened", figure, [] if is_enough else [f"only {figure} found anybody to strike"])
+
+
+def _did(run: Run) -> Verdict:
+    """Nor where people do nothing: of each thing that was drawn for several of them, somebody has done it."""
+    drawn: Counter[str] = Counter({"slow visitors answered": run.crowd.came})
+    did: Counter[str] = Counter({"slow visitors answered": len(run.crowd.answered)})
+    for learner in run.learners:
+        journey = learner.journey
+        wanted = {
+            "cancelled": journey.cancels_while,
+            "taken up again": learner.did["cancelled"] and journey.retries,
+            "clicked twice": journey.clicks_twice,
+            "changes asked for": journey.asks_for_changes and not journey.skips_review and not journey.cancels_while,
+            "written again": journey.regenerates and journey.approves and not journey.cancels_while,
+        }
+        drawn.update(what for what, is_wanted in wanted.items() if is_wanted)
+        did.update(what for what, times in learner.did.items() if times)
+    figure = ", ".join(f"{what} {did[what]}" for what in drawn)
+    broken = [f"nobody of {n}: {what}" for what, n in drawn.items() if n >= SEVERAL and not did[what]]
+    return Verdict("people did what was drawn", figure, broken)
 
 
 def _watched(run: Run) -> Verdict:
@@ -650,7 +673,7 @@ def _memory(looks: list[Look], run: Run) -> Verdict:
     last = max((look.memory for look in alone if look.at > run.faults_ended_at - third), default=0)
     if third < LEAST_THIRD:
         return Verdict("memory flat", f"{first:.0f} → {last:.0f} MB (PSS); the run is too short to judge")
-    broken = [f"{first:.0f} MB became {last:.0f}"] if not first or last > first * FLAT_MEMORY else []
+    broken = [f"{first:.0f} MB became {last:.0f}"] if not first or not last or last > first * FLAT_MEMORY else []
     return Verdict("memory flat", f"{first:.0f} → {last:.0f} MB (PSS, the most in the second and last third)", broken)
 
 
@@ -663,6 +686,8 @@ def _files(looks: list[Look]) -> Verdict:
     lasting = {pid: counts[1:-1] for pid, counts in seen.items() if len(counts) > 8}
     growth = {pid: min(counts[-4:]) - counts[0] for pid, counts in lasting.items()}
     broken = [f"process {pid}: {n} more files than at first" for pid, n in growth.items() if n > FLAT_FILES]
+    if not lasting:
+        broken = ["no process was looked at for long enough"]
     most = max(growth.values(), default=0)
     return Verdict("file descriptors flat", f"{len(lasting)} processes, at most {most:+d}", broken)
 

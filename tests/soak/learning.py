@@ -9,7 +9,7 @@ import time
 import urllib.error
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -78,10 +78,10 @@ class Learner:
     )  # by concept's key and kind: "again" was asked for
     cancels: list[tuple[float, float]] = field(default_factory=list)  # answered when, until taken up again
     cancel_clicks: list[float] = field(default_factory=list)
+    did: Counter[str] = field(default_factory=Counter)  # of what a journey may draw
     pages: int = 0
     troubles: list[Trouble] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
-    is_through: bool = False
 
     def __post_init__(self) -> None:
         self._browser = Browser(self.address())
@@ -94,7 +94,9 @@ class Learner:
             self._travel()
         except TimeOverError:
             return
-        self.is_through = True
+        except Exception as error:  # the machinery's own fault: nothing of what this person would have done is shown
+            self.findings.append(f"{self.journey.goal}: {error!r}")
+            raise
 
     def _travel(self) -> None:
         journey = self.journey
@@ -147,6 +149,7 @@ class Learner:
         self.cancel_clicks.append(time.time())  # the click that worked may be a later one: the database was away
         if self._look() == "cancelled":
             self.cancels.append((time.time(), float("inf")))
+            self.did["cancelled"] += 1
 
     def _see_that_it_stays_cancelled(self) -> None:
         for _ in range(10):
@@ -160,6 +163,7 @@ class Learner:
         answered_at, _ = self.cancels.pop()
         self.cancels.append((answered_at, time.time()))
         self._decide("retry/")
+        self.did["taken up again"] += 1
 
     def _review(self) -> bool:
         """False where it stays in review."""
@@ -167,6 +171,7 @@ class Learner:
             return True
         if self.journey.asks_for_changes:
             self._click(f"{self.path}request-changes/", text=f"More practice in subject {self.journey.number}")
+            self.did["changes asked for"] += 1
             self._until("in_review", *FINAL)
         if self.state == "in_review" and not self.journey.approves:
             return False
@@ -183,6 +188,7 @@ class Learner:
             again = f"{self.path}{key}/regenerate/{kind}/"
             seen = re.search(rf'action="{again}">.*?name="seen" value="([^"]*)"', page, re.DOTALL)
             self.orders[key, kind] += orders_in(self._click(again, wish="", seen=seen[1] if seen else ""))
+            self.did["written again"] += 1
             self._until(*FINAL)
         self._open("/")
 
@@ -194,6 +200,7 @@ class Learner:
     def _click(self, path: str, **fields: str) -> list[Press]:
         """Once or, by those who do, twice at the same time."""
         times = 2 if self.journey.clicks_twice else 1
+        self.did["clicked twice"] += times - 1
         with ThreadPoolExecutor(times) as fingers:
             clicks = [fingers.submit(self._send, path, **fields) for _ in range(times)]
         return [click.result() for click in clicks]
@@ -250,13 +257,25 @@ class Learner:
             raise TimeOverError
 
 
-def be_slow(client: SlowClient, address: str) -> None:
+@dataclass
+class SlowCrowd:
     """Visitors whose lines are bad; whatever becomes of them, the others must not notice."""
-    for _ in range(SLOW_AT_ONCE):
-        threading.Thread(target=_crawl, args=(client, address), daemon=True).start()
+
+    came: int = 0
+    answered: set[int] = field(default_factory=set)  # by their number
+
+    def send(self, client: SlowClient, address: str) -> None:
+        for _ in range(SLOW_AT_ONCE):
+            self.came += 1
+            threading.Thread(target=self._crawl, args=(self.came, client, address), daemon=True).start()
+
+    def _crawl(self, number: int, client: SlowClient, address: str) -> None:
+        for _ in _crawl(client, address):
+            self.answered.add(number)
 
 
-def _crawl(client: SlowClient, address: str) -> None:
+def _crawl(client: SlowClient, address: str) -> Iterator[bytes]:
+    """What comes back, as it comes."""
     parts = urlsplit(address)
     request = f"GET /sign-in/ HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
     until = time.monotonic() + client.seconds
@@ -268,7 +287,8 @@ def _crawl(client: SlowClient, address: str) -> None:
                     time.sleep(client.seconds / len(request))
             else:
                 line.sendall(request)
-            while line.recv(64 if client.way == "reads" else 65_536):
+            while part := line.recv(64 if client.way == "reads" else 65_536):
+                yield part
                 time.sleep(0.2 if client.way == "reads" and time.monotonic() < until else 0)
     except OSError:
         return

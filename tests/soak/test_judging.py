@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,7 @@ from tests.soak import judging
 from tests.soak.breaking import Happened
 from tests.soak.judging import Account, Run
 from tests.soak.learning import Trouble
-from tests.soak.schedule import Fault
+from tests.soak.schedule import Fault, Journey
 from tests.soak.watching import Call, Look, Sample
 
 BUDGET = ConnectionBudget.from_environment(Environment({}))  # 31: web 8, logs 7, content 9, workflow 7
@@ -43,6 +44,7 @@ def make_run(*, happened=(), releases=((0.0, None),), samples=(), troubles=()):
         supervisor=SimpleNamespace(releases=spans),
         breaker=SimpleNamespace(happened=list(happened), skipped=[]),
         learners=[SimpleNamespace(troubles=list(troubles), pages=1)],
+        crowd=SimpleNamespace(came=0, answered=set()),
         server=SimpleNamespace(samples=list(samples), pieces=set(), holders={}),
         processes=SimpleNamespace(looks=[]),
         asked=[],
@@ -65,6 +67,30 @@ def test_a_run_in_which_nothing_happened_shows_nothing():
 
     assert judging._struck(run).broken == ["only 2 of 4 found anybody to strike"]
     assert judging._struck(make_run()).broken == ["only 0 of 0 found anybody to strike"]
+
+
+def test_people_of_whom_nobody_does_what_was_drawn_show_nothing():
+    journey = Journey(1, False, True, True, "", 0.0, True, True, 2)
+    learners = [SimpleNamespace(journey=journey, did=Counter()) for _ in range(3)]
+    learners += [SimpleNamespace(journey=replace(journey, cancels_while="writing"), did=Counter()) for _ in range(3)]
+    run = make_run()
+    run.learners, run.crowd = learners, SimpleNamespace(came=8, answered=set())
+    whats = ["slow visitors answered", "clicked twice", "changes asked for", "written again", "cancelled"]
+    numbers = [8, 6, 3, 3, 3]
+    assert judging._did(run).broken == [f"nobody of {n}: {what}" for n, what in zip(numbers, whats, strict=True)]
+
+    for what in whats[1:]:
+        learners[-1].did[what] += 1
+    run.crowd.answered.add(7)
+
+    assert judging._did(run).broken == []
+    assert judging._did(make_learnerless()).broken == []
+
+
+def make_learnerless():
+    run = make_run()
+    run.learners = []
+    return run
 
 
 def test_a_run_at_which_nobody_looked_shows_nothing():
@@ -243,6 +269,9 @@ def test_files_that_a_process_keeps_opening_are_found():
 
     assert judging._files(looks(0)).broken == []
     assert judging._files(looks(5)).broken == ["process 7: 30 more files than at first"]
+    assert (
+        judging._files([]).broken == judging._files(looks(0)[:8]).broken == ["no process was looked at for long enough"]
+    )
 
 
 def test_memory_that_grows_from_the_second_third_to_the_last_is_found():
@@ -253,6 +282,7 @@ def test_memory_that_grows_from_the_second_third_to_the_last_is_found():
 
     assert judging._memory(looks(0), make_run()).broken == []
     assert judging._memory(looks(3), make_run()).broken == ["1700 MB became 2150"]
+    assert judging._memory(looks(3)[:8], make_run()).broken == ["1550 MB became 0"]
 
 
 # Rows
@@ -262,8 +292,11 @@ GOAL = "Learn to query a database"
 
 
 def make_learner(*, approves=True, **fields):
-    journey = SimpleNamespace(goal=GOAL, approves=approves)
+    drawn = {"cancels_while": "", "retries": False, "clicks_twice": False, "asks_for_changes": False}
+    drawn |= {"skips_review": True, "regenerates": 0}
+    journey = SimpleNamespace(goal=GOAL, approves=approves, **drawn)
     told = {
+        "did": Counter(),
         "findings": [],
         "orders": Counter(),
         "cancels": [],
@@ -360,6 +393,7 @@ def test_a_whole_run_is_judged_by_every_judge(quiz, tmp_path):
         "connections, sampled on the server, within the budget",
         "connections, from the server's log, within the budget",
         "memory flat",
+        "file descriptors flat",
     ]  # nothing happened, and nobody looked
 
 

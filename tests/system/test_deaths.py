@@ -22,7 +22,7 @@ from roadmap_project import process, restarting
 from roadmap_project.connection_budget import ConnectionBudget
 from roadmap_project.counting import Peak
 from roadmap_project.environment import Environment
-from roadmaps.models import ClusterHeartbeat, Roadmap, Step
+from roadmaps.models import ClusterHeartbeat, QueueHeartbeat, Roadmap, Step
 from roadmaps.steps import waking
 from tests.factories import make_heartbeat, make_written_roadmap
 from tests.system.conftest import alive, database_url, descendants, holding, wait_until
@@ -112,8 +112,9 @@ def all_done():
 
 
 def let_leases_pass():
-    """As if their time were over; the schedule is due, too."""
+    """As if their time were over, and the next sweep came after no pause; the schedule is due, too."""
     Step.objects.filter(state=Step.State.RUNNING).update(lease_expires_at=Now())
+    QueueHeartbeat.objects.update(swept_at=Now(), takes_leases_from=None)
     Schedule.objects.filter(cluster="content").update(next_run=timezone.now())
 
 
