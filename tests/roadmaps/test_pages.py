@@ -875,7 +875,7 @@ def test_a_deadline_is_not_forgotten_where_no_finishing_day_can_be_named(visitor
 
     shown = text_of(visitor.get(roadmap.get_absolute_url()))
 
-    assert "Done by too far off to name a day not by" in shown
+    assert "Your pace 1 hour a week as you planned Done by too far off to name a day not by" in shown
     assert "your date; 60 hours a week would do" in shown
 
 
