@@ -25,6 +25,8 @@ OFFERED = (  # the common ones, in the order of their own names
     *("id", "cs", "da", "de", "en", "es", "fr", "it", "hu", "nl", "nb", "pl", "pt", "pt-br", "ro", "fi", "sv", "vi"),
     *("tr", "el", "ru", "uk", "he", "ar", "fa", "ur", "hi", "bn", "th", "ko", "ja", "zh", "zh-hant"),
 )
+# Django counts Azerbaijani among them, and writes it in Latin letters. The pages' style sheet has the same list.
+RIGHT_TO_LEFT = ("ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi")
 
 
 def spoken_here(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -85,6 +87,11 @@ def name_of(typed: str) -> str:
         return str(translation.get_language_info(WITHOUT_A_SCRIPT.get(code, code))["name_translated"])
     except KeyError:
         return typed
+
+
+def direction_of(language: str) -> str:
+    """As HTML's attribute `dir` has it."""
+    return "rtl" if tag_of(language).partition("-")[0] in RIGHT_TO_LEFT else "ltr"
 
 
 def beside(content: str) -> str:

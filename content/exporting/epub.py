@@ -14,7 +14,7 @@ from content.exporting.documents import ConceptDocument, QuestionDocument, Roadm
 from content.exporting.markdown import file_names
 from content.exporting.wording import facts, kind_of, not_written
 from content.exporting.xhtml import attribute, fragment, link, text
-from roadmap_project.languages import tag_of
+from roadmap_project.languages import direction_of, tag_of
 from roadmap_project.listing import listed
 from roadmap_project.told import told, told_by_line
 
@@ -60,7 +60,7 @@ def _package(document: RoadmapDocument, pages: list[str]) -> str:
     )
     spine = "".join(f'<itemref idref="p{place}"/>' for place in range(len(pages)))
     return f"""<?xml version="1.0" encoding="UTF-8"?>
-<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" xml:lang={_language(document)}>
+<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" {_in(document.language)}>
   <metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
     <dc:identifier id="id">{uuid.uuid5(uuid.NAMESPACE_URL, f"roadmap:{document.id}").urn}</dc:identifier>
     <dc:title>{text(document.title)}</dc:title>
@@ -72,7 +72,7 @@ def _package(document: RoadmapDocument, pages: list[str]) -> str:
     <item id="style" href="style.css" media-type="text/css"/>
 {items}
   </manifest>
-  <spine>{spine}</spine>
+  <spine page-progression-direction="{direction_of(document.language)}">{spine}</spine>
 </package>
 """
 
@@ -100,7 +100,7 @@ def _title_page(document: RoadmapDocument) -> str:
         document,
         document.title,
         f"<h1>{text(document.title)}</h1>"
-        + _paragraphs(document.goal)
+        + _paragraphs(document.goal, by_person=True)
         + _ours(document, "p", facts(document))
         + _paragraphs(told_by_line(document.rationale))
         + _paragraphs(told(document.origin), css_class="origin")
@@ -130,7 +130,7 @@ def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
     if missing := concept.missing():
         parts += [_ours(document, "p", not_written(missing))]
     if concept.note:
-        parts += [_ours(document, "h2", wording.MY_NOTES), _paragraphs(concept.note)]
+        parts += [_ours(document, "h2", wording.MY_NOTES), _paragraphs(concept.note, by_person=True)]
     return _page(document, concept.name, "".join(parts))
 
 
@@ -160,15 +160,17 @@ def _list(items: list[str]) -> str:
     return f"<ul>{''.join(f'<li>{_words(item)}</li>' for item in items)}</ul>" if items else ""
 
 
-def _paragraphs(value: str, *, css_class: str = "") -> str:
-    start = f"<p class={attribute(css_class)}>" if css_class else "<p>"
+def _paragraphs(value: str, *, css_class: str = "", by_person: bool = False) -> str:
+    """What a person wrote, in whatever language, says by its letters which way it goes."""
+    names = {"class": css_class, "dir": "auto" if by_person else ""}
+    start = "".join(["<p", *(f" {name}={attribute(each)}" for name, each in names.items() if each), ">"])
     return "".join(f"{start}{text(each)}</p>" for each in value.split("\n") if each.strip())
 
 
 def _ours(document: RoadmapDocument, tag: str, words: str | Promise) -> str:
     """Words of the book's own; in which language, where the content has another."""
     spoken = (get_language() or "").partition("-")[0]
-    own = f' lang="{spoken}" xml:lang="{spoken}"' if spoken != tag_of(document.language).partition("-")[0] else ""
+    own = f" lang={attribute(spoken)} {_in(spoken)}" if spoken != tag_of(document.language).partition("-")[0] else ""
     return f"<{tag}{own}>{text(words)}</{tag}>"
 
 
@@ -176,12 +178,13 @@ def _page_link(name: str, label: str) -> str:
     return f"<a href={attribute(name)}>{text(label)}</a>"
 
 
-def _language(document: RoadmapDocument) -> str:
-    return attribute(tag_of(document.language))
+def _in(language: str) -> str:
+    """The attributes that say so in any XML of a book; pages have `lang` beside them."""
+    return f'xml:lang={attribute(tag_of(language))} dir="{direction_of(language)}"'
 
 
 def _page(document: RoadmapDocument, title: str, body: str) -> str:
-    language = f"lang={_language(document)} xml:lang={_language(document)}"
+    language = f"lang={attribute(tag_of(document.language))} {_in(document.language)}"
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" {language}>

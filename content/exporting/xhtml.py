@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 
 VOID = {"br", "hr"}
 NOT_TAKEN = {"id", "rel"}
+LEFT_TO_RIGHT = {"code", "pre"}
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 HOST = re.compile(r"[\w.:-]+")
 URL_CHARACTERS = "/?%:@!$&'()*+,;=~[]#"
@@ -68,6 +69,8 @@ class _Writer(HTMLParser):
         name = "span" if leads_nowhere else tag
         if leads_nowhere:
             kept = {}
+        if tag in LEFT_TO_RIGHT:
+            kept["dir"] = "ltr"  # a book's style sheet may not say it
         written = "".join(f" {key}={(_address if key == 'href' else attribute)(kept[key])}" for key in kept)
         self.parts.append(f"<{name}{written}{'/' if tag in VOID else ''}>")
         if tag not in VOID:

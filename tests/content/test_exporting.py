@@ -284,6 +284,21 @@ def test_a_book_has_an_identifier_that_stays_and_a_language(roadmap):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", modified)
 
 
+@pytest.mark.parametrize(("language", "direction"), [("ar", "rtl"), ("Hebrew", "rtl"), ("az", "ltr"), ('x"y', "ltr")])
+def test_a_book_turns_its_pages_the_way_its_language_is_read_and_code_stays_as_it_is(roadmap, language, direction):
+    Roadmap.objects.filter(pk=roadmap.pk).update(language=language)
+    files, package = book(file_of(Roadmap.objects.get(pk=roadmap.pk), "epub"))
+    pages = pages_of(files)
+    chapter = pages["EPUB/002-concept-2.xhtml"]
+
+    assert package.get("dir") == package.find(f"{OPF}spine").get("page-progression-direction") == direction
+    assert {page.get("dir") for page in pages.values()} == {direction}
+    assert {code.get("dir") for code in (*chapter.iter(f"{X}code"), *chapter.iter(f"{X}pre"))} == {"ltr"}
+    assert {each.get("dir") for each in pages["EPUB/answers.xhtml"].iter(f"{X}h1")} == {"ltr"}  # in English
+    assert chapter.find(f"{X}body/{X}h1").get("dir") is None
+    assert pages["EPUB/004-concept-4.xhtml"].find(f"{X}body/{X}p[@dir='auto']").text == "Mine alone."
+
+
 @pytest.mark.parametrize(
     ("typed", "tag"),
     [
@@ -518,7 +533,7 @@ def test_a_files_own_words_are_in_the_contents_language_or_else_the_readers(road
 
     assert files["answers.md"].decode().startswith(f"# {heading}\n")
     assert f"({kind}" in files["001-concept-1.md"].decode()
-    said = f' lang="{reads[:2]}" xml:lang="{reads[:2]}"' if language == "French" else ""
+    said = f' lang="{reads[:2]}" xml:lang="{reads[:2]}" dir="ltr"' if language == "French" else ""
     assert f"<h1{said}>{heading}</h1>" in pages["EPUB/answers.xhtml"].decode()
     assert f"({kind})" in pages["EPUB/001-concept-1.xhtml"].decode()
 

@@ -1,8 +1,11 @@
 """Which language a page speaks."""
 
+import re
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
+from django.conf.locale import LANG_INFO
 from django.http import HttpResponse
 from django.urls import reverse
 
@@ -61,6 +64,27 @@ def test_a_roadmap_that_refused_what_was_asked_for_is_the_page_in_another_langua
     page = client.post(reverse("roadmaps:request_changes", args=[roadmap.slug]), {"text": " "}).content.decode()
 
     assert f'name="next" value="{roadmap.get_absolute_url()}"' in page
+
+
+def test_what_is_written_from_right_to_left_stands_so_on_every_page():
+    """The pages say which language, and the style sheet which way it goes: the same list in both."""
+    sheet = (settings.BASE_DIR / "roadmap_project/static/roadmaps/site.css").read_text()
+    rule = re.search(r":is\((?P<languages>[^)]*)\) \{ direction: rtl;", sheet)
+    bidi = {code for code in languages.OFFERED if LANG_INFO.get(code, {}).get("bidi")}
+
+    assert rule
+    assert re.findall(r'\[lang\|="(\w+)"\]', rule["languages"]) == list(languages.RIGHT_TO_LEFT)
+    assert (
+        bidi
+        == {"he", "ar", "fa", "ur"}
+        == {each for each in languages.OFFERED if languages.direction_of(each) == "rtl"}
+    )
+    assert [languages.direction_of(each) for each in ("ar-EG", "Persian", "Azerbaijani", "")] == [
+        "rtl",
+        "rtl",
+        "ltr",
+        "ltr",
+    ]
 
 
 def test_a_choice_by_an_address_alone_changes_nothing(client):
