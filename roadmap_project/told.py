@@ -7,6 +7,7 @@ from django.utils.translation import gettext
 from roadmap_project.listing import listed
 
 NAMES = "names"  # a gap that may hold several, each in quotation marks
+DEEPEST = 3  # sentences in each other's gaps; what people write may look as if it had any number
 ENDS_AND_BEGINS = ("”", "“")
 
 _kept: dict[str, re.Pattern[str]] = {}
@@ -30,21 +31,25 @@ def is_ours(text: str) -> bool:
     return text in _kept or any(pattern.fullmatch(text) for pattern in _kept.values())
 
 
-def told(text: str) -> str:
+def told(text: str, deepest: int = DEEPEST) -> str:
     """What a row says, in the current language; as it is where it is not one of our sentences.
 
     What stands in a sentence's gaps is told too: a reason within a notice, and what lies between quoted names.
     """
     if text in _kept:
         return gettext(text)
+    if not deepest:
+        return text
     for sentence, pattern in _kept.items():
         if match := pattern.fullmatch(text):
-            return gettext(sentence) % {gap: _filled(gap, value) for gap, value in match.groupdict().items()}
+            return gettext(sentence) % {
+                gap: _filled(gap, value, deepest - 1) for gap, value in match.groupdict().items()
+            }
     return text
 
 
-def _filled(gap: str, value: str) -> str:
-    filled = told(value)
+def _filled(gap: str, value: str, deepest: int) -> str:
+    filled = told(value, deepest)
     return filled.replace(", ".join(ENDS_AND_BEGINS), listed(ENDS_AND_BEGINS)) if gap == NAMES else filled
 
 

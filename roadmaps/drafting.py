@@ -18,7 +18,7 @@ def keep(session: Session, typed: dict[str, str]) -> None:
 
 
 def kept(session: Session, user: User) -> dict[str, str]:
-    """Nothing of what became a roadmap meanwhile, which the form's last keeping may have come after.
+    """Nothing of words that became a roadmap meanwhile, which the form's last keeping may have come after.
 
     Without that form's request key: another page with it would be answered with the first one's roadmap.
     """

@@ -56,8 +56,8 @@ class Piece(models.Model):
 
     def was_confirmed_by(self, step: Step) -> bool:
         """Written again, it came out as it stands here; and not a version that was made since, by hand."""
-        ended = step.finished_at
-        return step.is_unchanged and ended is not None and self.created_at < ended
+        began = step.started_at
+        return step.is_unchanged and began is not None and self.created_at < began
 
 
 class Tutorial(Piece):

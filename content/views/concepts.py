@@ -18,11 +18,11 @@ from django.views.decorators.http import require_POST, require_safe
 from content import links, noting, reading
 from content.forms import NoteForm, WishForm
 from content.models import Note
-from content.views.lookup import address, number, own_concept
+from content.views.lookup import address, own_concept
 from roadmaps import deciding, learning
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, Step
-from roadmaps.views import SignedInRequest, conditional, decision, fragment
+from roadmaps.views import SignedInRequest, conditional, decision, fragment, number
 
 
 @require_safe

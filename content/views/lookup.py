@@ -22,11 +22,6 @@ def address(concept: Concept, name: str = "concept", *rest: str) -> str:
     return reverse(f"content:{name}", args=[concept.roadmap.slug, concept.key, *rest])
 
 
-def number(text: str) -> int:
-    """A whole number that somebody may have tampered with; 0 for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
-
-
 def numbers(values: list[str]) -> list[int]:
     """What may be questions' places or keys; junk is none."""
     return [int(each) for each in values if each.isascii() and each.isdigit() and len(each) <= 18]

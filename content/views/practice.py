@@ -5,9 +5,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from content import practising
-from content.views.lookup import number, numbers, own_roadmap
+from content.views.lookup import numbers, own_roadmap
 from roadmaps.models import Roadmap
-from roadmaps.views import SignedInRequest, fragment
+from roadmaps.views import SignedInRequest, fragment, number
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

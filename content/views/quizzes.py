@@ -8,9 +8,9 @@ from django.views.decorators.http import require_http_methods
 
 from content import answering, reading
 from content.models import Quiz, QuizAttempt
-from content.views.lookup import address, number, numbers, own_concept
+from content.views.lookup import address, numbers, own_concept
 from roadmaps.models import Concept
-from roadmaps.views import SignedInRequest, fragment
+from roadmaps.views import SignedInRequest, fragment, number
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -16,11 +16,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from content import answering, reading, sharing
 from content.forms import CopyForm
 from content.models import Quiz, Share
-from content.views.lookup import number
 from content.views.quizzes import submitted
 from roadmap_project import throttling
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept
+from roadmaps.views import number
 
 P = ParamSpec("P")
 

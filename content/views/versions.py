@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from content import reading, writing
-from content.views.lookup import address, number, own_concept
+from content.views.lookup import address, own_concept
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Step
-from roadmaps.views import SignedInRequest, decision
+from roadmaps.views import SignedInRequest, decision, number
 
 
 @require_safe

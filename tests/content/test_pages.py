@@ -214,6 +214,10 @@ def test_what_writing_it_again_came_to_is_told_on_the_page_that_is_open(visitor,
     assert "came out the same" in told["quiz"]
     assert "this version stands" in told["tutorial"]
     assert not told["resources"].strip()
+
+    make_quiz(concept=concept, version=2)  # they are told of it above, and no more that it is being written
+    fragment = visitor.get(poll, headers=asks).content.decode()
+    assert re.search(r'<div id="state-quiz" hx-swap-oob="innerHTML">\s*</div>', fragment)
     assert all(f'id="state-{kind}"' in page for kind in told)
 
 

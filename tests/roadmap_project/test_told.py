@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
+from roadmap_project.library import sentences
 from roadmap_project.told import is_ours, told
 from roadmaps.answers import OTHER_HOURS
 from roadmaps.reshaping import REMOVED_FROM
@@ -61,3 +62,12 @@ def test_who_serves_pages_tells_whatever_any_process_keeps():
 
     assert len(keeping) > 10
     assert keeping - set(done.stdout.split()) == set()
+
+
+def test_what_looks_like_sentences_in_sentences_without_end_is_told_at_once():
+    assert is_ours(sentences.NEW % {"names": "“x”"})
+    deep = "New: " * 660 + "x" + "." * 660
+
+    assert told(deep) == deep
+    with translation.override("zh-hans"):
+        assert told(deep).count("New: ") == 657

@@ -15,7 +15,7 @@ from django.conf import settings
 from content.models import MODELS
 from content.writing import WRITINGS
 from roadmap_project.connection_budget import RELEASE_CONNECTIONS, ConnectionBudget
-from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
+from roadmaps.models import Feedback, LogEntry, ModelCall, Roadmap, Step
 from roadmaps.steps.draining import CLAIM_SECONDS
 from tests import connection_log
 from tests.soak.breaking import Breaker, Happened
@@ -130,10 +130,13 @@ def _did(run: Run) -> Verdict:
     """Nor where people do nothing: of each thing that was drawn for several of them, somebody has done it."""
     drawn: Counter[str] = Counter({"slow visitors answered": run.crowd.came})
     did: Counter[str] = Counter({"slow visitors answered": len(run.crowd.answered)})
+    did["changes asked for"] = Feedback.objects.count()
+    did["written again"] = Step.objects.content().filter(is_rewrite=True).count()
     for learner in run.learners:
         journey = learner.journey
         wanted = {
-            "cancelled": journey.cancels_while,
+            # In the middle of the writing, only who was not asked before: the others' page waits for them first.
+            "cancelled": journey.cancels_while == "designing" or (journey.cancels_while and journey.skips_review),
             "taken up again": learner.did["cancelled"] and journey.retries,
             "clicked twice": journey.clicks_twice,
             "changes asked for": journey.asks_for_changes and not journey.skips_review and not journey.cancels_while,

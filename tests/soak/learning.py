@@ -163,7 +163,7 @@ class Learner:
         answered_at, _ = self.cancels.pop()
         self.cancels.append((answered_at, time.time()))
         self._decide("retry/")
-        self.did["taken up again"] += 1
+        self.did["taken up again"] += self._look() != "cancelled"
 
     def _review(self) -> bool:
         """False where it stays in review."""
@@ -171,7 +171,6 @@ class Learner:
             return True
         if self.journey.asks_for_changes:
             self._click(f"{self.path}request-changes/", text=f"More practice in subject {self.journey.number}")
-            self.did["changes asked for"] += 1
             self._until("in_review", *FINAL)
         if self.state == "in_review" and not self.journey.approves:
             return False
@@ -188,7 +187,6 @@ class Learner:
             again = f"{self.path}{key}/regenerate/{kind}/"
             seen = re.search(rf'action="{again}">.*?name="seen" value="([^"]*)"', page, re.DOTALL)
             self.orders[key, kind] += orders_in(self._click(again, wish="", seen=seen[1] if seen else ""))
-            self.did["written again"] += 1
             self._until(*FINAL)
         self._open("/")
 
@@ -200,10 +198,11 @@ class Learner:
     def _click(self, path: str, **fields: str) -> list[Press]:
         """Once or, by those who do, twice at the same time."""
         times = 2 if self.journey.clicks_twice else 1
-        self.did["clicked twice"] += times - 1
         with ThreadPoolExecutor(times) as fingers:
             clicks = [fingers.submit(self._send, path, **fields) for _ in range(times)]
-        return [click.result() for click in clicks]
+        presses = [click.result() for click in clicks]
+        self.did["clicked twice"] += times - 1
+        return presses
 
     def _send(self, path: str, **fields: str) -> Press:
         tries = 0

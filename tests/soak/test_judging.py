@@ -17,6 +17,7 @@ from roadmap_project.environment import Environment
 from roadmaps.models import Feedback, Roadmap, Step
 from tests.factories import (
     make_call,
+    make_feedback,
     make_log_entry,
     make_quiz,
     make_revision,
@@ -69,18 +70,25 @@ def test_a_run_in_which_nothing_happened_shows_nothing():
     assert judging._struck(make_run()).broken == ["only 0 of 0 found anybody to strike"]
 
 
+@pytest.mark.django_db
 def test_people_of_whom_nobody_does_what_was_drawn_show_nothing():
     journey = Journey(1, False, True, True, "", 0.0, True, True, 2)
     learners = [SimpleNamespace(journey=journey, did=Counter()) for _ in range(3)]
-    learners += [SimpleNamespace(journey=replace(journey, cancels_while="writing"), did=Counter()) for _ in range(3)]
+    learners += [
+        SimpleNamespace(journey=replace(journey, cancels_while=state, skips_review=True), did=Counter())
+        for state in ("designing", "writing", "writing")
+    ]
+    learners += [SimpleNamespace(journey=replace(journey, cancels_while="writing"), did=Counter())]
     run = make_run()
     run.learners, run.crowd = learners, SimpleNamespace(came=8, answered=set())
     whats = ["slow visitors answered", "clicked twice", "changes asked for", "written again", "cancelled"]
-    numbers = [8, 6, 3, 3, 3]
+    numbers = [8, 7, 3, 3, 3]
     assert judging._did(run).broken == [f"nobody of {n}: {what}" for n, what in zip(numbers, whats, strict=True)]
 
-    for what in whats[1:]:
-        learners[-1].did[what] += 1
+    for what in ("clicked twice", "cancelled"):
+        learners[3].did[what] += 1
+    make_feedback(roadmap=make_roadmap())
+    make_step(roadmap=make_roadmap(), kind=Step.Kind.QUIZ, is_rewrite=True)
     run.crowd.answered.add(7)
 
     assert judging._did(run).broken == []

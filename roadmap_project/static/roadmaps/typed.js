@@ -15,9 +15,10 @@
 
   const valueOf = (field) => (isTicked(field) ? field.checked : field.value);
 
-  // The same on the page in the other language.
+  // The same on the page in the other language, unless that is of a later version: what changed there meanwhile would be
+  // undone by old words under its number.
   const nameOf = (field) =>
-    [field.form.getAttribute("action"), field.name, isTicked(field) ? field.value : ""].join(" ");
+    [field.form.getAttribute("action"), field.form.elements.seen_version?.value, field.name, isTicked(field) ? field.value : ""].join(" ");
 
   const languages = document.querySelector("#languages");
   // A form that was fetched into the page says which page has it. It may have come with what was refused of it, as all
