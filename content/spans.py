@@ -29,7 +29,7 @@ AFTER_END = re.compile(r"""^$|[\s)"'\]}:,;.?!–—-]|[^\x00-\x7f]""")
 
 EDGES = re.compile(r"^\s*\\\n|\\\n\s*$")
 FENCED = re.compile(rf"[\w+#.-]*{LINE}")  # with the language's name, as a code block begins
-BEGINS_A_BLOCK = re.compile(r"^([0-9]*)(?=[-+=.)])", re.MULTILINE)
+BEGINS_A_BLOCK = re.compile(r"^ *([0-9]*)(?=[-+=.)])", re.MULTILINE)
 
 
 def to_html(text: str) -> str:

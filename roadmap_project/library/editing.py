@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roadmap_project.library import planning, sentences
-from roadmap_project.library.chinese import CHARACTER
 from roadmap_project.library.subjects import Subject
 from roadmap_project.library.understanding import Part, Request, plain, understood
 
@@ -135,10 +134,6 @@ def _is_in(stems: set[str], said: set[str]) -> bool:
     return stems == said or (len(stems) > 1 and stems <= said)
 
 
-def _is_chinese_part(words: str, name: str) -> bool:
-    return len(words) > 1 and re.match(CHARACTER, words) is not None and words in plain(name)
-
-
 def _stems(text: str) -> set[str]:
     return {_stem(word) for word in re.findall(r"\w+", plain(text).lower()) if word != "and"}
 
@@ -227,11 +222,11 @@ def _planned(found: Found, questions: list[str]) -> dict[str, Any]:
             "needs_clarification": True,
             "questions": questions,
         }
-    removed, added = found.removed[:MOST_INTENTS], found.added[:MOST_INTENTS]
-    intents = [_intent("remove", each) for each in removed] + [_intent("add", each) for each in added]
+    found.removed = found.removed[:MOST_INTENTS]
+    found.added = found.added[: MOST_INTENTS - len(found.removed)]
     return {
         "summary": _summary(found),
-        "intents": intents[:MOST_INTENTS],
+        "intents": [_intent("remove", each) for each in found.removed] + [_intent("add", each) for each in found.added],
         "preserve": ["every other concept"],
         "confidence": 0.8,
         "needs_clarification": False,
@@ -257,7 +252,9 @@ def _summary(found: Found) -> str:
         done = sentences.BOTH % {"added": added, "removed": removed}
     else:
         done = sentences.LEFT_OUT % {"names": removed} if removed else sentences.NEW % {"names": added}
-    missed = [*found.unknown, *(words for words, _ in found.several), *(choice.name for choice in found.not_there)]
+    if found.several:
+        done = sentences.SEVERAL % {"done": done, "words": _listed([words for words, _ in found.several], longest=300)}
+    missed = [*found.unknown, *(choice.name for choice in found.not_there)]
     return sentences.NOT_FOUND % {"done": done, "words": _listed(missed, longest=300)} if missed else done
 
 

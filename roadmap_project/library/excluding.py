@@ -7,6 +7,7 @@ END = (
     r"(?=$|[,;:!?()，。；：！？、]|\.(?:\s|$)|\s(?:but|so|now|then)\b"
     r"|\s(?:and|to)\s(?:i|want|would|now|need|learn|teach)\b)"
 )
+BEFORE_LEARNING = rf"[^,;:!?()，。；：！？]{{0,80}}?(?:{END}|(?=\s(?:learn|learning|studying)\b))"
 PHRASE = rf"[^,;:!?()，。；：！？]{{0,80}}?{END}"
 END_CHINESE = "(?=$|[,;:!?()，。；：！？、]|想|要|但|而|只|现在|就|还|也|做|来|教)"
 PHRASE_CHINESE = f"[^,;:!?()，。；：！？]{{0,30}}?{END_CHINESE}"
@@ -19,13 +20,14 @@ OTHERWISE = re.compile(
 UNWANTED = re.compile(
     r"\b(?:don't|do not|dont) (?:want|need|like)\b(?: to \w+)?" + PHRASE
     # Not a wish of its own: "a site without JavaScript", "Rust, not Python", "and not only Python".
-    + r"|\b(?:instead of|rather than|without)\b" + PHRASE
+    + r"|\b(?:instead of|rather than)\b" + PHRASE + rf"|\bwithout [^\s,;:!?()，。；：！？]+{BEFORE_LEARNING}"
     + r"|(?:(?<=[,;(])|(?<=[,;(.] )|(?<=but ))not (?!only|just|yet|sure)" + PHRASE
     + "|(?:不想|不要|不愿意?|不打算|不准备|不需要)(?:再)?(?:学习?|用|做|看)?" + PHRASE_CHINESE
     + "|(?:不学习?|不用|而不是|不是(?![很太])|除了)" + PHRASE_CHINESE
 )  # fmt: skip
 KNOWN = re.compile(
-    r"\b(?:i|who|we)(?: already| also)? (?:knows?|(?:have )?mastered|have learn(?:ed|t))\b" + PHRASE
+    r"\b(?:i|who|we)(?: already| also)? (?:knows?|(?:have )?mastered|have learn(?:ed|t))\b"
+    + r"(?! (?:almost nothing|nothing|very little|little|hardly|no)\b)" + PHRASE
     + "|(?:(?:我|我已经|已经|已|早就)(?:会(?![学去不])|懂|学过|学会|掌握|熟悉|精通)"
     + "|(?:(?<=[,;，。；])|^)(?:会|懂|学过|精通))"
     + PHRASE_CHINESE

@@ -6,6 +6,7 @@ from roadmap_project.told import kept
 
 # A longer sentence comes before the one that its words would fit as well. They are plans first, and then what was done.
 NOT_FOUND = kept(gettext_noop("%(done)s Not found: %(words)s."))
+SEVERAL = kept(gettext_noop("%(done)s More than one concept is meant by: %(words)s."))
 BOTH = kept(gettext_noop("New: %(added)s; left out: %(removed)s."))
 NEW = kept(gettext_noop("New: %(names)s."))
 LEFT_OUT = kept(gettext_noop("Left out: %(names)s."))

@@ -67,6 +67,17 @@ KINDS = {
 }  # fmt: skip
 TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()), re.IGNORECASE)
 STRONG = ("remove", "add")
+NEGATED = re.compile("don't|do not|won't|never|without|别|不要|不想|不用|不必|不需要", re.I)
+TEXTS = re.compile(
+    "tutorial|lesson|text|explanation|quiz|video|sentence|example|教程|课文|文字|讲解|测验|视频|例子", re.I
+)
+# Who knows that much, or asks how they could, wants more of it.
+HARDLY = re.compile(r"\b(?:nothing|little|bit|basics?|hardly|only|some|more|better)\b|一点|一些|基础|皮毛", re.I)
+TO_KNOW = re.compile(r"\b(?:how|let|should|could|would|can|do you)\b", re.I)
+# A name's words may have signs and an "and" between them; what was taken once is not tried again in parts.
+BETWEEN_WORDS = r"(?>\W{0,3}(?:(?:and\b|[和与])\W{0,3})?)"
+# SQL's own words, named beside others ("explain UPDATE, DELETE and subqueries"); with an object they are a verb.
+STATEMENT = re.compile(r"(?<=[a-z,] )(?:DELETE|DROP|EXCLUDE|INCLUDE|ADD)(?=[,.;]|$| (?:and|or)\b)")
 IDLE = ("filler", "pronoun", "name")
 MOST_BARE = 3  # words of which somebody's answer may be a name
 
@@ -110,7 +121,7 @@ def understood(text: str, names: Sequence[str], *, before: Action = "unsaid") ->
     A name that stands alone goes with the verb before it: also with that of an earlier request, whose answer it is.
     """
     reading = _Reading([plain(name) for name in names], before)
-    for segment in _segments(_tokens(_with_names(plain(text), reading.names))):
+    for segment in _segments(_tokens(_with_names(STATEMENT.sub("statement", plain(text)), reading.names))):
         reading.take(segment)
     return reading.finish()
 
@@ -133,17 +144,15 @@ def _with_names(text: str, names: Sequence[str]) -> str:
 
 def _pattern(name: str) -> str:
     """The name in the singular or plural and with other punctuation; none for what says nothing by itself."""
-    words = re.findall(r"\w+", name)
-    if not any(token.kind == "word" for token in _tokens(name)) and len(words) < 2:
+    words = [word for word in re.findall(r"\w+", name) if word.lower() != "and"]
+    if not words or (len(words) < 2 and not any(token.kind == "word" for token in _tokens(name))):
         return ""
     shaped = [_shaped(word) for word in words]
     begin, end = (r"\b" if not re.match(CHARACTER, word) else "" for word in (words[0], words[-1][-1]))
-    return begin + r"\W{0,3}".join(shaped) + end
+    return begin + BETWEEN_WORDS.join(shaped) + end
 
 
 def _shaped(word: str) -> str:
-    if word.lower() == "and":
-        return "(?:and|&|和|与)?"
     return re.escape(word[:-1] if re.search("[^s]s$", word) else word) + "s?"
 
 
@@ -194,9 +203,9 @@ class _Reading:
     def _take(self, tokens: list[Token]) -> None:
         kinds = [token.kind for token in tokens]
         action, place = _verb(kinds)
-        if action == "nothing":
+        if action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
             self.verb = "nothing"
-        elif "shorter" in kinds and "name" not in kinds:
+        elif "name" not in kinds and _is_shorter_wanted(tokens, kinds):
             self.request.is_shorter, self.verb = True, "unsaid"
         elif action == "unsaid":
             self._take_bare(tokens)
@@ -275,6 +284,22 @@ def _weak(kinds: list[str]) -> tuple[Action, int] | None:
             return "remove", place
     first = next((place for place, kind in enumerate(kinds) if kind != "filler"), None)
     return ("add", first) if first is not None and kinds[first] in ("wish", "with") else None
+
+
+def _is_hardly_known(tokens: list[Token], place: int) -> bool:
+    """So that nothing of it may go."""
+    ahead, known, behind = _text(tokens[:place]), tokens[place].text, _text(tokens[place + 1 :])
+    return not NEGATED.search(known) and bool(TO_KNOW.search(ahead) or HARDLY.search(behind))
+
+
+def _is_shorter_wanted(tokens: list[Token], kinds: list[str]) -> bool:
+    """And not the opposite, nor that of the texts."""
+    ahead = tokens[: kinds.index("shorter")] if "shorter" in kinds else []
+    return "shorter" in kinds and not NEGATED.search(_text(ahead)) and not TEXTS.search(_text(ahead))
+
+
+def _text(tokens: list[Token]) -> str:
+    return re.sub(f"(?<={CHARACTER}) (?={CHARACTER})", "", " ".join(token.text for token in tokens))
 
 
 def _without_tail(tokens: list[Token]) -> list[Token]:

@@ -10,6 +10,7 @@ from roadmap_project.library.subjects import SCAFFOLD
 GOALS = {
     "python-programming": """
         I know a little Python and want to get better at it
+        I know very little Python and want to automate my reports
         I know Python already and want to go deeper
         I know Java, teach me Python
         I know some Python, teach me how to test it
@@ -39,6 +40,8 @@ GOALS = {
         我不是很会 Python，想学
     """,
     "sql-databases": """
+        I know nothing about SQL. I need it for work
+        A career changer without a degree learning SQL
         I know Python, now teach me SQL
         I know Excel and want to learn SQL
         SQL rather than Python

@@ -1,5 +1,6 @@
 """What somebody asks for in words is what the library changes: that, and nothing that they only name."""
 
+import re
 import time
 from collections.abc import Sequence
 
@@ -178,6 +179,54 @@ def test_a_shorter_outline_does_without_what_is_optional(words, key):
 def test_shorter_tutorials_cost_no_concept():
     assert changes("I want shorter tutorials") == ""
     assert changes("Make logging shorter") == ""
+    for words in ("The tutorials are too long", "The quizzes are too long", "教程太长了"):
+        assert changes(words) == "", words
+    for words in ("Don't make it shorter", "Don't shorten it", "I don't want it shorter", "不要缩短", "别缩短"):
+        assert changes(words) == "", words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I know nothing about indexes",
+        "I know only a bit about indexes, add more",
+        "I should know indexes better",
+        "How do I know window functions?",
+        "Let me know window functions",
+        "Explain UPDATE, DELETE and subqueries",
+        "I want to practise DELETE and indexes",
+    ],
+)
+def test_what_one_hardly_knows_or_names_beside_sqls_own_words_stays(words):
+    assert changes(words, key="sql-databases", absent=()) == ""
+
+
+def test_a_person_may_shout():
+    assert changes("Please DELETE indexes", key="sql-databases") == "-Indexes"
+    assert changes("DELETE INDEXES AND JOINS NOW", key="sql-databases").count("-") >= 1
+
+
+def test_what_is_said_to_go_is_what_goes_however_much_it_is():
+    each = subject("python-programming")
+    tree = {"title": "T", "stages": planning.stages(each, list(each.concepts()), "x")}
+    concepts = tree["stages"][0]["modules"][0]["concepts"]
+    own = {**concepts[0], "source": "", "prerequisites": []}
+    concepts += [{**own, "key": f"k{number}", "name": f"Zebra{number}"} for number in range(50)]
+
+    wanted = ", ".join(f"Zebra{number}" for number in range(45))
+    found = EditPlan.model_validate(editing.plan(each, tree, [f"Remove {wanted}"], budget=1000))
+
+    gone = [intent.description.removeprefix("remove ") for intent in found.intents]
+    assert len(gone) == 40
+    assert found.summary == f"Left out: {', '.join(gone)}."
+
+
+def test_a_word_that_can_be_several_is_not_said_to_be_missing():
+    found = plan("Remove joins, indexes and snakes", key="sql-databases")
+
+    assert found.summary == "Left out: Indexes. More than one concept is meant by: joins. Not found: snakes."
+    with translation.override("zh-hans"):
+        assert not re.search("Left|More|Not", told(found.summary))
 
 
 def test_too_few_concepts_are_refused_with_the_reason():
@@ -243,3 +292,21 @@ def test_a_request_of_which_nothing_is_found_says_what_can_be_asked_for():
     assert missed.questions[0] == "Not in the outline: Threads."
     assert missed.questions[1].startswith("Say which concepts to remove or to add")
     assert missed.questions[2] == "These can be added: Type hints, Threads."
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("and " * 40 + "x", "a" + "." * 150), (" and ".join("a" * 60), "a&" * 60 + "c"), (" ".join("a" * 100), "a " * 99)],
+)
+def test_a_name_that_is_made_to_be_slow_is_looked_for_soon(name, text):
+    began = time.process_time()
+
+    understood(text, [name])
+
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("text", ["Remove Reading & writing files", "去掉 Reading 和 writing files"])
+def test_a_name_is_found_whatever_stands_for_its_and(text):
+    assert understood(text, ["Android", "Reading and writing files"]).of("remove")[0].names == [1]
+    assert understood("Remove a android", ["A Android"]).of("remove")[0].names == [0]
