@@ -12,6 +12,7 @@ from roadmap_project.library.understanding import Part, Request, plain, understo
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
 LONGEST_EXAMPLE, LONGEST_LIST = 60, 110  # characters, so that a question stays within what an answer may hold
 MOST_INTENTS = 40
+SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
 YES = re.compile(
     r"\W*(?:yes|yep|yeah|sure|ok|okay|please do|do it|remove it|是的?|对|好的?|可以|嗯|行)\W*(?:please|吧|了)?\W*", re.I
 )
@@ -26,6 +27,7 @@ class Choice:
     called: tuple[str, ...]
     keywords: tuple[str, ...]
     is_there: bool
+    sections: tuple[str, ...] = ()  # the titles of its stage and module
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Found:
 def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: float) -> dict[str, Any]:
     """An edit plan out of somebody's words, the last of which may answer what was asked about the earlier ones."""
     choices = _choices(each, tree)
-    names = list(dict.fromkeys(name for choice in choices for name in choice.called))
+    names = list(dict.fromkeys(name for choice in choices for name in (*choice.called, *choice.sections)))
     earlier, request = Request(), Request()
     for text in asked:
         earlier, request = request, understood(text, names, before=request.last)
@@ -66,10 +68,11 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
 def _choices(each: Subject, tree: dict[str, Any]) -> list[Choice]:
     curated = {f"{each.key}/{concept.key}": concept for concept in each.concepts()}
     there = []
-    for concept in _concepts(tree):
+    for concept, titles in _with_titles(tree):
         known = curated.get(concept["source"])
         called = tuple(dict.fromkeys([concept["name"], *([known.name] if known else [])]))
-        there.append(Choice(concept["key"], concept["name"], called, tuple(concept["keywords"]), is_there=True))
+        keywords = tuple(concept["keywords"])
+        there.append(Choice(concept["key"], concept["name"], called, keywords, is_there=True, sections=titles))
     present = {concept["source"] for concept in _concepts(tree)}
     absent = [
         Choice(concept.key, concept.name, (concept.name,), tuple(concept.keywords), is_there=False)
@@ -97,10 +100,12 @@ class _Meaning:
 
     def meant(self, part: Part, found: Found, *, prefers_there: bool | None = None) -> Iterable[list[Choice]]:
         for place in part.names:
+            name = self.names[place]
+            called = [choice for choice in self.choices if name in choice.called]
             yield self._preferred(
-                [choice for choice in self.choices if self.names[place] in choice.called], there=prefers_there
+                called or [choice for choice in self.choices if name in choice.sections], there=prefers_there
             )
-        if not part.words:
+        if not part.words or (part.names and SECTION.fullmatch(part.words)):
             return
         meant = self._preferred(self._by_words(part.words), there=prefers_there)
         if len(meant) > 1:
@@ -256,6 +261,14 @@ def _summary(found: Found) -> str:
         done = sentences.SEVERAL % {"done": done, "words": _listed([words for words, _ in found.several], longest=300)}
     missed = [*found.unknown, *(choice.name for choice in found.not_there)]
     return sentences.NOT_FOUND % {"done": done, "words": _listed(missed, longest=300)} if missed else done
+
+
+def _with_titles(tree: dict[str, Any]) -> Iterable[tuple[dict[str, Any], tuple[str, ...]]]:
+    """Each concept with the titles above it by which it can be meant: a single word means too many other things."""
+    for stage in tree["stages"]:
+        for module in stage["modules"]:
+            titles = tuple(title for title in (stage["name"], module["name"]) if len(title.split()) > 1)
+            yield from ((concept, titles) for concept in module["concepts"])
 
 
 def _concepts(tree: dict[str, Any]) -> list[dict[str, Any]]:

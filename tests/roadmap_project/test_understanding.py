@@ -310,3 +310,19 @@ def test_a_name_that_is_made_to_be_slow_is_looked_for_soon(name, text):
 def test_a_name_is_found_whatever_stands_for_its_and(text):
     assert understood(text, ["Android", "Reading and writing files"]).of("remove")[0].names == [1]
     assert understood("Remove a android", ["A Android"]).of("remove")[0].names == [0]
+
+
+@pytest.mark.parametrize("words", ["remove the stage {}", "Drop {}, please", "去掉阶段 {}", "I already know {}"])
+def test_a_stage_or_a_module_is_all_that_is_in_it(words):
+    each = subject("web-development")
+    tree = {"title": "T", "stages": planning.stages(each, list(each.concepts()), "x")}
+    sections = {
+        stage["name"]: [one for module in stage["modules"] for one in module["concepts"]] for stage in tree["stages"]
+    }
+    names = {concept.name for concept in each.concepts()}
+    title = next(title for title in sections if " and " in title and title not in names)
+
+    found = EditPlan.model_validate(editing.plan(each, tree, [words.format(title)], budget=1000))
+
+    assert [intent.target for intent in found.intents] == [concept["key"] for concept in sections[title]]
+    assert "Not found" not in found.summary
