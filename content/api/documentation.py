@@ -36,20 +36,22 @@ class Api(NinjaAPI):
             made["components"]["schemas"][name]["examples"] = [shown]
         return made
 
+    @property
+    def _documented(self) -> list[dict[str, Any]]:
+        return [each for methods in self.document["paths"].values() for each in methods.values()]
+
     @functools.cached_property
     def query_names(self) -> dict[str, set[str]]:
         """What each operation knows in the query of its address."""
-        operations = [each for methods in self.document["paths"].values() for each in methods.values()]
         return {
             each["operationId"]: {one["name"] for one in each["parameters"] if one["in"] == "query"}
-            for each in operations
+            for each in self._documented
         }
 
     @functools.cached_property
     def without_body(self) -> set[str]:
         """The operations that are sent nothing but their address."""
-        operations = [each for methods in self.document["paths"].values() for each in methods.values()]
-        return {each["operationId"] for each in operations if "requestBody" not in each}
+        return {each["operationId"] for each in self._documented if "requestBody" not in each}
 
 
 def known_names_alone(api: Api) -> Any:

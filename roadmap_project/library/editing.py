@@ -7,7 +7,7 @@ from typing import Any
 
 from roadmap_project.library import planning, sentences
 from roadmap_project.library.subjects import Subject
-from roadmap_project.library.understanding import Part, Request, plain, understood
+from roadmap_project.library.understanding import Part, Request, plain, singular, understood
 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
 LONGEST_EXAMPLE, LONGEST_LIST = 60, 110  # characters, so that a question stays within what an answer may hold
@@ -146,7 +146,7 @@ def _stems(text: str) -> set[str]:
 def _stem(word: str) -> str:
     if word.endswith("ies"):
         return word[:-3] + "y"
-    return word[:-1] if re.search("[^s]s$", word) else word
+    return singular(word)
 
 
 def _optional(

@@ -1,7 +1,7 @@
 """What does somebody ask to have changed, in words? Clauses in; what shall go, come or is named, out."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal, NamedTuple
@@ -153,7 +153,12 @@ def _pattern(name: str) -> str:
 
 
 def _shaped(word: str) -> str:
-    return re.escape(word[:-1] if re.search("[^s]s$", word) else word) + "s?"
+    return re.escape(singular(word)) + "s?"
+
+
+def singular(word: str) -> str:
+    """As far as leaving out an "s" makes one."""
+    return word[:-1] if re.search("[^s]s$", word) else word
 
 
 def _tokens(text: str) -> Iterator[Token]:
@@ -205,7 +210,7 @@ class _Reading:
         action, place = _verb(kinds)
         if action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
             self.verb = "nothing"
-        elif "name" not in kinds and _is_shorter_wanted(tokens, kinds):
+        elif "shorter" in kinds and "name" not in kinds and _is_of_the_outline(tokens):
             self.request.is_shorter, self.verb = True, "unsaid"
         elif action == "unsaid":
             self._take_bare(tokens)
@@ -256,8 +261,7 @@ class _Reading:
                     part.names.append(place)
             elif token.kind == "word":
                 words.append(token.text)
-        joined = BESIDE_CHINESE.sub(" ", " ".join(words))
-        part.words = re.sub(f"(?<={CHARACTER}) (?={CHARACTER})", "", joined)
+        part.words = _together([BESIDE_CHINESE.sub(" ", " ".join(words))])
         return part
 
 
@@ -292,14 +296,19 @@ def _is_hardly_known(tokens: list[Token], place: int) -> bool:
     return not NEGATED.search(known) and bool(TO_KNOW.search(ahead) or HARDLY.search(behind))
 
 
-def _is_shorter_wanted(tokens: list[Token], kinds: list[str]) -> bool:
-    """And not the opposite, nor that of the texts."""
-    ahead = tokens[: kinds.index("shorter")] if "shorter" in kinds else []
-    return "shorter" in kinds and not NEGATED.search(_text(ahead)) and not TEXTS.search(_text(ahead))
+def _is_of_the_outline(tokens: list[Token]) -> bool:
+    """That it shall be shorter; not that it shall not, nor that the texts shall."""
+    ahead = _text([*takewhile(lambda token: token.kind != "shorter", tokens)])
+    return not NEGATED.search(ahead) and not TEXTS.search(ahead)
 
 
 def _text(tokens: list[Token]) -> str:
-    return re.sub(f"(?<={CHARACTER}) (?={CHARACTER})", "", " ".join(token.text for token in tokens))
+    return _together(token.text for token in tokens)
+
+
+def _together(words: Iterable[str]) -> str:
+    """With blanks between them, but where both are Chinese."""
+    return re.sub(f"(?<={CHARACTER}) (?={CHARACTER})", "", " ".join(words))
 
 
 def _without_tail(tokens: list[Token]) -> list[Token]:
