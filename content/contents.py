@@ -17,20 +17,19 @@ class Contents:
 @dataclass(frozen=True)
 class Names:
     fields: tuple[str, ...] = ()
-    rows: str = ""
     row_fields: tuple[str, ...] = ()
 
 
 NAMES: dict[type[Piece], Names] = {
     Tutorial: Names(("title", "summary", "minutes", "markdown")),
-    ResourceList: Names(("note",), "resources", ("title", "url", "kind", "description", "relevance", "language")),
-    Quiz: Names(rows="questions", row_fields=("kind", "text", "options", "correct", "explanation", "difficulty")),
+    ResourceList: Names(("note",), ("title", "url", "kind", "description", "relevance", "language")),
+    Quiz: Names(row_fields=("kind", "text", "options", "correct", "explanation", "difficulty")),
 }
 
 
 def contents(piece: Piece) -> Contents:
     names = NAMES[type(piece)]
-    rows = getattr(piece, names.rows).all() if names.rows else ()
+    rows = [row for rows in piece.rows for row in getattr(piece, rows).all()]
     return Contents(
         {name: getattr(piece, name) for name in names.fields},
         [{name: getattr(row, name) for name in names.row_fields} for row in rows],

@@ -10,18 +10,13 @@ from django.urls import reverse
 
 from content import rendering, revising
 from content.comparing import Row, side_by_side
-from content.models import Piece, Quiz, Resource, ResourceList, Tutorial
+from content.models import MODELS, Resource, Tutorial
 from roadmap_project.llm import GIVEN_UP
 from roadmaps import reading
 from roadmaps.models import Concept, LogEntry, ModelCall, OutlineRevision, Roadmap, Step
 from roadmaps.reading import RoadmapPage
 
 MOST_LINES = 50  # of a log, of model calls, of versions of one kind; lists behind them have all
-PIECES: dict[Step.Kind, type[Piece]] = {
-    Step.Kind.TUTORIAL: Tutorial,
-    Step.Kind.RESOURCES: ResourceList,
-    Step.Kind.QUIZ: Quiz,
-}
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,7 @@ class PieceSight:
 
     @property
     def model_name(self) -> str:
-        return str(PIECES[self.kind]._meta.model_name)
+        return str(MODELS[self.kind]._meta.model_name)
 
     @property
     def change_url(self) -> str:
@@ -160,8 +155,8 @@ class ConceptSight:
 
 def concept_sight(concept: Concept) -> ConceptSight:
     steps = {step.kind: step for step in concept.steps.content()}
-    pieces = {str(kind): _piece_sight(concept, kind, steps.get(kind)) for kind in PIECES}
-    tutorial, resources, quiz = (pieces[kind].current for kind in PIECES)
+    pieces = {str(kind): _piece_sight(concept, kind, steps.get(kind)) for kind in MODELS}
+    tutorial, resources, quiz = (pieces[kind].current for kind in MODELS)
     return ConceptSight(
         pieces=pieces,
         shown=shown(tutorial) if tutorial else "",
@@ -176,7 +171,7 @@ def concept_sight(concept: Concept) -> ConceptSight:
 
 
 def _piece_sight(concept: Concept, kind: Step.Kind, step: Step | None) -> PieceSight:
-    rows = PIECES[kind]._default_manager.filter(concept=concept).select_related("author").order_by("-version")
+    rows = MODELS[kind]._default_manager.filter(concept=concept).select_related("author").order_by("-version")
     listed = rows.only("version", "is_current", "origin", "wish", "created_at", "concept", "author__username")
     return PieceSight(kind, list(listed[:MOST_LINES]), rows.filter(is_current=True).first(), step)
 

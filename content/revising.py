@@ -10,15 +10,15 @@ from django.db import transaction
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ValidationError
 
-from content import links, rendering
 from content.answers import EDITOR_LIMITS, QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.contents import Contents, contents
-from content.models import Piece, Question, Quiz, Resource, ResourceList, Tutorial
-from content.writing import call_off_rewrite, new_version, problem_with_another_version, told_of_calling_off
+from content.models import Piece, Quiz, ResourceList, Tutorial
+from content.versioning import add_version, problem_with_another_version
+from content.writing import call_off_rewrite, told_of_calling_off
 from roadmap_project.told import kept
 from roadmaps import log_lines
 from roadmaps.deciding import RefusedError, refuse
-from roadmaps.models import Concept, Roadmap, Step
+from roadmaps.models import Concept, Roadmap
 
 INDENT = " " * 4  # as wide as a mark
 PieceType = TypeVar("PieceType", bound=Piece)
@@ -43,7 +43,6 @@ class MovedOnError(RefusedError):
 class Shape:
     """How one kind of piece is read, judged and shown as text."""
 
-    kind: Step.Kind
     answer: type[BaseModel]
     as_answer: Callable[[Contents], dict[str, Any]]
     as_text: Callable[[Contents], str]
@@ -128,33 +127,11 @@ def current_of(piece: PieceType) -> PieceType:
 
 
 def _add(roadmap: Roadmap, current: PieceType, wanted: Contents, *, origin: str, author: User) -> PieceType:
-    fields = dict(wanted.fields)
-    if isinstance(current, Tutorial):
-        fields["html"] = rendering.to_html(fields["markdown"], concept_url=rendering.concept_urls(roadmap))
     concept: Concept = current.concept
-    added = new_version(type(current), concept, origin=origin[:200], author=author, **fields)
-    added.has_called_off = call_off_rewrite(roadmap, concept.pk, SHAPES[type(current)].kind)
-    if isinstance(added, ResourceList):
-        _add_links(added, current, wanted.rows)
-    if isinstance(added, Quiz):
-        Question.objects.bulk_create(
-            Question(quiz=added, position=position, **row) for position, row in enumerate(wanted.rows)
-        )
+    concept.roadmap = roadmap
+    added = add_version(type(current), concept, wanted, origin=origin[:200], author=author)
+    added.has_called_off = call_off_rewrite(roadmap, concept.pk, current.kind)
     return added
-
-
-def _add_links(added: ResourceList, current: Any, rows: list[dict[str, Any]]) -> None:
-    """What the last check found stands for an address that stays; new ones are looked at soon."""
-    found = {
-        link.url: {"status": link.status, "status_detail": link.status_detail, "checked_at": link.checked_at}
-        for link in current.resources.all()
-    }
-    Resource.objects.bulk_create(
-        Resource(resource_list=added, position=position, **row, **found.get(row["url"], {}))
-        for position, row in enumerate(rows)
-    )
-    if rows:
-        links.check_soon(added.concept)
 
 
 def _log(piece: Piece, verb: str, author: User, **details: Any) -> None:
@@ -218,15 +195,13 @@ def _quiz_text(wanted: Contents) -> str:
 
 
 SHAPES: dict[type[Piece], Shape] = {
-    Tutorial: Shape(Step.Kind.TUTORIAL, TutorialAnswer, lambda wanted: wanted.fields, _tutorial_text),
+    Tutorial: Shape(TutorialAnswer, lambda wanted: wanted.fields, _tutorial_text),
     ResourceList: Shape(
-        Step.Kind.RESOURCES,
         ResourcesAnswer,
         lambda wanted: {"resources": wanted.rows, **wanted.fields},
         _resources_text,
     ),
     Quiz: Shape(
-        Step.Kind.QUIZ,
         QuizAnswer,
         lambda wanted: {"questions": [{**row, "question": row["text"]} for row in wanted.rows]},
         _quiz_text,

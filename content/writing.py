@@ -1,17 +1,15 @@
 """How are a concept's tutorial, resource list and quiz written? Three kinds of one piece of work."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Model
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel
 
-from content import earlier, links, prompts, rendering
+from content import earlier, prompts
 from content.answers import (
     EDITOR_LIMITS,
     LIBRARY_LIMITS,
@@ -23,7 +21,8 @@ from content.answers import (
     TutorialAnswer,
 )
 from content.contents import Contents, contents
-from content.models import MODELS, PARTS, Piece, Question, Quiz, Resource, ResourceList, Tutorial
+from content.models import MODELS, Piece, Quiz, ResourceList, Tutorial
+from content.versioning import add_version, copy_version, problem_with_another_version
 from roadmap_project.library.subjects import SCAFFOLD, is_added
 from roadmap_project.llm import ModelRequest
 from roadmap_project.llm.asking import Answer
@@ -36,9 +35,6 @@ from roadmaps.models.step import StepQuerySet
 from roadmaps.steps.kinds import StepKind
 from roadmaps.steps.recording import StepLog
 
-PieceType = TypeVar("PieceType", bound=Piece)
-
-VERSIONS_OWN = ("id", "concept_id", "version", "is_current", "created_at")
 NO_LINKS_FOR_GOAL = kept(
     gettext_noop(
         "No links are offered here: no curated subject covers this goal, and invented links would not help you. "
@@ -58,16 +54,19 @@ NOTES = (NO_LINKS_FOR_GOAL, NO_LINKS_FOR_CONCEPT, NO_LINKS_BY_EDITORS)
 
 @dataclass(frozen=True)
 class Writing:
-    """What is different between the kinds: what is asked, in which shape, and which rows it becomes."""
+    """What is different between the kinds: what is asked, in which shape, and what it becomes."""
 
-    purpose: str
+    model: type[Piece]
     prompt: Callable[[Concept, list[Concept], str, str], str]
     answer: type[BaseModel]
     as_contents: Callable[[Concept, Any], Contents]
-    save: Callable[[Step, Contents, str], Piece]
 
     def as_step_kind(self) -> StepKind:
-        return StepKind(prepare=self.prepare, store=self._store, fail=_fail, problem=_problem)
+        return StepKind(prepare=self.prepare, store=self._store, fail=_fail, problem=self._problem)
+
+    @property
+    def purpose(self) -> str:
+        return self.model.kind.value
 
     def prepare(self, step: Step) -> ModelRequest:
         concept = concept_of(step)
@@ -75,7 +74,7 @@ class Writing:
         return ModelRequest(
             purpose=self.purpose,
             system=prompts.system(concept.roadmap),
-            prompt=self.prompt_of(step, _current(step) if step.is_rewrite else None),
+            prompt=self.prompt_of(step, self._current(step)),
             answer=self.answer,
             facts={
                 **facts_of(concept.roadmap),
@@ -96,13 +95,20 @@ class Writing:
         """An answer that says what the current version says, when it is to be written again, makes no other one."""
         concept = concept_of(step)
         wanted = self.as_contents(concept, answer.value)
-        current = _current(step) if step.is_rewrite else None
+        current = self._current(step)
         if current and contents(current) == wanted:
             Step.objects.filter(pk=step.pk).update(is_unchanged=True)
             log.line(f"{self.purpose}_unchanged", str(concept.name), concept=concept.key, version=current.version)
             return
-        piece = self.save(step, wanted, answer.origin)
+        piece = add_version(self.model, concept, wanted, origin=answer.origin, wish=step.wish)
         log.line(f"{self.purpose}_saved", str(concept.name), concept=concept.key, version=piece.version)
+
+    def _current(self, step: Step) -> Piece | None:
+        """What is to be written again; None where it is to be written for the first time."""
+        return self.model.objects.current().filter(concept=step.concept_id).first() if step.is_rewrite else None
+
+    def _problem(self, step: Step) -> str:
+        return problem_with_another_version(self.model, concept_of(step))
 
 
 def concept_of(step: Step) -> Concept:
@@ -114,10 +120,6 @@ def concept_of(step: Step) -> Concept:
 
 def _prerequisites(concept: Concept) -> list[Concept]:
     return sorted(concept.prerequisites.all(), key=lambda each: each.position)  # read with the claim
-
-
-def _current(step: Step) -> Piece | None:
-    return MODELS[Step.Kind(step.kind)].objects.current().filter(concept=step.concept_id).first()
 
 
 def _limits(concept: Concept) -> PieceLimits:
@@ -137,35 +139,6 @@ def _is_from_an_added_subject(concept: Concept) -> bool:
 
 def _fail(step: Step, reason: str, log: StepLog) -> None:
     """Nothing beyond the step's own state: a piece that fails keeps the others."""
-
-
-def _problem(step: Step) -> str:
-    return problem_with_another_version(MODELS[Step.Kind(step.kind)], concept_of(step))
-
-
-def problem_with_another_version(model: type[Piece], concept: Concept) -> str:
-    """Why there may be no further version of this piece; empty where there may.
-
-    For whoever asks for one, under the roadmap's lock. An answer that comes is stored whatever was restored meanwhile.
-    """
-    most = settings.MAX_VERSIONS_PER_PIECE
-    if not most or model._default_manager.filter(concept=concept).count() < most:
-        return ""
-    return _(
-        "There are as many versions of this as are kept (%(most)s). It stays as it is; all of them can be read."
-    ) % {"most": most}
-
-
-def new_version(model: type[PieceType], concept: Concept, *, origin: str, **fields: Any) -> PieceType:
-    """The concept's next version, current from now on; earlier ones stay readable.
-
-    The caller holds the roadmap's lock, so that two of them cannot both be next.
-    """
-    versions = model._default_manager.filter(concept=concept)
-    last = versions.aggregate(last=Max("version"))["last"] or 0
-    if last:
-        versions.filter(is_current=True).update(is_current=False)
-    return cast(PieceType, model._default_manager.create(concept=concept, version=last + 1, origin=origin, **fields))
 
 
 def rewrites(concept_id: int, kind: Step.Kind) -> StepQuerySet:
@@ -193,10 +166,7 @@ def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
         if earlier is None or earlier.is_current:
             return earlier
         refuse(problem_with_another_version(model, concept))
-        names = [field.attname for field in model._meta.concrete_fields if field.attname not in VERSIONS_OWN]
-        restored = new_version(model, concept, **{name: getattr(earlier, name) for name in names})
-        for parts in PARTS[kind]:
-            _copy(getattr(earlier, parts).all(), getattr(restored, parts))
+        restored: Piece = copy_version(concept, earlier)
         restored.has_called_off = call_off_rewrite(roadmap, concept.pk, kind)
     log_lines.line(
         concept.roadmap, "version_restored", f"{concept.key} {kind}", version=version, **told_of_calling_off(restored)
@@ -207,13 +177,6 @@ def restore(concept: Concept, kind: Step.Kind, version: int) -> Piece | None:
 def told_of_calling_off(piece: Piece) -> dict[str, Any]:
     """For the line about a version that was made."""
     return {"called_off": "the writing of it again"} if piece.has_called_off else {}
-
-
-def _copy(rows: Iterable[Model], manager: Any) -> None:
-    copies = list(rows)
-    for copy in copies:
-        copy.pk, copy._state.adding = None, True
-    manager.add(*copies, bulk=False)
 
 
 def _tutorial(_: Concept, answered: TutorialAnswer) -> Contents:
@@ -247,34 +210,12 @@ def _quiz(_: Concept, answered: QuizAnswer) -> Contents:
     )
 
 
-def _save_tutorial(step: Step, wanted: Contents, origin: str) -> Tutorial:
-    concept = concept_of(step)
-    html = rendering.to_html(wanted.fields["markdown"], concept_url=rendering.concept_urls(concept.roadmap))
-    return new_version(Tutorial, concept, origin=origin, wish=step.wish, html=html, **wanted.fields)
-
-
-def _save_resources(step: Step, wanted: Contents, origin: str) -> ResourceList:
-    concept = concept_of(step)
-    resource_list = new_version(ResourceList, concept, origin=origin, wish=step.wish, **wanted.fields)
-    Resource.objects.bulk_create(
-        Resource(resource_list=resource_list, position=position, **row) for position, row in enumerate(wanted.rows)
-    )
-    if wanted.rows:
-        links.check_soon(concept)
-    return resource_list
-
-
-def _save_quiz(step: Step, wanted: Contents, origin: str) -> Quiz:
-    quiz = new_version(Quiz, concept_of(step), origin=origin, wish=step.wish)
-    Question.objects.bulk_create(
-        Question(quiz=quiz, position=position, **row) for position, row in enumerate(wanted.rows)
-    )
-    return quiz
-
-
 WRITINGS = {
-    Step.Kind.TUTORIAL: Writing("tutorial", prompts.tutorial, TutorialAnswer, _tutorial, _save_tutorial),
-    Step.Kind.RESOURCES: Writing("resources", prompts.resources, ResourcesAnswer, _resources, _save_resources),
-    Step.Kind.QUIZ: Writing("quiz", prompts.quiz, QuizAnswer, _quiz, _save_quiz),
+    writing.model.kind: writing
+    for writing in (
+        Writing(Tutorial, prompts.tutorial, TutorialAnswer, _tutorial),
+        Writing(ResourceList, prompts.resources, ResourcesAnswer, _resources),
+        Writing(Quiz, prompts.quiz, QuizAnswer, _quiz),
+    )
 }
 TUTORIAL, RESOURCES, QUIZ = (writing.as_step_kind() for writing in WRITINGS.values())

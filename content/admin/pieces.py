@@ -159,7 +159,7 @@ class PieceAdmin(WithVerbs, NotDeletable, NotAddable, LargeListAdmin):
         verbs = [] if piece.is_current else self.verbs(request)
         context |= {"comparison": curating.comparison(piece, request.GET.get("against", "")), "verbs": verbs}
         shown = curating.shown(piece) if isinstance(piece, Tutorial) else ""
-        rewrite = writing.rewrites(piece.concept_id, revising.SHAPES[type(piece)].kind).first()
+        rewrite = writing.rewrites(piece.concept_id, piece.kind).first()
         context |= {"show_save_and_continue": False, "shown": shown, "rewrite": rewrite}
         return super().render_change_form(request, context, *args, **kwargs)
 

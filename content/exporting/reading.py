@@ -19,7 +19,7 @@ from content.exporting.documents import (
     StageDocument,
     TutorialDocument,
 )
-from content.models import MODELS, PARTS, Note
+from content.models import MODELS, Note
 from roadmaps.models import Concept, ConceptProgress, Roadmap, Step
 
 EVERYBODYS = ("title", "level", "preference", "second_language")
@@ -93,7 +93,7 @@ def _pieces(roadmap: Roadmap, *, origin: str) -> Pieces:
     """The current pieces; `origin` names the attribute that tells where one came from."""
     found: Pieces = defaultdict(dict)
     for kind, model in MODELS.items():
-        for piece in model.objects.current().filter(concept__roadmap=roadmap).prefetch_related(*PARTS[kind]):
+        for piece in model.objects.current().filter(concept__roadmap=roadmap).prefetch_related(*model.rows):
             found[piece.concept_id][kind.value] = piece_document(kind, piece, origin=getattr(piece, origin))
     return found
 

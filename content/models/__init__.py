@@ -1,12 +1,11 @@
 """What was written for a concept, in versions, and what people add to it."""
 
 from content.models.personal import Note, QuizAttempt
-from content.models.pieces import MODELS, PARTS, Piece, Question, Quiz, Resource, ResourceList, Tutorial
+from content.models.pieces import MODELS, Piece, Question, Quiz, Resource, ResourceList, Tutorial
 from content.models.share import Share
 
 __all__ = [
     "MODELS",
-    "PARTS",
     "Note",
     "Piece",
     "Question",

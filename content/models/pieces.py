@@ -1,5 +1,7 @@
 """What was written for a concept, in versions."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -34,6 +36,8 @@ class Piece(models.Model):
     wish = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    kind: ClassVar[Step.Kind]  # of the steps that write it
+    rows: ClassVar[tuple[str, ...]] = ()  # what belongs to it in rows, by their name on it
     has_called_off = False  # True where making this version ended a rewrite that was under way
 
     objects = PieceQuerySet.as_manager()
@@ -63,6 +67,8 @@ class Piece(models.Model):
 class Tutorial(Piece):
     """A concept's tutorial: Markdown, and the safe HTML made from it once."""
 
+    kind = Step.Kind.TUTORIAL
+
     title = models.CharField(max_length=300)
     summary = models.CharField(max_length=300)
     minutes = models.PositiveSmallIntegerField()
@@ -72,6 +78,9 @@ class Tutorial(Piece):
 
 class ResourceList(Piece):
     """A concept's links; a list without links is finished too and says why in `note`."""
+
+    kind = Step.Kind.RESOURCES
+    rows = ("resources",)
 
     note = models.TextField(blank=True)
 
@@ -127,6 +136,9 @@ class Resource(models.Model):
 class Quiz(Piece):
     """A concept's questions; attempts stay tied to the version that was answered."""
 
+    kind = Step.Kind.QUIZ
+    rows = ("questions",)
+
     class Meta(Piece.Meta):
         verbose_name_plural = "quizzes"
 
@@ -164,14 +176,4 @@ class Question(models.Model):
         return sorted(set(chosen)) == sorted(self.correct)
 
 
-MODELS: dict[Step.Kind, type[Piece]] = {
-    Step.Kind.TUTORIAL: Tutorial,
-    Step.Kind.RESOURCES: ResourceList,
-    Step.Kind.QUIZ: Quiz,
-}
-# The rows that belong to a piece, by their name on it.
-PARTS: dict[Step.Kind, tuple[str, ...]] = {
-    Step.Kind.TUTORIAL: (),
-    Step.Kind.RESOURCES: ("resources",),
-    Step.Kind.QUIZ: ("questions",),
-}
+MODELS: dict[Step.Kind, type[Piece]] = {model.kind: model for model in (Tutorial, ResourceList, Quiz)}

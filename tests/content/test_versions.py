@@ -3,9 +3,10 @@
 import pytest
 from django.urls import reverse
 
-from content import answering, changes, reading, writing
+from content import answering, changes, reading, versioning, writing
 from content.changes import compare
-from content.models import Quiz, QuizAttempt, ResourceList, Tutorial
+from content.contents import contents
+from content.models import Quiz, QuizAttempt, Resource, ResourceList, Tutorial
 from roadmaps import deciding
 from roadmaps.models import Concept, Step
 from roadmaps.steps import draining
@@ -254,3 +255,14 @@ def test_a_restored_version_keeps_its_origin_and_editor(concept):
 
     assert (restored.author, restored.origin) == (editor, "Edited by ed")
     assert ResourceList.objects.filter(concept=concept).count() == 2
+
+
+def test_what_was_found_of_a_link_stands_in_the_next_version_that_has_its_address(concept):
+    current = make_resources(concept=concept, version=3, status=Resource.Status.BROKEN, status_detail="HTTP 404")
+    wanted = contents(current)
+    wanted.rows[0]["title"], wanted.rows[1]["url"] = "Said otherwise", "https://example.org/new"
+
+    added = versioning.add_version(ResourceList, concept, wanted, origin="Listed again.")
+
+    found = added.resources.values_list("title", "status", "status_detail")
+    assert [*found] == [("Said otherwise", "broken", "HTTP 404"), ("Link 2", "unchecked", "")]

@@ -10,7 +10,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django_q.models import OrmQ
 
 from content.models import MODELS, Quiz, ResourceList, Tutorial
-from content.writing import new_version
+from content.versioning import new_version
 from roadmaps import deciding, finishing, starting
 from roadmaps.models import LogEntry, ModelCall, Roadmap, Step
 from roadmaps.steps import claiming, draining, kinds, storing
