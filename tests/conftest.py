@@ -91,6 +91,12 @@ def person(db):
 
 
 @pytest.fixture
+def visitor(client, person):
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
 def stub(settings) -> Iterator[StubModel]:
     """A model behind the real SDK, answering at once; what it was asked is counted."""
     with StubModel(concepts=18) as model:

@@ -33,12 +33,6 @@ def data(roadmap):
 
 
 @pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
 def api(person):
     return Program(person)
 

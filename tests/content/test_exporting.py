@@ -63,12 +63,6 @@ DC = "{http://purl.org/dc/elements/1.1/}"
 CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 
 
-@pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
 def write_all(roadmap: Roadmap, **tutorial: str) -> None:
     for concept in roadmap.concepts.all():
         make_tutorial(concept=concept, **{"markdown": TUTORIAL, **tutorial})

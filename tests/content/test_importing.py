@@ -40,12 +40,6 @@ ADDRESS = "/bring-in/"
 ENGLISH = re.compile("[A-Za-z]{2,}")
 
 
-@pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
 def complete(roadmap: Roadmap) -> Roadmap:
     """With everything that an outline's rules ask for, and all pieces."""
     for stage in roadmap.stages.all():

@@ -14,29 +14,12 @@ from tests.factories import (
     make_quiz,
     make_resources,
     make_step,
-    make_tutorial,
     make_user,
     make_written_roadmap,
 )
 from tests.roadmaps.test_pages import queries_of, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
-def concept(person):
-    """The second of three, with a tutorial, links and a quiz."""
-    concept = make_written_roadmap(owner=person).concepts.get(key="c-1-1-2")
-    make_tutorial(concept=concept)
-    make_resources(concept=concept)
-    make_quiz(concept=concept)
-    return concept
 
 
 # Notes

@@ -25,12 +25,6 @@ OTHERS = (("true_false", "Is something else so?", ["True", "False"], [1], "No.")
 
 
 @pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
 def roadmap(person):
     """Three concepts with a quiz of three questions each."""
     roadmap = make_written_roadmap(owner=person)

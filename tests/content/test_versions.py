@@ -17,12 +17,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
 def concept(person):
     """Two versions of everything."""
     concept = make_written_roadmap(owner=person).concepts.get(key="c-1-1-2")

@@ -18,12 +18,6 @@ pytestmark = pytest.mark.django_db
 PAGE = "/account/tokens/"
 
 
-@pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
 def shown_secret(page) -> str:
     found = re.search(r'value="(roadmaps_[^"]+)"', page.content.decode())
     return found[1] if found else ""

@@ -61,12 +61,6 @@ def _mail_is_sent(settings):
     settings.SITE_URL = "https://roadmaps.example"
 
 
-@pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "x:y", "foo"])
 def test_signing_up_leads_to_no_other_site(client, elsewhere):
     page = client.get(reverse("roadmaps:signup"), {"next": elsewhere}).content.decode()

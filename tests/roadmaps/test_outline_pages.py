@@ -19,12 +19,6 @@ CONCEPT = {"name": "Joins", "description": "Two tables.", "hours": "2", "difficu
 
 
 @pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
 def roadmap(person) -> Roadmap:
     return make_roadmap_in_review(owner=person, stages=2, modules=2, concepts=2)
 

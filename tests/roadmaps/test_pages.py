@@ -47,12 +47,6 @@ STYLES = Path(settings.BASE_DIR, "roadmap_project/static/roadmaps/site.css").rea
 GOAL = {"goal": "Learn chess", "level": "beginner", "hours_per_week": "6", "preference": "any", "language": "en"}
 
 
-@pytest.fixture
-def visitor(client, person):
-    client.force_login(person)
-    return client
-
-
 def text_of(response) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
