@@ -31,6 +31,11 @@ def is_ours(text: str) -> bool:
     return text in _kept or any(pattern.fullmatch(text) for pattern in _kept.values())
 
 
+def says(text: str, sentence: str) -> bool:
+    """Whether it is this sentence of ours, whatever stands in its gaps."""
+    return bool(_kept[sentence].fullmatch(text))
+
+
 def told(text: str, deepest: int = DEEPEST) -> str:
     """What a row says, in the current language; as it is where it is not one of our sentences.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Max
 
-from roadmaps import differences, stored
+from roadmaps import differences, explaining, stored
 from roadmaps.answers import ConceptOutline, OutlineTree
 from roadmaps.models import Concept, Module, OutlineRevision, Roadmap, Stage
 
@@ -19,7 +19,7 @@ def latest(roadmap: Roadmap) -> OutlineRevision:
 
 
 def revise(roadmap: Roadmap, tree: OutlineTree, *, author: str, reason: str) -> OutlineRevision:
-    """Store a new version and make the roadmap's rows equal to it.
+    """Store a new version and make the roadmap's rows equal to it; what explains the outline, too.
 
     The caller holds the roadmap's lock. Concepts keep their rows by key, so what hangs on them stays.
     """
@@ -34,10 +34,12 @@ def revise(roadmap: Roadmap, tree: OutlineTree, *, author: str, reason: str) -> 
         changes=changes(before, tree).as_json() if before else {},
     )
     _apply(roadmap, tree)
+    if before:
+        roadmap.rationale = explaining.renewed(roadmap.rationale, tree)
     roadmap.title = tree.title
     roadmap.hours = sum(concept.hours for concept in tree.concepts())
     roadmap.weeks = math.ceil(roadmap.hours / roadmap.hours_per_week)
-    roadmap.save(update_fields=["title", "hours", "weeks", "updated_at"])
+    roadmap.save(update_fields=["title", "rationale", "hours", "weeks", "updated_at"])
     return revision
 
 

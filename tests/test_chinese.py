@@ -19,7 +19,7 @@ from content.models import Question, Quiz, Resource, ResourceList, Share, Tutori
 from roadmap_project import api_tokens, told
 from roadmap_project.library import sentences as library_sentences
 from roadmap_project.llm import reasons
-from roadmaps import amending, deciding, designing, editing, finishing, mailing, reviewing, sending
+from roadmaps import amending, deciding, designing, editing, explaining, finishing, mailing, reviewing, sending
 from roadmaps.models import (
     Concept,
     Feedback,
@@ -185,6 +185,8 @@ WHY = "\n".join(
     (
         "Έτσι",
         library_sentences.CHOSEN % {"subject": "Σχέδιο", "chosen": 2, "all": 3, "hours": 4, "weeks": 5},
+        explaining.EDITED,
+        library_sentences.INCLUDED % {"count": 1, "all": 3},
         library_sentences.LEFT_OUT % {"names": "α, β"},
     )
 )

@@ -107,7 +107,7 @@ class RoadmapDocument(OutlineTree):
     language: Annotated[str, StringConstraints(min_length=1, max_length=40)] = "en"
     second_language: Annotated[str, StringConstraints(max_length=40)] = ""
     deadline: date | None = None
-    rationale: Annotated[str, StringConstraints(max_length=4000)] = ""
+    rationale: Annotated[str, StringConstraints(max_length=8000)] = ""  # a design's, and what is said since
     origin: Origin = ""
     stages: list[StageDocument] = Field(max_length=HAND_LIMITS.stages[1])  # type: ignore[assignment]
 

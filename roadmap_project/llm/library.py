@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from roadmap_project.library import editing, planning, sentences
+from roadmap_project.library import editing, explaining, planning, sentences
 from roadmap_project.library.matching import best_subject
 from roadmap_project.library.prerequisites import with_links
 from roadmap_project.library.subjects import (
@@ -117,8 +117,6 @@ def _chosen(each: Subject, facts: Facts) -> list[SubjectConcept]:
 def _rationale(each: Subject, kept: list[SubjectConcept], facts: Facts) -> str:
     if each.key == SCAFFOLD:
         return plain_with_goal(each.description, facts["goal"])
-    keys = {concept.key for concept in kept}
-    left_out = [concept.name for concept in each.concepts() if concept.key not in keys]
     weeks = facts["weeks"] or planning.USUAL_WEEKS
     why = sentences.CHOSEN % {
         "subject": each.title,
@@ -127,8 +125,7 @@ def _rationale(each: Subject, kept: list[SubjectConcept], facts: Facts) -> str:
         "hours": facts["hours_per_week"],
         "weeks": weeks,
     }
-    lines = [each.description, why, *([sentences.LEFT_OUT % {"names": ", ".join(left_out)}] if left_out else [])]
-    return "\n".join(lines)
+    return "\n".join([each.description, why, *explaining.left_out(each, {concept.key for concept in kept})])
 
 
 def _review(facts: Facts) -> dict[str, Any]:
@@ -136,9 +133,8 @@ def _review(facts: Facts) -> dict[str, Any]:
     tree = facts["tree"]
     concepts = [concept for stage in tree["stages"] for module in stage["modules"] for concept in module["concepts"]]
     each = _subject_of(concepts, facts)
-    curated = {concept["source"].partition("/")[2] for concept in concepts if concept["source"]} & set(each.order)
+    curated = explaining.curated(each, (concept["source"] for concept in concepts))
     hours = sum(concept["hours"] for concept in concepts)
-    others = len(concepts) - len(curated)
     budget = _budget(facts)
     modules = [module for stage in tree["stages"] for module in stage["modules"]]
     lone = sum(len(module["concepts"]) == 1 for module in modules)
@@ -146,8 +142,7 @@ def _review(facts: Facts) -> dict[str, Any]:
     return {
         "knowledge_completeness": _score(
             100 * len(curated) / len(each.order),
-            (sentences.INCLUDED_AND_OTHERS if others else sentences.INCLUDED)
-            % {"count": len(curated), "all": len(each.order), "others": others},
+            explaining.included(each, curated, others=len(concepts) - len(curated)),
         ),
         "knowledge_progression": _score(100, sentences.IN_ORDER),
         "stage_coherence": _score(

@@ -20,7 +20,7 @@ from content.exporting.documents import LIMITS, RoadmapDocument
 from content.exporting.formats import FORMATS
 from content.models import Note, Question, Resource, Tutorial
 from roadmap_project import wrong_values
-from roadmaps import deciding, outline
+from roadmaps import deciding, explaining, outline, reshaping
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept, ConceptProgress, OutlineRevision, Roadmap, Step
 from roadmaps.steps import draining
@@ -200,6 +200,17 @@ def test_an_outline_alone_waits_for_its_reader_and_can_be_approved(visitor, pers
     assert "Not reviewed" in text_of(visitor.get(made.get_absolute_url()))
     deciding.approve(made.pk)
     assert made.steps.active().count() == 9
+
+
+def test_what_is_said_of_an_edited_outline_comes_along_however_long_its_design_explained_it(person):
+    roadmap = complete(make_roadmap_in_review(owner=person))
+    Roadmap.objects.filter(pk=roadmap.pk).update(rationale="x" * 4000)
+    reshaping.change_stage(roadmap.pk, seen_version=1, by=person, stage="s-1", name="Begin")
+    roadmap.refresh_from_db()
+
+    made = bring_in(json.loads(exported(roadmap)), person)
+
+    assert made.rationale == "x" * 4000 + "\n" + explaining.EDITED
 
 
 def test_what_came_in_can_be_edited_like_any_other(person, data):

@@ -5,6 +5,7 @@ import pytest
 from content.models import Quiz, ResourceList, Tutorial
 from roadmap_project.llm.reasons import FORM_OF_THE_LIBRARY
 from roadmaps import deciding, outline, reshaping, starting
+from roadmaps.explaining import EDITED
 from roadmaps.models import Feedback, Roadmap
 from roadmaps.steps import draining
 
@@ -125,11 +126,17 @@ def test_a_concept_can_be_taken_out_and_put_back_by_name(person):
     assert removal.state == Feedback.State.DONE, (removal.answer, removal.questions)
     assert roadmap.concepts.count() == count - 1
     assert not roadmap.concepts.filter(name=name).exists()
+    roadmap.refresh_from_db()
+    *_, edited, _counted, left_out = roadmap.rationale.splitlines()
+    assert (edited, name in left_out) == (EDITED, True)
 
     deciding.request_changes(roadmap.pk, text=f"Please add {name}", author=person)
     draining.drain("workflow")
     assert roadmap.concepts.get(name=name).source
     assert outline.latest(roadmap).number == 3
+    roadmap.refresh_from_db()
+    assert name not in roadmap.rationale
+    assert roadmap.rationale.count(EDITED) == 1
 
 
 def test_a_request_that_the_library_cannot_understand_is_answered_with_a_question(person):
