@@ -62,6 +62,16 @@ def test_a_concept_shows_its_tutorial_links_and_quiz(visitor, concept):
     assert response.content.decode().count('rel="noopener noreferrer nofollow"') == 2
 
 
+def test_that_a_concept_is_in_english_is_told_on_other_pages_and_no_language_that_was_wished_for(visitor, concept):
+    def shown(language, written_in) -> bool:
+        Roadmap.objects.update(language=written_in)
+        page = text_of(visitor.get(address("concept", concept), headers={"accept-language": language}))
+        return "What is written here is" in page or "以下学习内容为英语。" in page
+
+    assert shown("zh-hans", "en")
+    assert not any([shown("en", "en"), shown("en", "zh"), shown("zh-hans", "zh")])
+
+
 @pytest.mark.parametrize(
     ("language", "asked_for", "shown"),
     [

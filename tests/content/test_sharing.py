@@ -87,6 +87,26 @@ def test_anybody_with_the_link_reads_the_outline_the_tutorials_the_links_and_the
     assert "explained" not in quiz
 
 
+@pytest.mark.parametrize(
+    ("written", "read", "said"),
+    [
+        ("en", "zh-hans", "以下学习内容为英语。"),
+        ("zh", "en", "What is written here is in Simplified Chinese."),
+        ("Greek", "zh-hans", "以下学习内容为希腊语。"),
+        ("Klingon", "en", "What is written here is in Klingon."),
+        ("en-GB", "en", ""),
+        ("zh-hant", "zh-hans", ""),
+    ],
+)
+def test_what_is_in_another_language_than_the_page_says_so(client, share, written, read, said):
+    Roadmap.objects.update(language=written)
+
+    shown = [text_of(client.get(page, headers={"accept-language": read})) for page in pages(share)]
+
+    notes = [re.search(r"What is written here is in [\w ]+\.|以下学习内容为\w+。", page) for page in shown]
+    assert [found[0] if found else "" for found in notes] == [said] * 3
+
+
 def test_G3_what_is_right_makes_no_difference_to_what_a_shared_quiz_asks(client, share):
     """The same page to the letter, whichever answers are right: nothing in it depends on them."""
 
