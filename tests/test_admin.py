@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
@@ -152,3 +153,12 @@ def test_model_calls_are_found_by_whatever_became_of_them(staff):
     assert found("http") == found("http_500") == {"http_500"}
     assert found("failed") == (outcomes - {"ok", "http_"}) | {"http_500"}
     assert found("no such") == set()
+
+
+def test_what_scrolls_is_reached_by_keyboard_and_has_a_name():
+    """Whether a table is too wide depends on the window and its rows, so that no browser finds them all."""
+    templates = list(Path(settings.BASE_DIR).glob("*/templates/**/*.html"))
+    found = [tag for each in templates for tag in re.findall(r'<[^>]+class="scrolls"[^>]*>', each.read_text())]
+
+    assert len(found) > 15
+    assert [tag for tag in found if not re.search(r'tabindex="0" role="group" aria-label(ledby)?="', tag)] == []
