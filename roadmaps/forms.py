@@ -99,6 +99,10 @@ class GoalForm(forms.ModelForm):  # type: ignore[type-arg]
             typed["request_key"] = str(key)
         return typed
 
+    def own_key(self) -> str:
+        """The form's own, of which its request's is made with the words; nothing where somebody tampered with it."""
+        return "" if "request_key" in self.errors else self["request_key"].data or ""
+
     def clean(self) -> dict[str, Any]:
         """Whichever of its buttons was pressed, the same words are the same request."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

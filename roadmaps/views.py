@@ -164,13 +164,14 @@ def _following(request: HttpRequest) -> str:
 def new(request: SignedInRequest) -> HttpResponse:
     """What was typed is kept while somebody looks at their account: by its button, and with a script on every way.
 
-    Another language's button has it answered with the same form in that language. A form that Back brought and that is
-    sent again as it was leads to what it made.
+    By another language's button the form goes along into that language. A form that Back brought and that is sent again
+    as it was leads to what it made.
     """
     defaults = accounts.defaults(request.user)
     form = GoalForm(request.POST or None, initial=defaults)
     if form.is_bound and (language := request.POST.get("speak")):
-        return _goal_page_in(language, request, form.typed())
+        drafting.keep(request.session, form.typed(), form_key=form.own_key())
+        return _in_their_language(language, request, redirect("roadmaps:new"))
     if form.is_bound and (request.htmx or "to_account" in request.POST):
         drafting.keep(request.session, form.typed())
         if request.htmx:
@@ -198,15 +199,10 @@ def _goal_page(request: SignedInRequest, form: GoalForm, defaults: dict[str, Any
     return render(request, "roadmaps/new.html", {"form": form, "expected": expected, "wishes": wishes, **_provider()})
 
 
-def _goal_page_in(language: str, request: SignedInRequest, typed: dict[str, str]) -> HttpResponse:
-    """What was typed, in the page's other language, which is theirs from here on. The page alone keeps it."""
-    if is_spoken := language in Profile.InterfaceLanguage.values:
+def _in_their_language(language: str, request: SignedInRequest, response: HttpResponse) -> HttpResponse:
+    """The page's other language is theirs from here on."""
+    if language in Profile.InterfaceLanguage.values:
         accounts.speak(request.user, language)
-        translation.activate(language)
-    defaults = accounts.defaults(request.user)  # anew: who said nothing learns in the language of the pages
-    typed.pop("request_key", None)  # which may have been used up, if this page was gone back to
-    response = _goal_page(request, GoalForm(initial={**defaults, **typed}), defaults)
-    if is_spoken:
         languages.remember(response, language)
     return response
 
