@@ -26,7 +26,8 @@ class Choice:
     name: str
     called: tuple[str, ...]
     keywords: tuple[str, ...]
-    is_there: bool
+    hours: float
+    is_there: bool = True
     sections: tuple[str, ...] = ()  # the titles of its stage and module
 
 
@@ -40,6 +41,7 @@ class Found:
     not_there: list[Choice] = field(default_factory=list)
     several: list[tuple[str, list[Choice]]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    wanted_hours: float | None = None  # for the whole outline, as somebody gave them
 
 
 def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: float) -> dict[str, Any]:
@@ -53,16 +55,20 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
     found = Found()
     for part in (*request.of("remove"), *request.of("add")):
         reading.take(part, found)
-    if request.is_shorter:
-        found.removed += _optional(each, tree, choices, found, budget)
+    hours = sum(choice.hours for choice in choices if choice.is_there)
+    if request.budget:
+        found.wanted_hours = request.budget.of(hours)
+        found.removed += _optional(each, tree, choices, found, found.wanted_hours)
+    elif request.is_shorter:
+        found.removed += _optional(each, tree, choices, found, budget if hours > budget else MUCH_SHORTER * hours)
     questions: list[str] = []
     if not found.removed and not found.added:
-        questions = _answer(reading, found, earlier, request, text=asked[-1] if asked else "")
+        questions = _answer(reading, found, earlier, request, text=asked[-1] if asked else "", hours=hours)
     if not questions and len(_concepts(tree)) - len(found.removed) + len(found.added) < planning.FEWEST_CONCEPTS:
         questions = [sentences.TOO_FEW % {"count": planning.FEWEST_CONCEPTS}] if found.removed else []
     if not found.removed and not found.added and (found.unknown or not questions):
         questions += _how(each, tree, choices)
-    return _planned(found, questions)
+    return _planned(found, questions, hours)
 
 
 def _choices(each: Subject, tree: dict[str, Any]) -> list[Choice]:
@@ -72,10 +78,11 @@ def _choices(each: Subject, tree: dict[str, Any]) -> list[Choice]:
         known = curated.get(concept["source"])
         called = tuple(dict.fromkeys([concept["name"], *([known.name] if known else [])]))
         keywords = tuple(concept["keywords"])
-        there.append(Choice(concept["key"], concept["name"], called, keywords, is_there=True, sections=titles))
+        hours = concept["hours"]
+        there.append(Choice(concept["key"], concept["name"], called, keywords, hours, sections=titles))
     present = {concept["source"] for concept in _concepts(tree)}
     absent = [
-        Choice(concept.key, concept.name, (concept.name,), tuple(concept.keywords), is_there=False)
+        Choice(concept.key, concept.name, (concept.name,), tuple(concept.keywords), concept.hours, is_there=False)
         for source, concept in curated.items()
         if source not in present
     ]
@@ -152,21 +159,31 @@ def _stem(word: str) -> str:
 def _optional(
     each: Subject, tree: dict[str, Any], choices: list[Choice], found: Found, budget: float
 ) -> Iterable[Choice]:
-    """What an outline of fewer hours does without, as the first design does."""
+    """What an outline of fewer hours does without, as the first design does; what comes stays, with what it needs."""
     going = {choice.key for choice in found.removed}
-    curated = {f"{each.key}/{concept.key}": concept.importance for concept in each.concepts()}
+    curated = {f"{each.key}/{concept.key}": concept for concept in each.concepts()}
     weighed = [
-        planning.Weighed(concept["key"], concept["hours"], curated.get(concept["source"], 1), concept["prerequisites"])
+        planning.Weighed(
+            concept["key"],
+            concept["hours"],
+            curated[concept["source"]].importance if concept["source"] in curated else 1,
+            concept["prerequisites"],
+        )
         for concept in _concepts(tree)
         if concept["key"] not in going
     ]
-    hours = sum(concept["hours"] for concept in _concepts(tree))
-    kept = planning.fit(weighed, budget if hours > budget else MUCH_SHORTER * hours)
+    keys = {concept["source"].partition("/")[2]: concept["key"] for concept in _concepts(tree)}
+    for choice in found.added:
+        needed = [keys[key] for key in curated[f"{each.key}/{choice.key}"].prerequisites if key in keys]
+        weighed.append(planning.Weighed(choice.key, choice.hours, 1, needed))
+    kept = planning.fit(weighed, budget)
     gone = {concept.key for concept in weighed} - {concept.key for concept in kept}
     return [choice for choice in choices if choice.is_there and choice.key in gone]
 
 
-def _answer(reading: _Meaning, found: Found, earlier: Request, request: Request, *, text: str) -> list[str]:
+def _answer(
+    reading: _Meaning, found: Found, earlier: Request, request: Request, *, text: str, hours: float
+) -> list[str]:
     """What to ask, unless a name alone says enough: one that is missing comes; one that is there may be meant to go."""
     before = _named_alone(reading, earlier, Found())
     named = _named_alone(reading, request, found)
@@ -186,7 +203,9 @@ def _answer(reading: _Meaning, found: Found, earlier: Request, request: Request,
         questions.append(sentences.THERE % {"names": _few(found.there)})
     if found.not_there:
         questions.append(sentences.NOT_THERE % {"names": _few(found.not_there)})
-    if request.is_shorter:
+    if found.wanted_hours is not None and hours <= found.wanted_hours:
+        questions.append(sentences.FITS % {"hours": f"{hours:g}", "wanted": f"{found.wanted_hours:g}"})
+    elif request.is_shorter or request.budget:
         questions.append(sentences.NOT_SHORTER)
     return questions
 
@@ -218,7 +237,7 @@ def _listed(names: Sequence[str], *, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _planned(found: Found, questions: list[str]) -> dict[str, Any]:
+def _planned(found: Found, questions: list[str], hours: float) -> dict[str, Any]:
     if questions:
         return {
             "summary": sentences.NOTHING,
@@ -230,7 +249,7 @@ def _planned(found: Found, questions: list[str]) -> dict[str, Any]:
     found.removed = found.removed[:MOST_INTENTS]
     found.added = found.added[: MOST_INTENTS - len(found.removed)]
     return {
-        "summary": _summary(found),
+        "summary": _summary(found, hours),
         "intents": [_intent("remove", each) for each in found.removed] + [_intent("add", each) for each in found.added],
         "preserve": ["every other concept"],
         "confidence": 0.8,
@@ -249,7 +268,7 @@ def _intent(action: str, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _summary(found: Found) -> str:
+def _summary(found: Found, hours: float) -> str:
     removed, added = (
         _listed([choice.name for choice in choices], longest=1500) for choices in (found.removed, found.added)
     )
@@ -257,6 +276,11 @@ def _summary(found: Found) -> str:
         done = sentences.BOTH % {"added": added, "removed": removed}
     else:
         done = sentences.LEFT_OUT % {"names": removed} if removed else sentences.NEW % {"names": added}
+    if found.wanted_hours is not None:
+        hours += sum(choice.hours for choice in found.added) - sum(choice.hours for choice in found.removed)
+        values = {"hours": f"{hours:g}", "wanted": f"{found.wanted_hours:g}", "count": planning.FEWEST_CONCEPTS}
+        is_all = hours <= found.wanted_hours or len(found.removed) + len(found.added) >= MOST_INTENTS
+        done = (sentences.HOURS_LEFT if is_all else sentences.HOURS_STAY) % {"done": done, **values}
     if found.several:
         done = sentences.SEVERAL % {"done": done, "words": _listed([words for words, _ in found.several], longest=300)}
     missed = [*found.unknown, *(choice.name for choice in found.not_there)]

@@ -21,14 +21,24 @@ class Weighed:
     prerequisites: list[str]
 
 
-def chosen(each: Subject, *, level: str, hours_per_week: int, weeks: int | None) -> list[SubjectConcept]:
+def hours_available(*, hours_per_week: int, weeks: int | None, stated: float | None = None) -> float:
+    """The hours that there are: those that somebody stated, but no more than there are until a deadline."""
+    until = float(hours_per_week * (weeks or USUAL_WEEKS))
+    if stated is None:
+        return until
+    return min(stated, until) if weeks else stated
+
+
+def chosen(
+    each: Subject, *, level: str, hours_per_week: int, weeks: int | None, stated: float | None = None
+) -> list[SubjectConcept]:
     """The concepts that fit level and time, in learning order; never fewer than eight.
 
     Left out are first what the level makes superfluous, then, while the hours do not fit, optional concepts that
     nothing kept builds on, the later ones first.
     """
     kept = [concept for concept in each.concepts() if each.key == SCAFFOLD or not _is_known(each, concept, level)]
-    budget = hours_per_week * (weeks or USUAL_WEEKS)
+    budget = hours_available(hours_per_week=hours_per_week, weeks=weeks, stated=stated)
     weighed = [Weighed(concept.key, concept.hours, concept.importance, concept.prerequisites) for concept in kept]
     fitting = {concept.key for concept in fit(weighed, budget)}
     return [concept for concept in kept if concept.key in fitting]

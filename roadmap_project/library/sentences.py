@@ -7,6 +7,13 @@ from roadmap_project.told import kept
 # A longer sentence comes before the one that its words would fit as well. They are plans first, and then what was done.
 NOT_FOUND = kept(gettext_noop("%(done)s Not found: %(words)s."))
 SEVERAL = kept(gettext_noop("%(done)s More than one concept is meant by: %(words)s."))
+HOURS_STAY = kept(
+    gettext_noop(
+        "%(done)s That leaves %(hours)s hours, not %(wanted)s: nothing essential goes by itself, nor what something "
+        "else needs, and at least %(count)s concepts stay. You can name more to remove."
+    )
+)
+HOURS_LEFT = kept(gettext_noop("%(done)s That leaves %(hours)s hours."))
 BOTH = kept(gettext_noop("New: %(added)s; left out: %(removed)s."))
 NEW = kept(gettext_noop("New: %(names)s."))
 LEFT_OUT = kept(gettext_noop("Left out: %(names)s."))
@@ -24,6 +31,11 @@ SHALL_GO = kept(gettext_noop("In the outline already: %(names)s. Shall this go? 
 THERE = kept(gettext_noop("In the outline already: %(names)s."))
 NOT_THERE = kept(gettext_noop("Not in the outline: %(names)s."))
 NOT_SHORTER = kept(gettext_noop("No concept here is optional. Name those that shall go."))
+FITS = kept(
+    gettext_noop(
+        "The outline takes %(hours)s hours, which is within %(wanted)s. Name what shall go or come all the same."
+    )
+)
 TOO_FEW = kept(gettext_noop("At least %(count)s concepts have to stay. Name fewer."))
 
 # Why an outline is as it is: after the subject's own description, each on a line of its own, so that it is told apart.
@@ -32,6 +44,19 @@ CHOSEN = kept(
         "Your goal matches the curated subject “%(subject)s”. %(chosen)s of its %(all)s concepts were chosen for your "
         "level and %(hours)s hours a week over %(weeks)s weeks, "
         "in an order in which each comes after what it builds on."
+    )
+)
+CHOSEN_IN_HOURS = kept(
+    gettext_noop(
+        "Your goal matches the curated subject “%(subject)s”. %(chosen)s of its %(all)s concepts were chosen for your "
+        "level and the %(hours)s hours that your goal names, "
+        "in an order in which each comes after what it builds on."
+    )
+)
+MORE_HOURS = kept(
+    gettext_noop(
+        "The outline takes %(hours)s hours, not the %(wanted)s that your goal names: nothing essential was left out, "
+        "nor what something else needs, and at least %(count)s concepts stay."
     )
 )
 
@@ -49,3 +74,4 @@ ALONE = kept(gettext_noop("%(count)s of %(all)s modules hold a single concept.")
 TIME = kept(gettext_noop("%(hours)s hours of learning, %(budget)s hours of time."))
 TOO_LONG = kept(gettext_noop("%(hours)s hours of learning do not fit into %(budget)s hours."))
 PLAN_WEEKS = kept(gettext_noop("Plan about %(weeks)s weeks, or take concepts out."))
+PLAN_HOURS = kept(gettext_noop("Plan about %(hours)s hours, or take concepts out."))

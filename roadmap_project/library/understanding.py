@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
+from roadmap_project.library import hours
 from roadmap_project.library.chinese import CHARACTER, simplified
 
 Action = Literal["add", "remove", "nothing", "unsaid"]
@@ -23,6 +24,7 @@ REMOVE_CHINESE = "去掉|去除|删除|删掉|删去|删了|移除|拿掉|略过
 SAME_CLAUSE = r"(?:(?!\b(?:and|but|then)\b)[^.,;:!?()，。；：！？\n]){0,60}?"
 KINDS = {
     "name": NAME,
+    "hours": hours.PATTERN,
     "keep": rf"\b(?:don't|do not|never|no need to|without|instead of|rather than)\b{SAME_CLAUSE}"
     rf"\b(?:{REMOVE}|lose|losing|miss)\b"
     r"|\b(?:keep|except|other than|apart from|(?:all|everything|anything) but|stays?|leave(?![^.;,\n]{0,60}\bout\b))\b"
@@ -79,6 +81,7 @@ BETWEEN_WORDS = r"(?>\W{0,3}(?:(?:and\b|[和与])\W{0,3})?)"
 # SQL's own words, named beside others ("explain UPDATE, DELETE and subqueries"); with an object they are a verb.
 STATEMENT = re.compile(r"(?<=[a-z,] )(?:DELETE|DROP|EXCLUDE|INCLUDE|ADD)(?=[,.;]|$| (?:and|or)\b)")
 IDLE = ("filler", "pronoun", "name")
+MOST_OF_ONE = 8  # hours that one concept takes at most
 MOST_BARE = 3  # words of which somebody's answer may be a name
 
 # One thing for another is one that goes and one that comes.
@@ -109,6 +112,7 @@ class Part:
 class Request:
     parts: list[Part] = field(default_factory=list)
     is_shorter: bool = False
+    budget: hours.Budget | None = None
     last: Action = "unsaid"
 
     def of(self, action: Action) -> list[Part]:
@@ -208,7 +212,9 @@ class _Reading:
     def _take(self, tokens: list[Token]) -> None:
         kinds = [token.kind for token in tokens]
         action, place = _verb(kinds)
-        if action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
+        if budget := self._budget(tokens):
+            self.request.budget, self.verb = budget, "unsaid"
+        elif action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
             self.verb = "nothing"
         elif "shorter" in kinds and "name" not in kinds and _is_of_the_outline(tokens):
             self.request.is_shorter, self.verb = True, "unsaid"
@@ -221,6 +227,13 @@ class _Reading:
         if found := _places(tokens):
             self.mentioned = found if self.is_new else self.mentioned + found
             self.is_new = False
+
+    def _budget(self, tokens: list[Token]) -> hours.Budget | None:
+        """Hours for the whole outline; few of them may speak of what the same sentence names."""
+        kinds = [token.kind for token in tokens]
+        budget = hours.of_outline(_text(tokens)) if "hours" in kinds and "name" not in kinds else None
+        is_of_one = budget is not None and not self.is_new and budget.hours <= MOST_OF_ONE
+        return None if is_of_one else budget
 
     def _take_said(self, action: Action, ahead: list[Token], behind: list[Token]) -> None:
         self.verb = action

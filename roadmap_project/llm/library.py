@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from roadmap_project.library import editing, explaining, planning, sentences
+from roadmap_project.library import editing, explaining, hours, planning, sentences
 from roadmap_project.library.matching import best_subject
 from roadmap_project.library.prerequisites import with_links
 from roadmap_project.library.subjects import (
@@ -63,14 +63,12 @@ def _origin(purpose: str, facts: Facts) -> str:
 def _analysis(facts: Facts) -> dict[str, Any]:
     each = best_subject(facts["goal"])
     is_known = each.key != SCAFFOLD
-    weeks = facts["weeks"] or planning.USUAL_WEEKS
     return {
         "parsed_goal": facts["goal"],
         "slug_words": each.slug_words,
         "key_technologies": [term.term for term in each.terms if term.weight == 3][:5],
         "difficulty_profile": _share(each.concepts()),
-        "time_constraint": f"{facts['hours_per_week']} hours a week over {weeks} weeks"
-        + ("." if facts["weeks"] else ", as no deadline was given."),
+        "time_constraint": _time_constraint(facts),
         "recommended_focus": [stage.name for stage in each.stages],
         "profile_summary": each.description if is_known else plain_with_goal(each.description, facts["goal"]),
         "suggestions": [] if is_known else ["Configure a language model to have this goal's field itself covered."],
@@ -78,6 +76,15 @@ def _analysis(facts: Facts) -> dict[str, Any]:
         "format_weights": _weights(facts["preference"]),
         "languages": _languages(each, facts),
     }
+
+
+def _time_constraint(facts: Facts) -> str:
+    if _is_stated(facts):
+        return f"{_budget(facts):g} hours in all, as the goal says, at {facts['hours_per_week']} hours a week."
+    weeks = facts["weeks"] or planning.USUAL_WEEKS
+    return f"{facts['hours_per_week']} hours a week over {weeks} weeks" + (
+        "." if facts["weeks"] else ", as no deadline was given."
+    )
 
 
 def _languages(each: Subject, facts: Facts) -> list[dict[str, Any]]:
@@ -111,21 +118,29 @@ def _outline(facts: Facts) -> dict[str, Any]:
 
 
 def _chosen(each: Subject, facts: Facts) -> list[SubjectConcept]:
-    return planning.chosen(each, level=facts["level"], hours_per_week=facts["hours_per_week"], weeks=facts["weeks"])
+    return planning.chosen(each, level=facts["level"], **_time(facts))
 
 
 def _rationale(each: Subject, kept: list[SubjectConcept], facts: Facts) -> str:
+    more = _more_hours(kept, facts)
     if each.key == SCAFFOLD:
-        return plain_with_goal(each.description, facts["goal"])
-    weeks = facts["weeks"] or planning.USUAL_WEEKS
-    why = sentences.CHOSEN % {
-        "subject": each.title,
-        "chosen": len(kept),
-        "all": len(each.order),
-        "hours": facts["hours_per_week"],
-        "weeks": weeks,
-    }
-    return "\n".join([each.description, why, *explaining.left_out(each, {concept.key for concept in kept})])
+        return "\n".join([plain_with_goal(each.description, facts["goal"]), *more])
+    chosen = {"subject": each.title, "chosen": len(kept), "all": len(each.order)}
+    if _is_stated(facts):
+        why = sentences.CHOSEN_IN_HOURS % {**chosen, "hours": f"{_budget(facts):g}"}
+    else:
+        weeks = facts["weeks"] or planning.USUAL_WEEKS
+        why = sentences.CHOSEN % {**chosen, "hours": facts["hours_per_week"], "weeks": weeks}
+    return "\n".join([each.description, why, *more, *explaining.left_out(each, {concept.key for concept in kept})])
+
+
+def _more_hours(kept: list[SubjectConcept], facts: Facts) -> list[str]:
+    """What is to be said where the goal's own number of hours is not enough."""
+    taken, wanted = sum(concept.hours for concept in kept), _budget(facts)
+    if not _is_stated(facts) or taken <= wanted:
+        return []
+    values = {"hours": f"{taken:g}", "wanted": f"{wanted:g}", "count": planning.FEWEST_CONCEPTS}
+    return [sentences.MORE_HOURS % values]
 
 
 def _review(facts: Facts) -> dict[str, Any]:
@@ -134,7 +149,7 @@ def _review(facts: Facts) -> dict[str, Any]:
     concepts = [concept for stage in tree["stages"] for module in stage["modules"] for concept in module["concepts"]]
     each = _subject_of(concepts, facts)
     curated = explaining.curated(each, (concept["source"] for concept in concepts))
-    hours = sum(concept["hours"] for concept in concepts)
+    taken = sum(concept["hours"] for concept in concepts)
     budget = _budget(facts)
     modules = [module for stage in tree["stages"] for module in stage["modules"]]
     lone = sum(len(module["concepts"]) == 1 for module in modules)
@@ -153,17 +168,27 @@ def _review(facts: Facts) -> dict[str, Any]:
             100 - 100 * lone / len(modules), sentences.ALONE % {"count": lone, "all": len(modules)}
         ),
         "user_alignment": _score(
-            100 * budget / max(hours, budget),
-            sentences.TIME % {"hours": f"{hours:g}", "budget": f"{budget:g}"},
+            100 * budget / max(taken, budget),
+            sentences.TIME % {"hours": f"{taken:g}", "budget": f"{budget:g}"},
         ),
-        "issues": _time_issue(hours, budget, facts),
+        "issues": _time_issue(taken, budget, facts),
         "suggestions": [],
     }
 
 
 def _budget(facts: Facts) -> float:
-    """Hours until the deadline, or as many as are usual."""
-    return float(facts["hours_per_week"] * (facts["weeks"] or planning.USUAL_WEEKS))
+    """Hours that the goal names or that are left until the deadline, or as many as are usual."""
+    return planning.hours_available(**_time(facts))
+
+
+def _time(facts: Facts) -> dict[str, Any]:
+    stated = hours.of_goal(facts["goal"])
+    return {"hours_per_week": facts["hours_per_week"], "weeks": facts["weeks"], "stated": stated}
+
+
+def _is_stated(facts: Facts) -> bool:
+    """Whether it is the goal's own number of hours that decides, and no deadline that leaves fewer."""
+    return hours.of_goal(facts["goal"]) == _budget(facts)
 
 
 def _most_of_one_stage(each: Subject, stage: dict[str, Any]) -> int:
@@ -177,17 +202,20 @@ def _score(score: float, reason: str) -> dict[str, Any]:
     return {"score": round(min(100.0, score)), "reason": reason}
 
 
-def _time_issue(hours: float, budget: float, facts: Facts) -> list[dict[str, str]]:
-    if hours <= budget:
+def _time_issue(taken: float, budget: float, facts: Facts) -> list[dict[str, str]]:
+    if taken <= budget:
         return []
-    weeks = -(-hours // facts["hours_per_week"])
+    weeks = -(-taken // facts["hours_per_week"])
+    suggestion = sentences.PLAN_WEEKS % {"weeks": f"{weeks:g}"}
+    if _is_stated(facts):
+        suggestion = sentences.PLAN_HOURS % {"hours": f"{taken:g}"}
     return [
         {
             "severity": "warning",
             "category": "user_mismatch",
             "location": "outline",
-            "issue": sentences.TOO_LONG % {"hours": f"{hours:g}", "budget": f"{budget:g}"},
-            "suggestion": sentences.PLAN_WEEKS % {"weeks": f"{weeks:g}"},
+            "issue": sentences.TOO_LONG % {"hours": f"{taken:g}", "budget": f"{budget:g}"},
+            "suggestion": suggestion,
         }
     ]
 

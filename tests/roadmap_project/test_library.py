@@ -14,6 +14,7 @@ from content import answers as content_answers
 from content.answers import QuizAnswer, ResourcesAnswer, TutorialAnswer
 from content.rendering import to_html
 from roadmap_project.library import editing, planning
+from roadmap_project.library.hours import of_goal
 from roadmap_project.library.matching import best_subject, is_meant
 from roadmap_project.library.subjects import (
     SCAFFOLD,
@@ -225,6 +226,72 @@ def test_less_time_never_means_more_concepts_and_nothing_is_left_out_needlessly(
         assert before <= {found.key for found in kept}
         before = {found.key for found in kept}
     assert before == {found.key for found in planning.chosen(each, level=level, hours_per_week=168, weeks=None)}
+
+
+@pytest.mark.parametrize(
+    ("goal", "hours"),
+    [
+        ("Learn SQL in 20 hours", 20),
+        ("Learn SQL for data analysis within 30 hours", 30),
+        ("I only have 20 hours in total, teach me SQL", 20),
+        ("Learn SQL. No more than 20 hours!", 20),
+        ("Learn SQL (20h)", 20),
+        ("20小时学会SQL", 20),
+        ("我只有20個小時，想學資料庫", 20),
+        ("三十小时内学会SQL", 30),
+        ("Learn SQL, 5 hours a week", None),
+        ("每周5小时学SQL", None),
+        ("I have 20 hours of Python experience; learn SQL", None),
+        ("I already know Python and want to learn SQL in 20 hours", 20),
+        ("学过Python，想用20小时学SQL", 20),
+        ("I spent 20 hours in total on Python, now SQL", None),
+        ("我已经学了20小时 SQL", None),
+        ("我用了20小时学 SQL", None),
+        ("Learn machine learning to forecast load within 24 hours", None),
+        ("Predict demand of the next 24 hours", None),
+        ("24小时营业的便利店数据分析", None),
+        ("Learn SQL, I have more than 100 hours", None),
+        ("Learn SQL", None),
+        ("Learn SQL with no experience of programming in 20 hours", 20),
+        ("With no former knowledge learn SQL in 20 hours", 20),
+    ],
+)
+def test_a_goal_may_name_its_hours(goal, hours):
+    assert of_goal(goal) == hours
+
+
+@pytest.mark.parametrize(("hours", "weeks"), [(10, None), (10, 52), (1, None)])
+def test_the_hours_that_a_goal_names_are_its_time(library, hours, weeks):
+    given = facts("sql-databases", goal="Learn SQL in 50 hours", hours_per_week=hours, weeks=weeks)
+    designed = outline_of(library, given)
+
+    taken = sum(concept.hours for concept in designed.concepts())
+    assert 45 < taken <= 50
+    assert "for your level and the 50 hours that your goal names" in designed.rationale
+    assert "50 hours in all" in library("goal_analysis", GoalAnalysis, given).time_constraint
+    assert library("review", Review, {**given, "tree": designed.tree()}).issues == []
+
+
+def test_a_nearer_deadline_leaves_fewer_than_the_goal_names(library):
+    given = facts("sql-databases", goal="Learn SQL in 50 hours", hours_per_week=10, weeks=4)
+    designed = outline_of(library, given)
+
+    assert sum(concept.hours for concept in designed.concepts()) <= 40
+    assert "10 hours a week over 4 weeks" in designed.rationale
+
+
+@pytest.mark.parametrize("key", ["sql-databases", SCAFFOLD])
+def test_hours_of_a_goal_that_cannot_be_reached_are_said(library, key):
+    given = facts(key, goal=f"{goal_for(key)} in 6 hours")
+    designed = outline_of(library, given)
+    reviewed = library("review", Review, {**given, "tree": designed.tree()})
+
+    taken = sum(concept.hours for concept in designed.concepts())
+    assert f"The outline takes {taken:g} hours, not the 6 that your goal names" in designed.rationale
+    assert [issue.suggestion for issue in reviewed.issues] == [f"Plan about {taken:g} hours, or take concepts out."]
+    with translation.override("zh-hans"):
+        for sentence in (*designed.rationale.splitlines()[1:], reviewed.issues[0].suggestion):
+            assert re.search("[\u4e00-\u9fff]", told(sentence))
 
 
 CONCEPT_FILE = """+++

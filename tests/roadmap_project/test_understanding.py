@@ -176,6 +176,95 @@ def test_a_shorter_outline_does_without_what_is_optional(words, key):
     assert all(named[name].importance > 1 and named[name].key not in needed for name in more)
 
 
+def in_hours(words: str, key: str = "sql-databases", absent: Sequence[str] = ()) -> tuple[float, EditPlan]:
+    """How many hours the outline takes after the request."""
+    found = plan(words, key=key, absent=absent, budget=1000)
+    named = {each.name: each.hours for each in subject(key).concepts()}
+    signs = {"remove": -1, "add": 1}
+    change = sum(signs[each.action] * named[each.description.split(" ", 1)[1]] for each in found.intents)
+    return sum(hours for name, hours in named.items() if name not in absent) + change, found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Within 50 hours",
+        "50小时以内",
+        "Make it at most 50 hours",
+        "I only have 50 hours",
+        "Shorter: 50h",
+        "最多五十個小時",
+    ],
+)
+def test_a_number_of_hours_is_what_the_outline_may_take(words):
+    taken, found = in_hours(words)
+
+    assert 45 < taken <= 50
+    assert found.summary.endswith(f". That leaves {taken:g} hours.")
+    assert "essential" not in found.summary
+
+
+@pytest.mark.parametrize("words", ["At most 20 hours", "最多20小时"])
+def test_hours_that_cannot_be_reached_are_said_with_the_reason(words):
+    taken, found = in_hours(words)
+
+    essential = {each.name for each in subject("sql-databases").concepts() if each.importance == 1}
+    assert taken > 20
+    assert not essential & {intent.description.removeprefix("remove ") for intent in found.intents}
+    assert f"That leaves {taken:g} hours, not 20: nothing essential goes by itself" in found.summary
+    with translation.override("zh-hans"):
+        assert not re.search("hours|essential|Left", told(found.summary))
+        assert not re.search("hours|Left|Not", told(in_hours("Remove indexes and snakes, at most 50 hours")[1].summary))
+
+
+def test_fewer_hours_are_counted_from_what_there_is_and_what_comes_is_counted_in():
+    whole = sum(each.hours for each in subject("sql-databases").concepts())
+
+    assert whole - 15 < in_hours("Cut 10 hours")[0] <= whole - 10
+    assert whole - 15 < in_hours("减少10小时")[0] <= whole - 10
+    taken, found = in_hours("Add window functions, but within 50 hours", absent=["Window functions"])
+    assert taken <= 50
+    assert "New: Window functions; left out: " in found.summary
+
+
+def test_an_outline_that_fits_already_stays_and_says_so():
+    assert (
+        plan("At most 400 hours", key="sql-databases")
+        .questions[0]
+        .endswith("hours, which is within 400. Name what shall go or come all the same.")
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I have 5 hours a week",
+        "In a week I have 12 hours",
+        "我用了20小时",
+        "5h/week",
+        "每周5小时",
+        "I've spent 20 hours already",
+        "我已经学了20小时",
+        "At least 30 hours",
+        "Explain logging for 3 hours",
+        "Logging is important, make it 4 hours",
+        "Each concept at most 2 hours",
+        "一个概念最多2小时",
+        "The first stage should take 10 hours",
+        "It's 60 hours",
+        "It takes 60 hours",
+        "Add 10 hours",
+    ],
+)
+def test_hours_of_a_week_of_one_concept_and_those_spent_are_not_the_outlines(words):
+    assert changes(words) == ""
+
+
+def test_hours_beside_what_goes_are_its_own():
+    assert changes("Remove logging (2 hours) and asyncio, 5 hours") == "-Logging, -asyncio"
+    assert "Not found" not in plan("Remove logging (2 hours)").summary
+
+
 def test_shorter_tutorials_cost_no_concept():
     assert changes("I want shorter tutorials") == ""
     assert changes("Make logging shorter") == ""
