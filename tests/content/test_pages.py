@@ -302,13 +302,16 @@ def test_a_piece_that_becomes_ready_is_offered_and_not_forced_on_the_reader(visi
     tag = re.search(r'"If-None-Match": "\\"(\w+)\\""', page)[1]
 
     assert visitor.get(poll, headers={"If-None-Match": f'"{tag}"'}).status_code == 304
+    over, by_script = '<div id="messages" hx-swap-oob="true"></div>', {"HX-Request": "true"}
+    assert over not in visitor.get(poll, headers=by_script).content.decode()
     make_quiz(concept=concept)
     set_step(concept, "quiz", state="done")
-    fragment = visitor.get(poll, headers={"If-None-Match": f'"{tag}"'})
+    fragment = visitor.get(poll, headers={"If-None-Match": f'"{tag}"', **by_script})
 
     assert "Ready: Quiz. Show it" in text_of(fragment)
     assert "All about" not in text_of(fragment)
     assert "hx-get" not in fragment.content.decode()
+    assert over in fragment.content.decode()  # it is not “being written” any more
 
 
 def test_without_script_a_page_is_looked_at_again_by_a_link_and_never_reloaded_under_a_note(visitor, concept):

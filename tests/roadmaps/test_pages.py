@@ -738,9 +738,12 @@ def test_a_roadmap_is_polled_while_it_changes_and_not_after(visitor, person):
     roadmap = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.RUNNING)
     path = address("progress", roadmap)
 
+    over = '<div id="messages" hx-swap-oob="true"></div>'  # what was said when it began to change
     for response in (visitor.get(roadmap.get_absolute_url()), visitor.get(path)):
         assert f'hx-get="{path}" hx-trigger="every 1.5s"' in response.content.decode()
+        assert over not in response.content.decode()
     Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.READY)
+    assert over in visitor.get(path).content.decode()
     for response in (visitor.get(roadmap.get_absolute_url()), visitor.get(path)):
         assert "hx-get" not in response.content.decode()
         assert "http-equiv" not in response.content.decode()

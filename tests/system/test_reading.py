@@ -125,7 +125,10 @@ def test_what_one_looks_at_stays_in_its_place_while_the_page_is_renewed(fleet, p
     first = roadmap.concepts.first()
     fleet.start("web")
     sign_in(page, fleet.url, owner)
-    page.goto(fleet.url + roadmap.get_absolute_url())
+    page.goto(f"{fleet.url}{roadmap.get_absolute_url()}?plan")
+    page.get_by_role("button", name="Save").click()
+    said = page.locator(".messages")
+    expect(said).to_have_count(1)
     for box in page.locator("svg a.box").all():
         box.focus()
         assert box.evaluate(IN_SIGHT), "who goes through the picture by keyboard sees where they are"
@@ -140,10 +143,12 @@ def test_what_one_looks_at_stays_in_its_place_while_the_page_is_renewed(fleet, p
     learning.mark(first, user=owner, is_learned=True)  # its box in the picture changes
     first.steps.update(state="failed", last_error="HTTP 500: it broke")  # a section more, above
     expect(page.get_by_role("heading", name="What could not be written")).to_have_count(1)
+    expect(said).to_have_count(1)
+    Roadmap.objects.filter(pk=roadmap.pk).update(state=Roadmap.State.PARTLY_READY)
+    expect(said).to_have_count(0)  # what was said while it was written
 
     expect(focused).to_be_focused()
     assert read.bounding_box()["y"] == pytest.approx(place, abs=2)
     assert page.locator("#map-list").get_attribute("open") is not None
     assert page.locator("#map-scrolls").evaluate("(each) => each.scrollLeft") == 150
     expect(page.locator("#map .box-learned")).to_have_count(2)  # in the picture, and what it means
-    page.goto("about:blank")  # it asks no more
