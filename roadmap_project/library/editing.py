@@ -41,6 +41,7 @@ class Found:
     not_there: list[Choice] = field(default_factory=list)
     several: list[tuple[str, list[Choice]]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    guessed: list[tuple[str, Choice]] = field(default_factory=list)  # to go, of which a keyword alone was said
     wanted_hours: float | None = None  # for the whole outline, as somebody gave them
 
 
@@ -52,9 +53,7 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
     for text in asked:
         earlier, request = request, understood(text, names, before=request.last)
     reading = _Meaning(choices, names, own_words=_stems(each.title))
-    found = Found()
-    for part in (*request.of("remove"), *request.of("add")):
-        reading.take(part, found)
+    found = _found(reading, request)
     hours = sum(choice.hours for choice in choices if choice.is_there)
     if request.budget:
         found.wanted_hours = request.budget.of(hours)
@@ -114,9 +113,12 @@ class _Meaning:
             )
         if not part.words or (part.names and SECTION.fullmatch(part.words)):
             return
-        meant = self._preferred(self._by_words(part.words), there=prefers_there)
+        meant, is_named = self._by_words(part.words)
+        meant = self._preferred(meant, there=prefers_there)
         if len(meant) > 1:
             found.several.append((part.words, meant))
+        elif meant and part.action == "remove" and meant[0].is_there and not is_named:
+            found.guessed.append((part.words, meant[0]))
         elif meant:
             yield meant
         else:
@@ -125,10 +127,11 @@ class _Meaning:
     def _preferred(self, choices: list[Choice], *, there: bool | None) -> list[Choice]:
         return [choice for choice in choices if choice.is_there == there] or choices
 
-    def _by_words(self, words: str) -> list[Choice]:
+    def _by_words(self, words: str) -> tuple[list[Choice], bool]:
+        """What the words can mean, and whether there is a name among it."""
         said = _stems(words) - self.own_words
         if not said:
-            return []
+            return [], False
         by_name = [choice for choice in self.choices if any(_is_in(_stems(name), said) for name in choice.called)]
         by_part = [
             choice
@@ -137,8 +140,23 @@ class _Meaning:
                 said <= _stems(name) or plain(words).lower() in plain(name).lower().split() for name in choice.called
             )
         ]
-        by_keyword = [choice for choice in self.choices if any(_is_in(_stems(word), said) for word in choice.keywords)]
-        return by_name or by_part or by_keyword
+        by_keyword = [
+            choice
+            for choice in self.choices
+            if any(_is_in(_stems(word) - self.own_words, said) for word in choice.keywords)
+        ]
+        return by_name or list(dict.fromkeys(by_part + by_keyword)), bool(by_name or by_part)
+
+
+def _found(reading: _Meaning, request: Request) -> Found:
+    """A keyword alone is no reason to take something out where something else that was said is not found."""
+    found = Found()
+    for part in (*request.of("remove"), *request.of("add")):
+        reading.take(part, found)
+    if not found.unknown:
+        found.removed = list(dict.fromkeys([*found.removed, *(choice for _, choice in found.guessed)]))
+        found.guessed = []
+    return found
 
 
 def _is_in(stems: set[str], said: set[str]) -> bool:
@@ -151,6 +169,7 @@ def _stems(text: str) -> set[str]:
 
 
 def _stem(word: str) -> str:
+    word = re.sub("iz(?=ation|e)", "is", word).replace("neighbor", "neighbour")  # American spelling
     if word.endswith("ies"):
         return word[:-3] + "y"
     return singular(word)
@@ -188,7 +207,8 @@ def _answer(
     before = _named_alone(reading, earlier, Found())
     named = _named_alone(reading, request, found)
     asked_about = [choice for choice in before if choice.is_there]
-    if asked_about and (YES.fullmatch(text) or named == before):
+    asked_about += [choice for _, choice in _found(reading, earlier).guessed if choice not in asked_about]
+    if asked_about and (YES.fullmatch(text) or (before and named == before)):
         found.removed = asked_about
         return []
     found.added = [choice for choice in named if not choice.is_there]
@@ -197,8 +217,9 @@ def _answer(
     questions = [
         sentences.WHICH % {"words": words[:40], "names": _few(choices)} for words, choices in found.several[:2]
     ]
-    if named:
-        questions.append(sentences.SHALL_GO % {"names": _few(named)})
+    if named or found.guessed:
+        doubtful = [*named, *(choice for _, choice in found.guessed if choice not in named)]
+        questions.append(sentences.SHALL_GO % {"names": _few(doubtful)})
     if found.there:
         questions.append(sentences.THERE % {"names": _few(found.there)})
     if found.not_there:
@@ -283,7 +304,7 @@ def _summary(found: Found, hours: float) -> str:
         done = (sentences.HOURS_LEFT if is_all else sentences.HOURS_STAY) % {"done": done, **values}
     if found.several:
         done = sentences.SEVERAL % {"done": done, "words": _listed([words for words, _ in found.several], longest=300)}
-    missed = [*found.unknown, *(choice.name for choice in found.not_there)]
+    missed = [*found.unknown, *(words for words, _ in found.guessed), *(choice.name for choice in found.not_there)]
     return sentences.NOT_FOUND % {"done": done, "words": _listed(missed, longest=300)} if missed else done
 
 

@@ -136,6 +136,13 @@ def test_a_request_in_chinese_changes_what_it_says(request_, expected):
         (["Add snakes", "logging"], ""),
         (["Remove the chapter on snakes", "Add threads"], "+Threads"),
         (["Explain logging slowly", "threads"], "+Threads"),
+        (["Remove pytest and the snakes"], ""),
+        (["Remove pytest and the snakes", "yes"], "-Automated tests"),
+        (["Remove pytest and the snakes", "automated tests"], "-Automated tests"),
+        (["Remove pytest and the snakes", "no"], ""),
+        (["去掉 pytest 和蛇"], ""),
+        (["去掉 pytest 和蛇", "是"], "-Automated tests"),
+        (["Remove pytest and unittest"], "-Automated tests"),
     ],
 )
 def test_an_answer_is_read_with_what_was_asked_for_before(asked, expected):
@@ -148,6 +155,48 @@ def test_a_word_that_can_be_several_concepts_is_asked_about_and_the_answer_is_en
     assert several.needs_clarification
     assert all(name in several.questions[0] for name in ("Inner joins", "Outer joins"))
     assert changes("Remove joins", "outer joins", key="sql-databases") == "-Outer joins"
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "several"),
+    [
+        ("web-development", "CSS", ("Selectors and the cascade", "Flexbox and grid", "Responsive design")),
+        ("web-development", "layout", ("Flexbox and grid", "Routing and templates")),
+        ("web-development", "security", ("Same-origin policy", "Injection")),
+        ("web-development", "SQL", ("A database behind the site", "Injection")),
+        ("python-programming", "concurrency", ("asyncio", "Threads")),
+    ],
+)
+def test_a_plain_word_for_several_concepts_is_asked_about(key, words, several):
+    for request in (f"Remove {words}", f"去掉{words}"):
+        found = plan(request, key=key, absent=())
+        assert found.needs_clarification
+        assert all(name in found.questions[0] for name in several)
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "name"),
+    [
+        ("python-programming", "loops", "Control flow"),
+        ("python-programming", "object-oriented programming", "Classes and objects"),
+        ("python-programming", "variables", "Values, types and names"),
+        ("python-programming", "regex", "Regular expressions"),
+        ("sql-databases", "normalization", "Normalisation"),
+        ("sql-databases", "permissions", "Roles and privileges"),
+        ("data-analysis-machine-learning", "deep learning", "Neural networks from first principles"),
+        ("data-analysis-machine-learning", "data visualization", "Principles of visualisation"),
+        ("data-analysis-machine-learning", "k-nearest neighbors", "k-nearest neighbours"),
+    ],
+)
+def test_what_everybody_calls_it_and_american_spelling_is_found(key, words, name):
+    assert changes(f"Remove {words}", key=key, absent=()) == f"-{name}"
+
+
+def test_a_keyword_alone_takes_nothing_out_where_something_else_is_not_found():
+    asked = plan("Remove pytest and the snakes")
+
+    assert asked.questions[0] == "In the outline already: Automated tests. Shall this go? Answer yes, or say what else."
+    assert plan("Remove logging, pytest and the snakes").summary == "Left out: Logging. Not found: snakes, pytest."
 
 
 def test_what_was_not_found_is_said_beside_what_is_done():
