@@ -31,9 +31,9 @@ def is_ours(text: str) -> bool:
     return text in _kept or any(pattern.fullmatch(text) for pattern in _kept.values())
 
 
-def says(text: str, sentence: str) -> bool:
-    """Whether it is this sentence of ours, whatever stands in its gaps."""
-    return bool(_kept[sentence].fullmatch(text))
+def says(text: str, *sentences: str) -> bool:
+    """Whether it is one of these sentences of ours, whatever stands in its gaps."""
+    return any(_kept[each].fullmatch(text) for each in sentences)
 
 
 def told(text: str, deepest: int = DEEPEST) -> str:

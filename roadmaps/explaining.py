@@ -4,7 +4,7 @@ from itertools import takewhile
 
 from django.utils.translation import gettext_noop
 
-from roadmap_project.library import explaining, sentences
+from roadmap_project.library import explaining
 from roadmap_project.told import kept, says
 from roadmaps import added_subjects
 from roadmaps.answers import OutlineTree
@@ -20,13 +20,8 @@ def renewed(rationale: str, tree: OutlineTree) -> str:
     if not rationale:
         return ""
     designed = list(takewhile(lambda line: line != EDITED, rationale.splitlines()))
-    if now := _counted(tree):
-        designed = [line for line in designed if not says(line, sentences.LEFT_OUT)]
-    return "\n".join([*designed, EDITED, *now])
-
-
-def _counted(tree: OutlineTree) -> list[str]:
     sources = [concept.source for concept in tree.concepts()]
     if any(sources):
         added_subjects.refresh()
-    return explaining.as_it_is(sources)
+        designed = [line for line in designed if not says(line, *explaining.OF_ONE_VERSION)]
+    return "\n".join([*designed, EDITED, *explaining.as_it_is(sources)])

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from roadmap_project.library import sentences
 from roadmap_project.library.subjects import SCAFFOLD, Subject, subject
 
+OF_ONE_VERSION = (sentences.MORE_HOURS, sentences.LEFT_OUT)  # what a design says that a change may make untrue
+
 
 def curated(each: Subject, sources: Iterable[str]) -> set[str]:
     """The subject's concepts among those from these places, which are empty for what is not the library's."""

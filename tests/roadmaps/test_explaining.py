@@ -98,6 +98,15 @@ def test_of_a_form_and_of_a_subject_that_is_gone_nothing_is_counted(goal):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("goal", ["Build a violin in 2 hours", "Learn SQL in 6 hours"])
+def test_that_it_takes_more_hours_than_the_goal_names_is_of_the_first_version_alone(goal):
+    first = designed(goal=goal)
+    assert "The outline takes" in first.rationale
+
+    assert "The outline takes" not in renewed(first.rationale, first)
+
+
+@pytest.mark.django_db
 def test_what_is_said_since_is_told_in_the_readers_language():
     with translation.override("zh-hans"):
         _, edited, counted, without = told_by_line(renewed("Because.", designed())).splitlines()
