@@ -14,6 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 from roadmap_project.told import kept
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Score = Annotated[float, Field(ge=0, le=100)]
 
@@ -229,7 +230,7 @@ class EditPlan(Answer):
     preserve: list[Line] = Field(default=[], max_length=40)
     confidence: float = Field(ge=0, le=1)
     needs_clarification: bool = False
-    questions: list[Line] = Field(default=[], max_length=10)
+    questions: list[Question] = Field(default=[], max_length=10)
 
     @model_validator(mode="after")
     def _says_something(self) -> "EditPlan":

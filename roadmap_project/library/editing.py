@@ -10,7 +10,7 @@ from roadmap_project.library.subjects import Subject
 from roadmap_project.library.understanding import Part, Request, plain, singular, understood
 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
-LONGEST_EXAMPLE, LONGEST_LIST = 60, 110  # characters, so that a question stays within what an answer may hold
+LONGEST_EXAMPLE, LONGEST_LIST = 60, 900  # characters, so that a question stays within what an answer may hold
 MOST_INTENTS = 40
 SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
 YES = re.compile(

@@ -22,7 +22,8 @@ NOTHING = kept(gettext_noop("The request names no concept that the library can a
 # Questions. Each answer is read with what was asked for before.
 HOW = kept(
     gettext_noop(
-        "Say which concepts to remove or to add, such as: remove %(name)s. Or: shorter. More needs a language model."
+        "Say which concepts to remove or to add, by the names that they have here, such as: remove %(name)s. "
+        "Or: shorter. Or: at most 30 hours. Moving and renaming is done by hand. Anything else needs a language model."
     )
 )
 CAN_ADD = kept(gettext_noop("These can be added: %(names)s."))

@@ -432,6 +432,18 @@ def test_a_request_of_which_nothing_is_found_says_what_can_be_asked_for():
     assert missed.questions[2] == "These can be added: Type hints, Threads."
 
 
+def test_all_that_can_be_added_is_named_and_what_is_done_otherwise_too():
+    absent = [each.name for each in subject("web-development").concepts() if each.importance > 1]
+
+    _how, can_add = (asked := plan("?", key="web-development", absent=absent)).questions
+
+    assert len(absent) > 12
+    assert [name for name in absent if name not in can_add] == []
+    assert "…" not in can_add
+    with translation.override("zh-hans"):
+        assert all(word in told(asked.questions[0]) for word in ("名称是英文", "移动和改名请手动编辑", "最多 30 小时"))
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("and " * 40 + "x", "a" + "." * 150), (" and ".join("a" * 60), "a&" * 60 + "c"), (" ".join("a" * 100), "a " * 99)],

@@ -281,7 +281,7 @@ def test_a_question_stays_open_through_edits_by_hand_until_it_is_answered(visito
 
     shown = text_of(visitor.get(roadmap.get_absolute_url()))
     assert "please answer" not in shown
-    assert "Answered Which part?" in shown
+    assert "Asked back Which part?" in shown
     assert roadmap.feedback.get(state=Feedback.State.WORKING).revision_id != asked.revision_id
 
 
