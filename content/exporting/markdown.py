@@ -18,9 +18,10 @@ from content.exporting.documents import (
     RoadmapDocument,
     TutorialDocument,
 )
-from content.exporting.wording import facts, hours, kind_of, not_written
+from content.exporting.wording import facts, kind_of, not_written
 from content.spans import HARD_BREAK, in_paragraphs, to_markdown
 from roadmap_project.languages import name_of
+from roadmap_project.lengths import hours
 from roadmap_project.library.subjects import escaped
 from roadmap_project.listing import listed
 from roadmap_project.told import told, told_by_line

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from content.exporting.documents import ResourceDocument, RoadmapDocument
 from content.models import Resource
+from roadmap_project.lengths import hours
 from roadmap_project.listing import listed
 
 ANSWERS = gettext_lazy("Answers")
@@ -20,16 +21,12 @@ WHAT_IS_RIGHT = gettext_lazy("What is right in the quizzes, and why:")
 def facts(document: RoadmapDocument) -> str:
     """How large it is, as a sentence."""
     number = len(document.parts())
-    sentence = ngettext("%(hours)s hours, %(number)s concept.", "%(hours)s hours, %(number)s concepts.", number)
-    return sentence % {"hours": f"{document.hours:g}", "number": number}
+    sentence = ngettext("%(hours)s, %(number)s concept.", "%(hours)s, %(number)s concepts.", number)
+    return sentence % {"hours": hours(document.hours), "number": number}
 
 
 def goal(words: str) -> str:
     return _("Goal: %(goal)s") % {"goal": words}
-
-
-def hours(number: float) -> str:
-    return _("1 hour") if number == 1 else _("%(hours)s hours") % {"hours": f"{number:g}"}
 
 
 def not_written(pieces: list[str]) -> str:

@@ -7,10 +7,12 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from roadmap_project import languages
+from roadmap_project import languages, lengths
 from roadmap_project import told as sentences
 
 register = template.Library()
+register.filter("hours", lengths.hours)
+register.filter("hours_a_week", lengths.hours_a_week)
 
 
 @register.filter
