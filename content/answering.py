@@ -3,12 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Func, QuerySet, TextField
+from django.utils import timezone
 
 from content.models import Question, Quiz, QuizAttempt
+from roadmaps import limits
+
+GOES_ON = timedelta(days=1)  # an attempt that was left; after that it is begun anew
 
 
 @dataclass(frozen=True)
@@ -37,39 +42,74 @@ class MarkedQuestion:
         ]
 
 
-def answer(quiz: Quiz, *, user: User, submitted: Mapping[int, Iterable[str]]) -> QuizAttempt:
-    """Mark and keep an attempt at this version. `submitted` holds raw values by the position of each question asked."""
-    found = mark(quiz, submitted)
-    return QuizAttempt.objects.create(
-        quiz=quiz,
-        user=user,
-        answers={str(each.question.position): each.chosen for each in found},
-        right=sum(each.is_right for each in found),
-        total=len(found),
-    )
+def answer(quiz: Quiz, *, user: User, submitted: Mapping[int, Iterable[str]], attempt_pk: int = 0) -> QuizAttempt:
+    """Mark and keep answers to this version. `submitted` holds raw values by the position of each question asked.
+
+    As an attempt of their own, unless they are what another one had left to ask.
+    """
+    with transaction.atomic():
+        attempt = _own(quiz, user).filter(pk=attempt_pk).first() if attempt_pk and limits.lock([user.pk]) else None
+        attempt = attempt or _new(quiz, user)
+        for each in mark(quiz, submitted):
+            attempt.keep(each.question, each.chosen)
+        attempt.save()
+    return attempt
 
 
 def answer_one(
-    quiz: Quiz, *, user: User, attempt_pk: int, position: int, values: Iterable[str]
+    quiz: Quiz,
+    *,
+    user: User,
+    way: QuizAttempt.Way,
+    position: int,
+    values: Iterable[str],
+    attempt_pk: int = 0,
+    since: int | None = None,
+    left: Iterable[int] = (),
 ) -> tuple[QuizAttempt, MarkedQuestion] | None:
-    """Mark one question and add it to the attempt, which begins with its first answer.
+    """Mark one question and add it to its attempt.
 
-    The first answer counts: sent again, after its explanation was seen, it changes nothing. None where the quiz asks
-    no such question.
+    That is the named one; or the one that was begun in this way after the attempt `since`, by another tab or by the
+    same answer sent twice; or a new one, which has `left` still to ask. A person's answers are taken one after the
+    other, so that two at the same instant find the same attempt. None where the quiz asks no such question, or their
+    account is gone.
     """
-    question = quiz.questions.filter(position=position).first()
-    if question is None:
+    questions = {each.position: each for each in quiz.questions.all()}
+    if position not in questions:
         return None
     with transaction.atomic():
-        own = QuizAttempt.objects.select_for_update().filter(quiz=quiz, user=user)
-        attempt = own.filter(pk=attempt_pk).first() or QuizAttempt(quiz=quiz, user=user, answers={}, right=0, total=0)
-        chosen = attempt.answers.setdefault(str(position), choices(question, values))
-        found = MarkedQuestion(question, chosen)
-        if len(attempt.answers) > attempt.total:
-            attempt.total += 1
-            attempt.right += found.is_right
-            attempt.save()
-    return attempt, found
+        if not limits.lock([user.pk]):
+            return None
+        own = _own(quiz, user)
+        begun = own.none() if since is None else own.filter(way=way, pk__gt=since).order_by("pk")
+        attempt = own.filter(pk=attempt_pk).first() or begun.first()
+        attempt = attempt or _new(quiz, user, way, [each for each in dict.fromkeys(left) if each in questions])
+        chosen = attempt.keep(questions[position], choices(questions[position], values))
+        attempt.save()
+    return attempt, MarkedQuestion(questions[position], chosen)
+
+
+def unfinished(quiz: Quiz, user: User, way: QuizAttempt.Way) -> QuizAttempt | None:
+    """The attempt at this version that goes on: the latest, if it has something left to ask and is not too old."""
+    latest = _own(quiz, user).filter(way=way, created_at__gt=timezone.now() - GOES_ON).order_by("pk").last()
+    return latest if latest and latest.left else None
+
+
+def start_over(quiz: Quiz, *, user: User, way: QuizAttempt.Way, left: Iterable[int]) -> None:
+    """With an attempt that nothing is answered of; what was answered before still counts. Sent twice, it is one."""
+    with transaction.atomic():
+        if limits.lock([user.pk]) and (before := unfinished(quiz, user, way)) and before.answers:
+            _new(quiz, user, way, left).save()
+
+
+def _own(quiz: Quiz, user: User) -> QuerySet[QuizAttempt]:
+    return QuizAttempt.objects.filter(quiz=quiz, user=user)
+
+
+def _new(
+    quiz: Quiz, user: User, way: QuizAttempt.Way = QuizAttempt.Way.AT_ONCE, left: Iterable[int] = ()
+) -> QuizAttempt:
+    return QuizAttempt(quiz=quiz, user=user, way=way, left=list(left), answers={}, right=0, total=0)
 
 
 def mark(quiz: Quiz, submitted: Mapping[int, Iterable[str]]) -> list[MarkedQuestion]:

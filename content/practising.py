@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Greatest
 
 from content import answering
 from content.models import Question, Quiz, QuizAttempt
-from roadmaps import limits
 from roadmaps.learning import QuizResult
 from roadmaps.models import Roadmap
 
@@ -80,22 +78,18 @@ def next_question(roadmap: Roadmap, left: Sequence[int], *, done: int = 0, since
 def answer(
     roadmap: Roadmap, pk: int, *, user: User, since: int, values: Iterable[str]
 ) -> tuple[Question, QuizAttempt, answering.MarkedQuestion] | None:
-    """Kept as every answer to a quiz is, in the round's attempt. None where the roadmap has no such question.
-
-    A person's answers are taken one after the other, so that two at the same instant find the same attempt.
-    """
+    """Kept as every answer to a quiz is, in the round's attempt. None where the roadmap has no such question."""
     question = _with_concepts(roadmap).filter(pk=pk).first()
     if question is None:
         return None
-    quiz = question.quiz
-    with transaction.atomic():
-        if not limits.lock([user.pk]):
-            return None  # their account is gone
-        own = QuizAttempt.objects.filter(user=user, quiz=quiz, pk__gt=since) if since else QuizAttempt.objects.none()
-        attempt_pk = own.order_by("pk").values_list("pk", flat=True).first() or 0
-        answered = answering.answer_one(
-            quiz, user=user, attempt_pk=attempt_pk, position=question.position, values=values
-        )
+    answered = answering.answer_one(
+        question.quiz,
+        user=user,
+        way=QuizAttempt.Way.ROUND,
+        since=since or None,
+        position=question.position,
+        values=values,
+    )
     return (question, *answered) if answered else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Max, Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -82,7 +82,9 @@ def concept_page(found: Concept, user: User, *, is_priced: bool = False) -> dict
 
 
 def attempts_of(user: User, found: Concept) -> QuerySet[QuizAttempt]:
-    return QuizAttempt.objects.filter(user=user, quiz__concept=found).select_related("quiz").order_by("-pk")
+    """The finished ones, the latest first."""
+    finished = QuizAttempt.objects.filter(user=user, quiz__concept=found, left=[])
+    return finished.select_related("quiz").order_by("-pk")
 
 
 def place(found: Concept) -> dict[str, Any]:
@@ -132,34 +134,47 @@ def _tag(found: Concept, shown: list[PieceView]) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
 
 
-def quiz_page(quiz: Quiz, user: User, *, only_missed: bool) -> dict[str, Any]:
-    """Questions whose last answer was wrong come first; or they come alone."""
-    questions = list(quiz.questions.all())
-    missed = answering.missed(quiz, questions, user)
-    first = [each for each in questions if each.position in missed]
-    rest = [each for each in questions if each.position not in missed]
-    is_practice = only_missed and bool(first)
+def quiz_page(
+    quiz: Quiz, user: User, *, only_missed: bool, attempt_pk: int = 0, is_anew: bool = False
+) -> dict[str, Any]:
+    """What the named attempt has left to ask, or the one that was left unfinished.
+
+    Else, and where it `is_anew`, questions whose last answer was wrong come first; or they come alone.
+    """
+    questions = {each.position: each for each in quiz.questions.all()}
+    missed = answering.missed(quiz, questions.values(), user)
+    first = [each for each in questions if each in missed]
+    rest = [each for each in questions if each not in missed]
+    way = QuizAttempt.Way.MISSED if only_missed and first else QuizAttempt.Way.IN_TURN
+    attempt = None
+    if attempt_pk:
+        attempt = QuizAttempt.objects.filter(quiz=quiz, user=user, pk=attempt_pk).first()
+    if not attempt and not is_anew:
+        attempt = answering.unfinished(quiz, user, way)
+    order = attempt.left if attempt else first + (rest if way == QuizAttempt.Way.IN_TURN else [])
     return {
         "quiz": quiz,
-        "questions": first if is_practice else first + rest,
+        "attempt": attempt,
+        "questions": [questions[each] for each in order],
         "missed": missed,
-        "is_practice": is_practice,
+        "is_practice": (attempt.way if attempt else way) == QuizAttempt.Way.MISSED,
         "can_practise": bool(first and rest),
     }
 
 
-def quiz_step(quiz: Quiz, left: list[int], attempt: QuizAttempt | None) -> dict[str, Any]:
-    """The first of the questions that are left to ask; None where no position names one."""
-    asked = {each.position: each for each in quiz.questions.all()}
-    left = [each for each in dict.fromkeys(left) if each in asked]
-    answered = len(attempt.answers) if attempt else 0
+def quiz_step(quiz: Quiz, user: User, *, only_missed: bool, attempt_pk: int) -> dict[str, Any]:
+    """The first of the questions that are left to ask; None where nothing is, as another tab may have answered it."""
+    shown = quiz_page(quiz, user, only_missed=only_missed, attempt_pk=attempt_pk)
+    question, *later = shown["questions"] or [None]
+    answered = shown["attempt"].total if shown["attempt"] else 0
+    latest = QuizAttempt.objects.filter(quiz=quiz, user=user).aggregate(latest=Max("pk"))["latest"]
     return {
-        "quiz": quiz,
-        "attempt": attempt,
-        "question": asked[left[0]] if left else None,
-        "left": left[1:],
+        **shown,
+        "question": question,
+        "left": [each.position for each in later],
+        "since": latest or 0,
         "number": answered + 1,
-        "total": answered + len(left),
+        "total": answered + len(shown["questions"]),
     }
 
 

@@ -102,7 +102,7 @@ def read_results(request: TokenRequest, slug: str) -> Any:
 def read_quiz(request: TokenRequest, slug: str, key: str) -> Any:
     """The questions, without their answers."""
     current = get_object_or_404(Quiz.objects.current(), concept=own_concept(request, slug, key))
-    missed = reading.quiz_page(current, request.user, only_missed=False)["missed"]
+    missed = answering.missed(current, current.questions.all(), request.user)
     asked = quiz_of(current)
     return QuizToAnswer(**dict(asked or {}), missed=sorted(missed))
 
@@ -136,7 +136,7 @@ def _mistakes(body: Answers, options: dict[int, int]) -> Iterator[tuple[str, str
 
 @quiz_router.get(f"{PREFIX}/attempts", response=read(Page[AttemptSummary]), summary="List your attempts")
 def list_attempts(request: TokenRequest, slug: str, key: str, paging: Query[Paging]) -> Any:
-    """The latest first."""
+    """The finished ones, the latest first; answers to one that you left half done on the pages are in your results."""
     attempts = reading.attempts_of(request.user, own_concept(request, slug, key))
     return paged(attempts, paging, AttemptSummary.of, by=("id",))
 

@@ -15,9 +15,9 @@ from django.utils.timezone import is_aware
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from content import links, noting, reading
+from content import answering, links, noting, reading
 from content.forms import NoteForm, WishForm
-from content.models import Note
+from content.models import Note, QuizAttempt
 from content.views.lookup import address, own_concept
 from roadmaps import deciding, learning
 from roadmaps.deciding import RefusedError
@@ -48,9 +48,10 @@ def _page(
     `other` is the note that was written elsewhere, where the reader's was not kept for it.
     """
     context = reading.concept_page(found, request.user, is_priced=True)
-    note = context["note"]
+    note, quiz = context["note"], context["quiz"].piece
     form = form or NoteForm(initial={"text": note.text if note else ""})
     context |= {
+        "unfinished": answering.unfinished(quiz, request.user, QuizAttempt.Way.IN_TURN) if quiz else None,
         "note_form": form,
         "note_page": request.POST.get("page") or uuid.uuid4(),
         "note_since": request.POST.get("since", note.saved_at.isoformat() if note else ""),

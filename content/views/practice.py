@@ -1,8 +1,13 @@
 """What was answered wrong, all over a roadmap: one question after the other."""
 
+from typing import Any
+from urllib.parse import urlencode
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import replace_url
 
 from content import practising
 from content.views.lookup import numbers, own_roadmap
@@ -29,7 +34,7 @@ def practice(request: SignedInRequest, slug: str) -> HttpResponse:
         done=number(sent.get("done", "")),
         since=number(sent.get("since", "")),
     )
-    return _show(request, shown)
+    return _show(request, found, shown)
 
 
 def _mark(request: SignedInRequest, found: Roadmap) -> HttpResponse:
@@ -58,8 +63,16 @@ def _mark(request: SignedInRequest, found: Roadmap) -> HttpResponse:
         "number": done,
         "total": done + len(left),
     }
-    return _show(request, context)
+    return _show(request, found, context)
 
 
-def _show(request: SignedInRequest, context: dict[str, object]) -> HttpResponse:
-    return render(request, "content/_practice.html" if request.htmx else "content/practice.html", context)
+def _show(request: SignedInRequest, found: Roadmap, context: dict[str, Any]) -> HttpResponse:
+    """The round's place is in its address: loaded again, or in another language, it goes on."""
+    asked = [context["question"].pk] if context.get("question") else []
+    left = asked + context["left"]
+    place = reverse("content:practice", args=[found.slug])
+    if left:
+        place += "?" + urlencode({"since": context["since"] or "", "done": context["done"], "left": left}, doseq=True)
+    name = "content/_practice.html" if request.htmx else "content/practice.html"
+    response = render(request, name, {**context, "here": place})
+    return replace_url(response, place) if request.htmx else response

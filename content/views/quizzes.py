@@ -5,6 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
 
 from content import answering, reading
 from content.models import Quiz, QuizAttempt
@@ -18,58 +19,86 @@ from roadmaps.views import SignedInRequest, fragment, number
 def quiz(request: SignedInRequest, slug: str, key: str) -> HttpResponse:
     """Questions; after answering, the marked attempt. Nothing about the answers leaves the server before.
 
-    A script asks for one question after the other, and has each marked; without it they are one form.
+    A script asks for one question after the other, and has each marked; without it they are one form. An attempt that
+    was left goes on where it stopped.
     """
     found = own_concept(request, slug, key)
     if request.htmx:
         return _mark_one(request, found) if request.method == "POST" else _ask_one(request, found)
     if request.method == "POST":
-        answered = version_before_the_reader(request, found)
-        attempt = answering.answer(answered, user=request.user, submitted=submitted(request, answered))
-        return redirect(f"{address(found, 'quiz')}?attempt={attempt.pk}")
+        return _start_over(request, found) if "start_over" in request.POST else _mark_all(request, found)
     if slug != found.roadmap.slug:
         return redirect(address(found, "quiz"))
     if "attempt" in request.GET:
         return _result(request, found)
     current = get_object_or_404(Quiz.objects.current(), concept=found)
     shown = reading.quiz_page(current, request.user, only_missed="missed" in request.GET)
-    return render(request, "content/quiz.html", {"concept": found, "roadmap": found.roadmap, **shown})
+    marked = answering.marked(shown["attempt"]) if shown["attempt"] else []
+    context = {"concept": found, "roadmap": found.roadmap, "marked": marked, **shown}
+    return render(request, "content/quiz.html", context)
+
+
+def _start_over(request: SignedInRequest, found: Concept) -> HttpResponse:
+    current = get_object_or_404(Quiz.objects.current(), concept=found)
+    only_missed = "missed" in request.GET
+    anew = reading.quiz_page(current, request.user, only_missed=only_missed, is_anew=True)
+    if anew["is_practice"] == only_missed:
+        left = [each.position for each in anew["questions"]]
+        answering.start_over(current, user=request.user, way=_way(is_practice=only_missed), left=left)
+    return redirect(address(found, "quiz") + ("?missed" if anew["is_practice"] else ""))
+
+
+def _way(*, is_practice: bool) -> QuizAttempt.Way:
+    return QuizAttempt.Way.MISSED if is_practice else QuizAttempt.Way.IN_TURN
+
+
+def _mark_all(request: SignedInRequest, found: Concept) -> HttpResponse:
+    """A form that asked all that is asked, or that was left to ask."""
+    answered = version_before_the_reader(request, found)
+    attempt = answering.answer(
+        answered,
+        user=request.user,
+        submitted=submitted(request, answered),
+        attempt_pk=number(request.POST.get("attempt", "")),
+    )
+    return redirect(f"{address(found, 'quiz')}?attempt={attempt.pk}")
 
 
 def _ask_one(request: SignedInRequest, found: Concept) -> HttpResponse:
     """The next of the questions that are left."""
+    sent = request.GET
     asked = version_before_the_reader(request, found)
-    attempt = QuizAttempt.objects.filter(user=request.user, quiz=asked, pk=number(request.GET.get("attempt", "")))
-    shown = reading.quiz_step(asked, numbers(request.GET.getlist("left")), attempt.first())
-    if shown["question"] is None:
-        raise Http404
-    missed = reading.quiz_page(asked, request.user, only_missed=False)["missed"]
-    return render(
-        request, "content/_quiz_step.html", {"concept": found, "roadmap": found.roadmap, "missed": missed, **shown}
+    shown = reading.quiz_step(
+        asked, request.user, only_missed="missed" in sent, attempt_pk=number(sent.get("attempt", ""))
     )
+    if shown["question"] is None:  # another tab answered it
+        return HttpResponseClientRedirect(f"{address(found, 'quiz')}?attempt={shown['attempt'].pk}")
+    return render(request, "content/_quiz_step.html", {"concept": found, "roadmap": found.roadmap, **shown})
 
 
 def _mark_one(request: SignedInRequest, found: Concept) -> HttpResponse:
     """What was right, and why, and the way to the next question."""
+    sent = request.POST
     asked = version_before_the_reader(request, found)
     answered = None
-    for position in numbers(request.POST.getlist("asked"))[:1]:
+    for position in numbers(sent.getlist("asked"))[:1]:
         answered = answering.answer_one(
             asked,
             user=request.user,
-            attempt_pk=number(request.POST.get("attempt", "")),
+            way=_way(is_practice="missed" in sent),
+            attempt_pk=number(sent.get("attempt", "")),
+            since=number(sent["since"]) if "since" in sent else None,
             position=position,
-            values=request.POST.getlist(f"question-{position}"),
+            values=sent.getlist(f"question-{position}"),
+            left=numbers(sent.getlist("left")),
         )
     if answered is None:
         raise Http404
     attempt, marked = answered
-    left = numbers(request.POST.getlist("left"))
     context = {
         "quiz": asked,
         "attempt": attempt,
-        "left": left,
-        "left_count": len(left),
+        "left_count": len(attempt.left),
         "marked": [marked],
         "concept": found,
         "roadmap": found.roadmap,
@@ -93,14 +122,16 @@ def submitted(request: HttpRequest, answered: Quiz) -> dict[int, list[str]]:
 
 
 def _result(request: SignedInRequest, found: Concept) -> HttpResponse:
-    attempts = reading.attempts_of(request.user, found)
-    attempt = get_object_or_404(attempts, pk=number(request.GET["attempt"]))
+    own = QuizAttempt.objects.filter(user=request.user, quiz__concept=found).select_related("quiz")
+    attempt = get_object_or_404(own, pk=number(request.GET["attempt"]))
+    if attempt.left:
+        return redirect(address(found, "quiz"))  # where it goes on
     marked = answering.marked(attempt)
     context: dict[str, Any] = {
         **reading.place(found),
         "attempt": attempt,
         "marked": marked,
         "wrong": sum(not each.is_right for each in marked),
-        "earlier": attempts.exclude(pk=attempt.pk)[:10],
+        "earlier": reading.attempts_of(request.user, found).exclude(pk=attempt.pk)[:10],
     }
     return render(request, "content/quiz_result.html", context)

@@ -2,7 +2,6 @@
 
 import re
 import threading
-from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -187,6 +186,23 @@ def test_without_a_script_it_is_whole_pages(visitor, roadmap):
     assert "Question 2 of 2" in text_of(following)
 
 
+def test_a_round_goes_on_when_the_page_is_loaded_again_or_in_another_language(visitor, roadmap):
+    take(visitor, roadmap, "c-1-1-2", **{"question-0": "0", "question-2": "0"})
+    take(visitor, roadmap, "c-1-1-3", **{"question-0": "0"})
+    marked = answer(visitor, roadmap, visitor.get(place(roadmap)), "0", headers=HTMX)
+
+    goes_on = marked.headers["HX-Replace-Url"]
+    again = visitor.get(goes_on)
+    assert "Question 2 of 3" in text_of(again)
+    assert "Is it so?" in text_of(again)
+    assert f'data-page="{goes_on.replace("&", "&amp;")}"' in again.content.decode()  # for the switch, see typed.js
+    assert visitor.get(place(roadmap), sent_by(marked), headers=HTMX).headers["HX-Replace-Url"] == goes_on
+    whole = answer(visitor, roadmap, again, "1").content.decode()  # without a script
+    assert re.search(r'name="next" value="([^"]*)"', whole)[1].endswith(
+        "&amp;done=2&amp;left=" + sent_by(again)["left"][0]
+    )
+
+
 def test_where_nothing_is_left_or_nothing_was_answered_it_says_so(visitor, roadmap):
     assert "You have not answered a question here yet." in text_of(visitor.get(place(roadmap)))
     take(visitor, roadmap, "c-1-1-1")
@@ -288,24 +304,6 @@ def test_a_rounds_first_answer_sent_twice_at_once_begins_one_attempt(visitor, pe
     all_at_once([answer_it, answer_it], held="LOCK TABLE content_quizattempt IN SHARE MODE")
 
     assert QuizAttempt.objects.filter(pk__gt=since).count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_tabs_that_answer_one_attempt_at_once_both_count(person, roadmap):
-    quiz = roadmap.concepts.get(key="c-1-1-2").quiz_versions.get()
-    attempt, _ = answering.answer_one(quiz, user=person, attempt_pk=0, position=0, values=["1"])
-
-    def answer_it(position: int, value: str) -> None:
-        try:
-            answering.answer_one(quiz, user=person, attempt_pk=attempt.pk, position=position, values=[value])
-        finally:
-            connection.close()
-
-    tabs = [partial(answer_it, 1, "0"), partial(answer_it, 2, "1")]
-    all_at_once(tabs, held=f"SELECT FROM content_quizattempt WHERE id = {attempt.pk} FOR UPDATE")
-
-    attempt.refresh_from_db()
-    assert (attempt.answers, attempt.right, attempt.total) == ({"0": [1], "1": [0], "2": [1]}, 2, 3)
 
 
 def test_many_answers_cost_no_more_queries(visitor, roadmap):

@@ -18,7 +18,8 @@
   // The same on the page in the other language, unless that is of a later version: what changed there meanwhile would be
   // undone by old words under its number.
   const nameOf = (field) =>
-    [field.form.getAttribute("action"), field.form.elements.seen_version?.value, field.name, isTicked(field) ? field.value : ""].join(" ");
+    [field.form.getAttribute("action"), versionOf(field.form.elements), field.name, isTicked(field) ? field.value : ""].join(" ");
+  const versionOf = ({ seen_version, version }) => (seen_version ?? version)?.value;
 
   const languages = document.querySelector("#languages");
   // A form that was fetched into the page says which page has it. It may have come with what was refused of it, as all
@@ -44,12 +45,20 @@
   sessionStorage.removeItem(KEPT);
   if (path !== location.pathname) return;
   const typed = new Map(values);
-  for (const field of fields()) {
-    const value = typed.get(nameOf(field));
-    if (value === undefined || value === valueOf(field)) continue;
-    if (isTicked(field)) field.checked = value;
-    else field.value = value;
-    const around = field.closest("details");
-    if (around) around.open = true;
+
+  // Each word once: what a person types afterwards stands.
+  function fillIn() {
+    const found = fields().filter((field) => typed.has(nameOf(field)));
+    for (const field of found) {
+      const value = typed.get(nameOf(field));
+      if (value === valueOf(field)) continue;
+      if (isTicked(field)) field.checked = value;
+      else field.value = value;
+      const around = field.closest("details");
+      if (around) around.open = true;
+    }
+    for (const field of found) typed.delete(nameOf(field));
   }
+  fillIn();
+  document.addEventListener("htmx:load", fillIn); // of a form that the page fetches by itself
 })();
