@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from roadmap_project import languages
 from tests.factories import make_roadmap_in_review
+from tests.test_security_ownership import OURS, address, made, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,25 @@ def test_a_roadmap_that_refused_what_was_asked_for_is_the_page_in_another_langua
     page = client.post(reverse("roadmaps:request_changes", args=[roadmap.slug]), {"text": " "}).content.decode()
 
     assert f'name="next" value="{roadmap.get_absolute_url()}"' in page
+
+
+def test_whatever_answers_a_form_another_language_leads_to_a_page(client, person):
+    """Every address by its name, so that a new page is looked at as well."""
+    roadmap = made(person)
+    client.force_login(person)
+    refused = {"text": "x" * 30_000, "wish": "x" * 2_000, "hours_per_week": "0"}
+    led_to, to_nothing = set(), {}
+    for name in sorted({*OURS} - {"roadmaps:logout"}):
+        with undone():
+            page = client.post(address(name, roadmap), refused)
+        if found := re.search(r'id="languages".*?name="next" value="([^"]*)"', page.content.decode(), re.S):
+            led_to.add(name)
+            status = client.get(found[1]).status_code
+            if status not in (200, 302, page.status_code):
+                to_nothing[name] = status
+
+    assert to_nothing == {}
+    assert led_to >= {"roadmaps:account", "roadmaps:change_plan", "content:note", "content:regenerate"}
 
 
 def test_what_is_written_from_right_to_left_stands_so_on_every_page():
