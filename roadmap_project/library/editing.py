@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_project.library import planning, sentences
+from roadmap_project.library import explaining, planning, sentences
 from roadmap_project.library.subjects import Subject
 from roadmap_project.library.understanding import Part, Request, plain, singular, understood
 
@@ -250,6 +250,7 @@ def _few(choices: Sequence[Choice]) -> str:
 
 def _listed(names: Sequence[str], *, longest: int) -> str:
     """As many as have room; of the first at least its beginning."""
+    names = explaining.told_apart(names)
     for count in range(len(names), 1, -1):
         text = ", ".join([*names[:count], *(["…"] if count < len(names) else [])])
         if len(text) <= longest:

@@ -18,10 +18,16 @@ def included(each: Subject, keys: Collection[str], *, others: int) -> str:
     return sentence % {"count": len(keys), "all": len(each.order), "others": others}
 
 
+def told_apart(names: Iterable[str]) -> list[str]:
+    """Each in quotation marks, where one has a comma of its own."""
+    names = list(names)
+    return [f"“{name}”" for name in names] if any("," in name for name in names) else names
+
+
 def left_out(each: Subject, keys: Collection[str]) -> list[str]:
     """One line, or none where everything is there."""
     names = [concept.name for concept in each.concepts() if concept.key not in keys]
-    return [sentences.LEFT_OUT % {"names": ", ".join(names)}] if names else []
+    return [sentences.LEFT_OUT % {"names": ", ".join(told_apart(names))}] if names else []
 
 
 def as_it_is(sources: Sequence[str]) -> list[str]:

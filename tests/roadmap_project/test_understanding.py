@@ -440,6 +440,7 @@ def test_all_that_can_be_added_is_named_and_what_is_done_otherwise_too():
     assert len(absent) > 12
     assert [name for name in absent if name not in can_add] == []
     assert "…" not in can_add
+    assert "“Promises, async and await”, “fetch, JSON and error handling”" in can_add  # else nobody sees where one ends
     with translation.override("zh-hans"):
         assert all(word in told(asked.questions[0]) for word in ("名称是英文", "移动和改名请手动编辑", "最多 30 小时"))
 
