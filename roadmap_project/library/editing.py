@@ -38,6 +38,7 @@ class Found:
     removed: list[Choice] = field(default_factory=list)
     added: list[Choice] = field(default_factory=list)
     there: list[Choice] = field(default_factory=list)
+    kept: list[Choice] = field(default_factory=list)
     not_there: list[Choice] = field(default_factory=list)
     several: list[tuple[str, list[Choice]]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -153,6 +154,10 @@ def _found(reading: _Meaning, request: Request) -> Found:
     found = Found()
     for part in (*request.of("remove"), *request.of("add")):
         reading.take(part, found)
+    for part in request.of("keep"):
+        other = Found()
+        found.kept += [choice for choices in reading.meant(part, other) for choice in choices]
+        found.kept += [choice for _, choices in other.several for choice in choices]
     if not found.unknown:
         found.removed = list(dict.fromkeys([*found.removed, *(choice for _, choice in found.guessed)]))
         found.guessed = []
@@ -180,15 +185,16 @@ def _optional(
 ) -> Iterable[Choice]:
     """What an outline of fewer hours does without, as the first design does; what comes stays, with what it needs."""
     going = {choice.key for choice in found.removed}
+    staying = {choice.key for choice in (*found.kept, *found.there)}
     curated = {f"{each.key}/{concept.key}": concept for concept in each.concepts()}
     weighed = [
         planning.Weighed(
             concept["key"],
             concept["hours"],
-            curated[concept["source"]].importance if concept["source"] in curated else 1,
+            1 if concept["key"] in staying or not known else known.importance,
             concept["prerequisites"],
         )
-        for concept in _concepts(tree)
+        for concept, known in ((concept, curated.get(concept["source"])) for concept in _concepts(tree))
         if concept["key"] not in going
     ]
     keys = {concept["source"].partition("/")[2]: concept["key"] for concept in _concepts(tree)}

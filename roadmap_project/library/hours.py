@@ -16,7 +16,7 @@ RATE = re.compile(
 SPENT = re.compile(r"\b(?:spent|already)\b|[用花学看做上]了|已经?|(?<!超)过", re.I)
 # As a part of a pattern: without groups of its own, and followed by no rate.
 PATTERN = (
-    r"(?<![\d.,:>≥])(?<![>≥] )(?:\d{1,4}(?:\.\d+)?|[一二两三四五六七八九十百]{1,5})"
+    r"(?<![\d.,:>≥])(?<![>≥] )(?:\d{1,4} ?(?:[-–~]|to|到|至) ?)?(?:\d{1,4}(?:\.\d+)?|[一二两三四五六七八九十百]{1,5})"
     r"(?:[\s-]?(?:hours?|hrs?|h)\b|\s?个?\s?(?:小时|钟头|学时|课时))"
     rf"(?!\s?/|\s(?:an?|per|each|every)\s(?:{OFTEN}))"
 )
@@ -27,15 +27,15 @@ BESIDE = re.compile(
     r"\b(?:(?:be|is|it|get|all|am) (?:done|finished)|(?:budget|limit|maximum|max|have|time) (?:is|are)|is all"
     r"|if possible|within|at|most|max|maximum|maximal|maximally|only|just|total|in|into|to|by|from|for|of|off|out|up"
     r"|down|about|around|roughly|exactly|under|below|over|above|no|not|more|longer|than|less|fewer|shorter|so|also|then"
-    r"|again|shorten|make|keep|fit|get|bring|limit|reduce|shrink|trim|cut|drop|save|remove|lose|squeeze|compress|cap|exceed"
+    r"|again|shorten|make|keep|fit|get|bring|limit|limited|reduce|shrink|trim|cut|drop|save|remove|lose|squeeze|compress|cap|exceed"
     r"|finish|complete|do|does|learn|study|learning|studying|take|last|be|stay|remain|spend|spare|invest|afford"
     r"|have|got|can't|cannot|can|could|should|would|must|may|want|need|like|let's|let|please|thanks?|thank|ok|okay|yes|now"
-    r"|the|a|an|it|this|that|there|everything|all|whole|entire|plan|outline|roadmap|course|version|long|work"
+    r"|the|a|an|it|this|that|there|everything|all|whole|entire|thing|plan|outline|roadmap|course|version|long|work"
     r"|weeks?|time|budget|hours?|i|we|you|my|me|us|available|free|left|altogether|overall|together|ideally"
     r"|preferably|maybe)(?:n't|'(?:d|m|ve))?\b|\b\d+(?= weeks?\b)"
     "|最多|最长|至多|不要?|不?能|不得|别|超过|多于|大于|少于|小于|以内|之内|以下|内|控制|限制|安排|压缩|缩短|缩减|减少|减掉|减去"
-    "|精简|降|去掉|砍掉|删掉|(?<!至)少|短|省|在|我们?|只|就|有|用|花|总时间|总共|一共|总|共|全部|整个|时间|大纲|课程?|计划"
-    "|路线图|学习?|学完|完成|版本|麻烦|请|帮|把|它|这个?|想|要|希望|改|变|做|调整|到|至|成|为|左右|大约|大概|的|了|吧|可以|应该"
+    "|精简|降|去掉|砍掉|删掉?|减|(?<!至)少|短|省|在|我们?|只|就|有|用|花|总共|一共|总|共|全部|整个|时间|时长|学时|预算|大纲|课程?|计划"
+    "|路线图|学完|学习?|完成|版本|麻烦|请|帮|把|它|这个?|想|要|希望|改|变|做|调整|到|至|成|为|左右|大约|大概|的|了|吧|可以|应该"
     "|需要?|给|够|好|行|即可|一些|一点|点|里|再|也|吗|呢|谢谢|从|空闲",
     re.I,
 )
@@ -49,13 +49,15 @@ LESS_BY = (
     ),
     re.compile(r" ?(?:less|fewer|shorter|off|out)\b(?! than)", re.I),
 )
+MAY_IT = re.compile("能不能|可不可以|行不行|好不好")
+TOO_MUCH = re.compile(r"\btoo (?:much|many)\b|太[多久]", re.I)
 REASON = re.compile(r"\b(?:because|since|before|until|till|instead of|rather than)\b|因为|而不是", re.I)
 
 # In a goal, which names its subject beside the number, that is told by what stands next to it.
 CLAUSE = re.compile(r"[,;:!?()，。；：！？、\n]|\.(?=\s|$)")
 ONLY = (
     "(?:only|just|about|around|roughly|some|a|the|total|of|at|most|under|less|fewer|no|not|more|longer|than|up|to|max"
-    "|maximum|got)"
+    "|maximum|got|next)"
 )
 AHEAD = re.compile(
     rf"(?:\b(?:in|within|under|below|at most|max|maximum|than|up to|have|i've|spend|spare|invest|budget(?: is| of)?"
@@ -63,13 +65,14 @@ AHEAD = re.compile(
     re.I,
 )
 BEHIND = re.compile(
-    r" ?(?:$|(?:in total|total|max|maximum|at most|only|altogether|overall|or less|left|available|free|for|to|so"
+    r" ?(?:$|(?:in total|total|max|maximum|at most|only|altogether|overall|or less|left|available|free|for|on|to|so"
     r"|because|before|by|until|and|but|then|using|of (?:my |free |spare )*(?:time|learning|study|studying|work))\b"
     r"|[之以]?内?(?:左右|的?时间)? ?(?:$|[学入掌搞完看速精做来能就]))",
     re.I,
 )
 CAP = re.compile(
-    r" ?(?:max|maximum|at most|in total|total|or less|altogether)\b| ?[之以]?内? ?(?:学|入门|掌握|速成)| ?[之以]内$",
+    r" ?(?:max|maximum|at most|in total|total|or less|altogether|(?:crash )?course|introduction|plan|roadmap)\b"
+    "| ?[之以]?内? ?(?:学|掌握|[^内]{0,10}(?:入门|速成)|的.{1,10}课程?$)| ?[之以]内$",
     re.I,
 )
 BESIDE_IT, NEAR = 6, 20  # characters
@@ -92,7 +95,7 @@ class Budget:
 
 def of_outline(clause: str) -> Budget | None:
     """What a clause of a request, in which no concept is named, says about the whole, if it does."""
-    clause = REASON.split(clause)[0]
+    clause = MAY_IT.sub("", REASON.split(clause)[0])
     found = HOURS.search(clause)
     if found is None or RATE.search(clause) or SPENT.search(clause):
         return None
@@ -113,8 +116,10 @@ def of_goal(goal: str) -> float | None:
         if found is None or RATE.search(clause):
             continue
         ahead, behind = clause[: found.start()], clause[found.end() :]
-        is_alone = not re.search(r"\w", ahead + behind)
-        is_said = is_alone or (AHEAD.search(ahead) and BEHIND.match(behind)) or CAP.match(behind)
+        alone = of_outline(clause)
+        is_said = (
+            (alone and not alone.is_less_by) or (AHEAD.search(ahead) and BEHIND.match(behind)) or CAP.match(behind)
+        )
         is_open = MORE_THAN.search(ahead[-NEAR:]) and not NOT.search(ahead[-2 * NEAR :])
         is_other = is_open or SPENT.search(ahead[-BESIDE_IT:]) or OF_A_THING.search(ahead)
         if is_said and not is_other:
@@ -123,8 +128,9 @@ def of_goal(goal: str) -> float | None:
 
 
 def _number(text: str) -> float:
-    if digits := re.match(r"[\d.]+", text):
-        return float(digits[0])
+    """The most, where it is a range."""
+    if digits := re.findall(r"\d+(?:\.\d+)?", text):
+        return float(digits[-1])
     total = last = 0.0
     for character in re.findall("[一二两三四五六七八九十百]", text):
         value = unicodedata.numeric(character)

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from roadmap_project.library import hours
 from roadmap_project.library.chinese import CHARACTER, simplified
 
-Action = Literal["add", "remove", "nothing", "unsaid"]
+Action = Literal["add", "remove", "keep", "nothing", "unsaid"]
 
 FIRST, LAST = 0xE000, 0xF8FF  # private characters stand for known names: nothing in a name is read as anything else
 NAME = f"[{chr(FIRST)}-{chr(LAST)}]"
@@ -216,7 +216,9 @@ class _Reading:
             self.request.budget, self.verb = budget, "unsaid"
         elif action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
             self.verb = "nothing"
-        elif "shorter" in kinds and "name" not in kinds and _is_of_the_outline(tokens):
+            if "keep" in kinds:
+                self.request.parts.append(self._part("keep", tokens))
+        elif "name" not in kinds and _is_shorter(tokens):
             self.request.is_shorter, self.verb = True, "unsaid"
         elif action == "unsaid":
             self._take_bare(tokens)
@@ -309,8 +311,13 @@ def _is_hardly_known(tokens: list[Token], place: int) -> bool:
     return not NEGATED.search(known) and bool(TO_KNOW.search(ahead) or HARDLY.search(behind))
 
 
-def _is_of_the_outline(tokens: list[Token]) -> bool:
-    """That it shall be shorter; not that it shall not, nor that the texts shall."""
+def _is_shorter(tokens: list[Token]) -> bool:
+    """That the outline shall be; not that it shall not, nor that the texts shall."""
+    kinds = [token.kind for token in tokens]
+    if "hours" in kinds and hours.TOO_MUCH.search(_text(tokens)):
+        return True
+    if "shorter" not in kinds:
+        return False
     ahead = _text([*takewhile(lambda token: token.kind != "shorter", tokens)])
     return not NEGATED.search(ahead) and not TEXTS.search(ahead)
 

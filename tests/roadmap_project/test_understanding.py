@@ -206,7 +206,8 @@ def test_what_was_not_found_is_said_beside_what_is_done():
 
 
 @pytest.mark.parametrize(
-    "words", ["Make it shorter", "This is too long", "Fewer concepts, please", "缩短一些", "太長了"]
+    "words",
+    ["Make it shorter", "This is too long", "Fewer concepts, please", "缩短一些", "太長了", "60 hours is too much"],
 )
 @pytest.mark.parametrize("key", list(ABSENT))
 def test_a_shorter_outline_does_without_what_is_optional(words, key):
@@ -243,6 +244,11 @@ def in_hours(words: str, key: str = "sql-databases", absent: Sequence[str] = ())
         "I only have 50 hours",
         "Shorter: 50h",
         "最多五十個小時",
+        "The whole thing should take no more than 50 hours of my time",
+        "能不能缩短到50小时？",
+        "用40到50小时学完",
+        "40-50 hours",
+        "我想在50小时内学完",
     ],
 )
 def test_a_number_of_hours_is_what_the_outline_may_take(words):
@@ -274,6 +280,22 @@ def test_fewer_hours_are_counted_from_what_there_is_and_what_comes_is_counted_in
     taken, found = in_hours("Add window functions, but within 50 hours", absent=["Window functions"])
     assert taken <= 50
     assert "New: Window functions; left out: " in found.summary
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "At most 20 hours, but keep indexes",
+        "Keep indexes, at most 20 hours",
+        "最多20小时，保留 Indexes",
+        "Add indexes, 20h",
+    ],
+)
+def test_what_somebody_wants_to_keep_is_not_left_out_for_hours(words):
+    taken, found = in_hours(words)
+
+    assert taken > in_hours("At most 20 hours")[0]
+    assert "Indexes" not in found.summary
 
 
 def test_an_outline_that_fits_already_stays_and_says_so():
