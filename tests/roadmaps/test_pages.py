@@ -750,6 +750,19 @@ def test_a_roadmap_is_polled_while_it_changes_and_not_after(visitor, person):
         assert "Look again" not in response.content.decode()
 
 
+def test_E4_why_an_outline_is_as_it_is_stays_on_the_page_when_its_pieces_begin(visitor, person):
+    designed = make_roadmap_in_review(owner=person)
+    begun = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.RUNNING)
+    Roadmap.objects.update(rationale="Tables come first.")
+
+    shown = [
+        text_of(visitor.get(address(name, each))) for name in ("roadmap", "progress") for each in (designed, begun)
+    ]
+
+    assert [page.count("Tables come first.") for page in shown] == [1] * 4
+    assert ["Why this way" in page for page in shown] == [False, True] * 2
+
+
 def test_without_script_a_page_is_looked_at_again_by_a_link_and_never_reloaded_under_its_forms(visitor, person):
     begun = make_roadmap(owner=person, state=Roadmap.State.DESIGNING)
     written = make_written_roadmap(owner=person, state=Roadmap.State.WRITING, steps=Step.State.RUNNING)
