@@ -39,6 +39,18 @@ def test_a_reader_keeps_notes_takes_files_away_shares_and_copies(fleet, page):
     expect(page.locator("#note-state")).to_contain_text("Saved at")  # by itself
     expect(page.get_by_label("Only you see them")).to_have_value("typed, not sent")
     assert Note.objects.get().text == "typed, not sent"
+    field = page.locator("#id_text")
+    for words, way in (("and gone", "简体中文"), ("and back", "English"), ("and learned", "Mark as learned")):
+        field.fill(words)
+        with page.expect_navigation():
+            page.get_by_role("button", name=way).click()  # before it is sent by itself
+        expect(field).to_have_value(words)
+    for words in ("and again", "and once more"):
+        field.fill(words)
+        page.reload()
+        expect(field).to_have_value(words)
+    expect(page.locator("#note-state")).to_contain_text("Saved at")
+    assert Note.objects.get().text == words
     page.get_by_role("button", name="Report as broken Link 1").press("Enter")
     expect(page.get_by_text("You reported it as broken")).to_be_visible()
     assert fits(page)
@@ -61,13 +73,17 @@ def test_a_reader_keeps_notes_takes_files_away_shares_and_copies(fleet, page):
     link = page.get_by_label("Who has this link").input_value()
     assert fits(page)
 
-    page.context.clear_cookies()
+    page.goto(fleet.url + roadmap.get_absolute_url() + "c-1-1-1/")
+    field.fill("typed, not shared")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert Note.objects.get().text == "typed, not shared"
     page.goto(link)
     expect(page.get_by_role("link", name="Sign in to copy it")).to_be_visible()
     assert fits(page)
     page.get_by_role("link", name="Concept 1").first.click()
     expect(page.locator("article.prose")).to_contain_text("this")
-    assert "typed, not sent" not in page.content()
+    assert "typed, not shared" not in page.content()
     page.get_by_role("link", name="Take the quiz").click()
     page.get_by_label("Green").check()
     page.get_by_role("button", name="Check my answers").click()

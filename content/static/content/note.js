@@ -2,6 +2,9 @@
 "use strict";
 
 (() => {
+  const LONGEST_WAIT = 5_000; // milliseconds
+  const UNSETTLED = "note"; // in this tab's memory: what a page that went away had not seen kept
+  const PARTS = ["text", "page", "since"];
   const form = document.querySelector("#note form");
   const field = form.elements.text;
   const said = form.dataset;
@@ -52,10 +55,17 @@
   addEventListener("online", sendAgain);
 
   // Whoever leaves within the delay has it kept all the same: such a request outlives the page.
-  async function flush(isLast) {
+  function flush(isLast) {
     const text = field.value;
-    if (!isOpen() || leaving === text) return;
-    leaving = text;
+    if (!isOpen()) return Promise.resolve();
+    if (leaving?.text !== text || (isLast && !leaving.isLast)) {
+      const sent = { text, isLast, done: send(text, isLast).finally(() => leaving === sent && (leaving = null)) };
+      leaving = sent;
+    }
+    return leaving.done;
+  }
+
+  async function send(text, isLast) {
     const body = new FormData(form);
     if (isLast) body.set("is_last", "");
     body.set("csrfmiddlewaretoken", tokenNow(body.get("csrfmiddlewaretoken"))); // of trouble.js, on every page
@@ -72,11 +82,41 @@
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // a TypeError is how fetch tells that nothing got through
       fail();
-    } finally {
-      leaving = null;
     }
   }
-  addEventListener("pagehide", () => flush(true));
+  addEventListener("pagehide", () => {
+    if (isOpen()) sessionStorage.setItem(UNSETTLED, JSON.stringify(asItStands()));
+    else sessionStorage.removeItem(UNSETTLED);
+    flush(true);
+  });
+
+  // Loaded again, the page may come as it was before these words: it goes on with them as the page that they are of.
+  const asItStands = () => ({ action: form.action, ...Object.fromEntries(PARTS.map((name) => [name, form.elements[name].value])) });
+  const before = JSON.parse(sessionStorage.getItem(UNSETTLED));
+  sessionStorage.removeItem(UNSETTLED);
+  const isReloaded = performance.getEntriesByType("navigation")[0].type === "reload";
+  const isThere = `\n\n${field.value}`.endsWith(`\n\n${before?.text}`); // alone, or below what was written elsewhere
+  if (isReloaded && before?.action === form.action && !isThere) {
+    for (const name of PARTS) form.elements[name].value = before[name];
+    isTyped = true;
+    say(said.open);
+    addEventListener("load", sendAgain);
+  }
+
+  // A form that leads back to this page would come without the words, and after signing out they are refused: it waits.
+  let isWaiting = false;
+  let mayGo = false;
+  document.addEventListener("submit", async (event) => {
+    if (event.defaultPrevented || mayGo || !isOpen()) return; // htmx stays on the page
+    event.preventDefault();
+    if (isWaiting) return;
+    isWaiting = true;
+    await Promise.race([flush(true), new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT))]);
+    isWaiting = false;
+    mayGo = true;
+    event.target.requestSubmit(event.submitter);
+    mayGo = false;
+  });
   document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? flush() : sendAgain()));
   addEventListener("beforeunload", (event) => {
     if (isOpen() && isFailed) event.preventDefault(); // nothing would get through: the browser asks first

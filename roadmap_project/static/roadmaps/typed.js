@@ -5,7 +5,8 @@
   const KEPT = "typed"; // for this tab, until the next page has looked
   const LEFT_OUT = ["hidden", "password", "file", "submit"];
 
-  // Notes are left out as well: they are kept by themselves.
+  // Notes are left out as well: they are kept by themselves. What they leave to their own page no other one needs.
+  if (!document.getElementById("note")) sessionStorage.removeItem("note");
   const fields = () =>
     [...document.querySelectorAll("main form:not(#note form)")]
       .flatMap((form) => [...form.elements])
