@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from content import rendering, revising
 from content.comparing import Row, side_by_side
-from content.models import MODELS, Resource, Tutorial
+from content.models import MODELS, Resource, Tutorial, came_out_the_same
 from roadmap_project.llm import GIVEN_UP
 from roadmaps import reading
 from roadmaps.models import Concept, LogEntry, ModelCall, OutlineRevision, Roadmap, Step
@@ -127,11 +127,11 @@ class PieceSight:
 
     @property
     def is_coming(self) -> bool:
-        return self.step is not None and self.step.state in (Step.State.WAITING, Step.State.RUNNING)
+        return self.step is not None and self.step.is_active
 
     @property
     def is_unchanged(self) -> bool:
-        return bool(self.step and self.current and not self.is_coming and self.current.was_confirmed_by(self.step))
+        return came_out_the_same(self.current, self.step)
 
 
 @dataclass(frozen=True)

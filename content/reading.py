@@ -12,7 +12,7 @@ from django.urls import reverse
 from content import answering, changes, rendering
 from content.exporting.markdown import text_of
 from content.exporting.reading import piece_document
-from content.models import MODELS, Note, Piece, Quiz, QuizAttempt, Share
+from content.models import MODELS, Note, Piece, Quiz, QuizAttempt, Share, came_out_the_same
 from roadmaps import estimating
 from roadmaps.models import Concept, ConceptProgress, Roadmap, Stage, Step
 
@@ -38,7 +38,7 @@ class PieceView:
 
     @property
     def is_coming(self) -> bool:
-        return self.step is not None and self.step.state in (Step.State.WAITING, Step.State.RUNNING)
+        return self.step is not None and self.step.is_active
 
     @property
     def failure(self) -> str:
@@ -51,7 +51,7 @@ class PieceView:
 
     @property
     def is_unchanged(self) -> bool:
-        return bool(self.step and self.piece and not self.is_coming and self.piece.was_confirmed_by(self.step))
+        return came_out_the_same(self.piece, self.step)
 
 
 def concept_page(found: Concept, user: User, *, is_priced: bool = False) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def regenerate(concept: Concept, kind: str, *, wish: str = "", seen: datetime | 
         step = roadmap.steps.select_for_update(no_key=True).filter(concept=concept, kind=kind).first()
         if step is None or roadmap.state == Roadmap.State.CANCELLED:
             raise RefusedError(_("This cannot be written now: the roadmap is not approved, or was cancelled."))
-        if step.state in (Step.State.WAITING, Step.State.RUNNING):
+        if step.is_active:
             if wish and wish != step.wish:
                 raise RefusedError(_("It is being written already. When it is there, say what should be different."))
             return step

@@ -58,10 +58,12 @@ class Piece(models.Model):
         """The origin for people to whom an editor's name is none of their business."""
         return EDITED if self.author_id else self.origin
 
-    def was_confirmed_by(self, step: Step) -> bool:
-        """Written again, it came out as it stands here; and not a version that was made since, by hand."""
-        began = step.started_at
-        return step.is_unchanged and began is not None and self.created_at < began
+
+def came_out_the_same(piece: Piece | None, step: Step | None) -> bool:
+    """Written again, it came out as it stands there; and not a version that was made since, by hand."""
+    if piece is None or step is None or step.is_active or step.started_at is None:
+        return False
+    return step.is_unchanged and piece.created_at < step.started_at
 
 
 class Tutorial(Piece):

@@ -200,6 +200,11 @@ class Step(models.Model):
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     @property
+    def is_active(self) -> bool:
+        """As `active` finds it."""
+        return self.state in (self.State.WAITING, self.State.RUNNING)
+
+    @property
     def has_failed(self) -> bool:
         """Also where only writing it again did: as `failed` finds it."""
         is_failed_rewrite = self.state == self.State.DONE and self.kind in self.CONTENT_KINDS and bool(self.last_error)
