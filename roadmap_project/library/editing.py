@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roadmap_project.library import explaining, planning, sentences
-from roadmap_project.library.subjects import Subject
+from roadmap_project.library.subjects import Subject, chinese_names
 from roadmap_project.library.understanding import Part, Request, plain, singular, understood
 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
@@ -73,16 +73,25 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
 
 def _choices(each: Subject, tree: dict[str, Any]) -> list[Choice]:
     curated = {f"{each.key}/{concept.key}": concept for concept in each.concepts()}
+    in_chinese = chinese_names().get(each.key, {})
     there = []
     for concept, titles in _with_titles(tree):
         known = curated.get(concept["source"])
-        called = tuple(dict.fromkeys([concept["name"], *([known.name] if known else [])]))
+        names = [known.name, *in_chinese.get(known.key, ())] if known else []
+        called = tuple(dict.fromkeys([concept["name"], *names]))
         keywords = tuple(concept["keywords"])
         hours = concept["hours"]
         there.append(Choice(concept["key"], concept["name"], called, keywords, hours, sections=titles))
     present = {concept["source"] for concept in _concepts(tree)}
     absent = [
-        Choice(concept.key, concept.name, (concept.name,), tuple(concept.keywords), concept.hours, is_there=False)
+        Choice(
+            concept.key,
+            concept.name,
+            (concept.name, *in_chinese.get(concept.key, ())),
+            tuple(concept.keywords),
+            concept.hours,
+            is_there=False,
+        )
         for source, concept in curated.items()
         if source not in present
     ]

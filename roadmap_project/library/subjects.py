@@ -175,6 +175,12 @@ def bundled_concept(subject_key: str, key: str) -> SubjectConcept:
 
 
 @cache
+def chinese_names() -> Mapping[str, Mapping[str, list[str]]]:
+    """What the bundled subjects' concepts are called in Chinese, by subject and concept."""
+    return tomllib.loads((FOLDER.parent / "chinese_names.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def bundled_keys() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in FOLDER.glob("*/subject.toml")))
 
@@ -199,6 +205,7 @@ def load_all() -> None:
     for each in (*subjects(), subject(SCAFFOLD)):
         each.concepts()
     any_concept()
+    chinese_names()
 
 
 def by_source(source: str) -> SubjectConcept:

@@ -63,7 +63,7 @@ KINDS = {
     r"|every|any|some|other|others|how"
     r"|concepts?|parts?|topics?|sections?|chapters?|lessons?|units?|outline|roadmap|plan|things?|ones?|stuff"
     r"|now|there|here|completely|entirely|altogether|really|actually|following|lot|do|don't|have|so|yes|ok|okay)\b"
-    "|请|麻烦|帮我?|我们?|你|您|一下|一些|一个|一点|都|也|了|吧|的|地|得|讲|部分|章节?|内容|概念|课程?|大纲|吗|呢|啊|谢谢"
+    "|请|麻烦|帮我?|我们?|你|您|一下|一些|一个|一点|都|也|了|吧|的|地|得|讲|部分|章节?|一[章节课块]|[这那]块|板块|方面|相关|知识|内容|概念|课程?|大纲|吗|呢|啊|谢谢"
     "|能|可以|希望|想|要|就|先|给|全部|所有|关于|有关|其实|掉|里|这|那|还|已经|学习?",
     "word": rf"[^\W\u3400-\u9fff]+(?:'\w+)?|{CHARACTER}",
 }  # fmt: skip
@@ -265,12 +265,16 @@ class _Reading:
             self.request.parts.append(part)
 
     def _part(self, action: Action, tokens: list[Token]) -> Part:
-        """A name of one word is another thing where a word stands before it: "window functions" are no functions."""
+        """A name of one word is another thing where a word stands before it: "window functions" are no functions.
+
+        In Chinese, which has no blanks, also where one stands behind it.
+        """
         part, words = Part(action), list[str]()
-        for before, token in zip((None, *tokens), tokens, strict=False):
+        for before, token, behind in zip((None, *tokens), tokens, (*tokens[1:], None), strict=False):
             if token.kind == "name":
                 place = ord(token.text) - FIRST
-                if before and before.kind == "word" and re.fullmatch(r"\w+", self.names[place]):
+                is_longer = (before and before.kind == "word") or (behind and _goes_on(self.names[place], behind))
+                if is_longer and re.fullmatch(r"\w+", self.names[place]):
                     words.append(self.names[place])
                 else:
                     part.names.append(place)
@@ -278,6 +282,14 @@ class _Reading:
                 words.append(token.text)
         part.words = _together([BESIDE_CHINESE.sub(" ", " ".join(words))])
         return part
+
+
+def _goes_on(name: str, behind: Token) -> bool:
+    """Whether what stands behind a Chinese name may belong to it; not where it begins to say something of it."""
+    is_beside = bool(
+        re.search(f"{CHARACTER}$", name) and re.match(f"(?![太很最更是有没难又非比]){CHARACTER}", behind.text)
+    )
+    return behind.kind == "word" and is_beside
 
 
 def _verb(kinds: list[str]) -> tuple[Action, int]:

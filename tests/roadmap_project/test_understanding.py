@@ -8,7 +8,7 @@ import pytest
 from django.utils import translation
 
 from roadmap_project.library import editing, planning
-from roadmap_project.library.subjects import subject
+from roadmap_project.library.subjects import chinese_names, subject
 from roadmap_project.library.understanding import understood
 from roadmap_project.told import is_ours, told
 from roadmaps.answers import EditPlan
@@ -120,6 +120,24 @@ def test_a_request_changes_what_it_says(request_, expected):
 )
 def test_a_request_in_chinese_changes_what_it_says(request_, expected):
     assert changes(request_) == expected
+
+
+@pytest.mark.parametrize("key", list(chinese_names()))
+def test_every_chinese_name_means_its_concept_alone(key):
+    named = {each.key: each.name for each in subject(key).concepts()}
+    names = [(concept, name) for concept, names in chinese_names()[key].items() for name in names]
+
+    assert len({name for _, name in names}) == len(names)
+    for concept, name in names:
+        assert changes(f"去掉{name}", key=key, absent=()) == f"-{named[concept]}", name
+        assert changes(f"请把{name}的内容加上", key=key, absent=[named[concept]]) == f"+{named[concept]}", name
+
+
+def test_a_chinese_name_is_another_thing_where_a_word_goes_on():
+    for words in ("去掉函数式编程", "去掉高级函数", "讲解一下索引"):
+        assert changes(words) == ""
+    assert changes("日志太难了，去掉") == "-Logging"
+    assert changes("字典、集合和循环我都会了，日志这块也去掉") == "-Control flow, -Dictionaries and sets, -Logging"
 
 
 @pytest.mark.parametrize(
