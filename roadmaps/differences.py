@@ -126,7 +126,8 @@ def _changes(was: ConceptOutline, now: ConceptOutline, names: dict[str, str]) ->
     if was.description != now.description:
         details.append(_("new description: %(text)s") % {"text": now.description})
     if was.hours != now.hours:
-        details.append(_("%(old)s hours became %(new)s") % {"old": f"{was.hours:g}", "new": f"{now.hours:g}"})
+        sentence = _("%(old)s hour became %(new)s") if was.hours == 1 else _("%(old)s hours became %(new)s")
+        details.append(sentence % {"old": f"{was.hours:g}", "new": f"{now.hours:g}"})
     if was.difficulty != now.difficulty:
         details.append(
             _("%(old)s became %(new)s")

@@ -60,7 +60,7 @@ def test_a_changed_concept_says_each_change_from_what_to_what():
             "Inner joins",
             "was called “Joins”",
             "new description: Two tables.",
-            "1 hours became 3",
+            "1 hour became 3",
             "Easy became Medium",
             "builds on “Tables” now",
         )
