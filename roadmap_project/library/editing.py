@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roadmap_project.library import explaining, planning, sentences
+from roadmap_project.library.chinese import CHARACTER
 from roadmap_project.library.subjects import Subject, chinese_names
 from roadmap_project.library.understanding import Part, Request, plain, singular, understood
 
@@ -16,6 +17,12 @@ SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
 YES = re.compile(
     r"\W*(?:yes|yep|yeah|sure|ok|okay|please do|do it|remove it|是的?|对|好的?|可以|嗯|行)\W*(?:please|吧|了)?\W*", re.I
 )
+ALL = re.compile(
+    r"\W*(?:(?:remove |add )?(?:all|both|each|every one)(?: of (?:them|these|it))?"
+    r"|(?:这?两个|它们)?(?:全?都|全部)(?:去掉|删掉|加上|要|是)?了?)\W*(?:please|吧)?\W*",
+    re.I,
+)
+CHINESE = re.compile(f"{CHARACTER}{{2,}}")
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,7 @@ class _Meaning:
             choice
             for choice in self.choices
             if any(_is_in(_stems(word) - self.own_words, said) for word in choice.keywords)
+            or (CHINESE.fullmatch(words) and any(words in name for name in choice.called))
         ]
         return by_name or list(dict.fromkeys(by_part + by_keyword)), bool(by_name or by_part)
 
@@ -219,10 +227,17 @@ def _answer(
     reading: _Meaning, found: Found, earlier: Request, request: Request, *, text: str, hours: float
 ) -> list[str]:
     """What to ask, unless a name alone says enough: one that is missing comes; one that is there may be meant to go."""
+    asked = _found(reading, earlier)
+    if ALL.fullmatch(text):
+        several = dict.fromkeys(choice for _, choices in asked.several for choice in choices)
+        found.removed = [choice for choice in several if earlier.last == "remove" and choice.is_there]
+        found.added = [choice for choice in several if earlier.last == "add" and not choice.is_there]
+        if found.removed or found.added:
+            return []
     before = _named_alone(reading, earlier, Found())
     named = _named_alone(reading, request, found)
     asked_about = [choice for choice in before if choice.is_there]
-    asked_about += [choice for _, choice in _found(reading, earlier).guessed if choice not in asked_about]
+    asked_about += [choice for _, choice in asked.guessed if choice not in asked_about]
     if asked_about and (YES.fullmatch(text) or (before and named == before)):
         found.removed = asked_about
         return []

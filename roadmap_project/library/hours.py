@@ -96,10 +96,11 @@ class Budget:
 def of_outline(clause: str) -> Budget | None:
     """What a clause of a request, in which no concept is named, says about the whole, if it does."""
     clause = MAY_IT.sub("", REASON.split(clause)[0])
-    found = HOURS.search(clause)
-    if found is None or RATE.search(clause) or SPENT.search(clause):
+    every = list(HOURS.finditer(clause))
+    if not every or RATE.search(clause) or SPENT.search(clause):
         return None
-    ahead, behind = clause[: found.start()], clause[found.end() :]
+    found = every[-1]  # "from 60 hours to 30 hours"
+    ahead, behind = HOURS.sub(" ", clause[: found.start()]), clause[found.end() :]
     if re.search(r"\w", BESIDE.sub(" ", f"{ahead} . {behind}")):
         return None
     if bool(NOT.search(clause)) != bool(MORE_THAN.search(clause)):

@@ -176,6 +176,27 @@ def test_a_word_that_can_be_several_concepts_is_asked_about_and_the_answer_is_en
 
 
 @pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["Remove joins", "all of them"], "-Inner joins, -Outer joins, -Self joins and hierarchies"),
+        (["去掉连接", "都去掉"], "-Connections and pooling, -Inner joins, -Outer joins, -Self joins and hierarchies"),
+        (["去掉连接", "内连接"], "-Inner joins"),
+        (["Add joins", "both"], "+Outer joins, +Self joins and hierarchies"),
+        (["Explain joins", "all of them"], ""),
+        (["Remove joins", "not all of them"], ""),
+    ],
+)
+def test_all_that_a_word_can_be_is_an_answer(asked, expected):
+    absent = ("Outer joins", "Self joins and hierarchies") if asked[0] == "Add joins" else ()
+    assert changes(*asked, key="sql-databases", absent=absent) == expected
+
+
+def test_a_part_of_a_chinese_name_is_found_where_it_is_of_one_alone():
+    assert changes("去掉窗口", key="sql-databases", absent=()) == "-Window functions"
+    assert changes("去掉窗口和蛇", key="sql-databases", absent=()) == ""
+
+
+@pytest.mark.parametrize(
     ("key", "words", "several"),
     [
         ("web-development", "CSS", ("Selectors and the cascade", "Flexbox and grid", "Responsive design")),
@@ -265,6 +286,7 @@ def in_hours(words: str, key: str = "sql-databases", absent: Sequence[str] = ())
         "The whole thing should take no more than 50 hours of my time",
         "能不能缩短到50小时？",
         "用40到50小时学完",
+        "Shorten it from 90 hours to 50 hours",
         "40-50 hours",
         "我想在50小时内学完",
     ],
