@@ -264,10 +264,14 @@ class QuestionAdmin(ReadOnly, LargeListAdmin):
 
 @admin.register(QuizAttempt)
 class QuizAttemptAdmin(ReadOnly, LargeListAdmin):
-    list_display = ("user", "quiz", "right", "total", "created_at")
+    list_display = ("user", "quiz", "right", "total", "is_finished", "created_at")
     list_select_related = ("user", "quiz__concept")
     search_fields = ("user__username", "quiz__concept__name")
     way_to_concept = "quiz__concept"
+
+    @admin.display(description="finished", boolean=True)
+    def is_finished(self, attempt: QuizAttempt) -> bool:
+        return not attempt.left
 
 
 @admin.register(Note)
