@@ -5,7 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, replace_url
 
 from content import answering, reading
 from content.models import Quiz, QuizAttempt
@@ -61,7 +61,7 @@ def _mark_all(request: SignedInRequest, found: Concept) -> HttpResponse:
         submitted=submitted(request, answered),
         attempt_pk=number(request.POST.get("attempt", "")),
     )
-    return redirect(f"{address(found, 'quiz')}?attempt={attempt.pk}")
+    return redirect(_result_address(found, attempt))
 
 
 def _ask_one(request: SignedInRequest, found: Concept) -> HttpResponse:
@@ -72,12 +72,15 @@ def _ask_one(request: SignedInRequest, found: Concept) -> HttpResponse:
         asked, request.user, only_missed="missed" in sent, attempt_pk=number(sent.get("attempt", ""))
     )
     if shown["question"] is None:  # another tab answered it
-        return HttpResponseClientRedirect(f"{address(found, 'quiz')}?attempt={shown['attempt'].pk}")
+        return HttpResponseClientRedirect(_result_address(found, shown["attempt"]))
     return render(request, "content/_quiz_step.html", {"concept": found, "roadmap": found.roadmap, **shown})
 
 
 def _mark_one(request: SignedInRequest, found: Concept) -> HttpResponse:
-    """What was right, and why, and the way to the next question."""
+    """What was right, and why, and the way to the next question.
+
+    After the last one the page's address is the result's: loaded again, it does not begin anew.
+    """
     sent = request.POST
     asked = version_before_the_reader(request, found)
     answered = None
@@ -103,7 +106,12 @@ def _mark_one(request: SignedInRequest, found: Concept) -> HttpResponse:
         "concept": found,
         "roadmap": found.roadmap,
     }
-    return render(request, "content/_quiz_step_marked.html", context)
+    response = render(request, "content/_quiz_step_marked.html", context)
+    return response if attempt.left else replace_url(response, _result_address(found, attempt))
+
+
+def _result_address(found: Concept, attempt: QuizAttempt) -> str:
+    return f"{address(found, 'quiz')}?attempt={attempt.pk}"
 
 
 def version_before_the_reader(request: HttpRequest, found: Concept) -> Quiz:

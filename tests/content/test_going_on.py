@@ -53,6 +53,9 @@ def test_a_page_that_is_loaded_again_goes_on_and_shows_what_was_answered(visitor
     last = answer(visitor, concept, ask(visitor, concept), "1")
     assert "See how it went" in text_of(last)
     attempt = QuizAttempt.objects.get(user=person)
+    result = f"{address('quiz', concept)}?attempt={attempt.pk}"
+    assert last.headers["HX-Replace-Url"] == result  # loaded again; and in another language, see typed.js
+    assert f'data-page="{result}"' in last.content.decode()
     assert (attempt.answers, attempt.right, attempt.total, attempt.left) == (
         {"0": [0], "1": [0, 2], "2": [1]}, 2, 3, [],
     )  # fmt: skip

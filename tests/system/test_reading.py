@@ -105,7 +105,9 @@ def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page)
             page.get_by_text("What you have answered").press("Enter")
         elif count < 3:
             page.get_by_role("button", name="Next question").press("Enter")
-    page.get_by_role("link", name="See how it went").click()
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_role("heading", name="答对 1 / 3 题")).to_be_visible()  # it does not begin anew
+    page.get_by_role("button", name="English").click()
     expect(page.get_by_role("heading", name="1 of 3 right")).to_be_visible()
     assert QuizAttempt.objects.get().answers == {"0": [1], "1": [0], "2": [0]}
     page.get_by_role("link", name="Practise what you missed").click()
