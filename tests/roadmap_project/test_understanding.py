@@ -189,6 +189,7 @@ def test_a_word_that_can_be_several_concepts_is_asked_about_and_the_answer_is_en
 def test_all_that_a_word_can_be_is_an_answer(asked, expected):
     absent = ("Outer joins", "Self joins and hierarchies") if asked[0] == "Add joins" else ()
     assert changes(*asked, key="sql-databases", absent=absent) == expected
+    assert changes("Add joins", "all of them", key="sql-databases", absent=()) == ""  # all are there, and stay
 
 
 def test_a_part_of_a_chinese_name_is_found_where_it_is_of_one_alone():
