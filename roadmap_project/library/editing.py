@@ -11,6 +11,7 @@ from roadmap_project.library.subjects import Subject, chinese_names
 from roadmap_project.library.understanding import Part, Request, plain, singular, understood
 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
+ABOUT = 0.95  # of the hours and more, where they are said to be too many: "it has 60 hours, which is too much"
 LONGEST_EXAMPLE, LONGEST_LIST = 60, 900  # characters, so that a question stays within what an answer may hold
 MOST_INTENTS = 40
 SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
@@ -63,7 +64,7 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
     reading = _Meaning(choices, names, own_words=_stems(each.title))
     found = _found(reading, request)
     hours = sum(choice.hours for choice in choices if choice.is_there)
-    if request.budget:
+    if request.budget and not (request.is_shorter and request.budget.of(hours) > ABOUT * hours):
         found.wanted_hours = request.budget.of(hours)
         found.removed += _optional(each, tree, choices, found, found.wanted_hours)
     elif request.is_shorter:
@@ -256,7 +257,7 @@ def _answer(
         questions.append(sentences.NOT_THERE % {"names": _few(found.not_there)})
     if found.wanted_hours is not None and hours <= found.wanted_hours:
         questions.append(sentences.FITS % {"hours": f"{hours:g}", "wanted": f"{found.wanted_hours:g}"})
-    elif request.is_shorter or request.budget:
+    elif request.is_shorter or found.wanted_hours is not None:
         questions.append(sentences.NOT_SHORTER)
     return questions
 

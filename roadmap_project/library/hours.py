@@ -25,9 +25,11 @@ HOURS = re.compile(PATTERN, re.I)
 # Beside a number that speaks of the outline stands nothing but these: with any other word it may speak of anything.
 BESIDE = re.compile(
     r"\b(?:(?:be|is|it|get|all|am) (?:done|finished)|(?:budget|limit|maximum|max|have|time) (?:is|are)|is all"
-    r"|if possible|within|at|most|max|maximum|maximal|maximally|only|just|total|in|into|to|by|from|for|of|off|out|up"
+    r"|so that it takes|rather|if possible|within|at|most"
+    r"|max|maximum|maximal|maximally|only|just|total|in|into|to|by|from|for|of|off|out|up"
     r"|down|about|around|roughly|exactly|under|below|over|above|no|not|more|longer|than|less|fewer|shorter|so|also|then"
-    r"|again|shorten|make|keep|fit|get|bring|limit|limited|reduce|shrink|trim|cut|drop|save|remove|lose|squeeze|compress|cap|exceed"
+    r"|again|shorten|make|keep|fit|get|bring|limit|limited|reduce|shrink|trim|cut|drop|save|remove|lose|squeeze|compress"
+    r"|cap|exceed"
     r"|finish|complete|do|does|learn|study|learning|studying|take|last|be|stay|remain|spend|spare|invest|afford"
     r"|have|got|can't|cannot|can|could|should|would|must|may|want|need|like|let's|let|please|thanks?|thank|ok|okay|yes|now"
     r"|the|a|an|it|this|that|there|everything|all|whole|entire|thing|plan|outline|roadmap|course|version|long|work"

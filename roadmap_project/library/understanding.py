@@ -189,6 +189,7 @@ class _Reading:
         self.pending: list[Part] = []  # named before anything is said about them
         self.mentioned: list[int] = []
         self.is_new = True
+        self.has_hours = False  # in the same sentence
         self.about: list[int] = []  # of which the same sentence says something else: "indexes are too hard, remove"
 
     def take(self, segment: list[Token]) -> None:
@@ -199,7 +200,7 @@ class _Reading:
             self.verb = "unsaid"
         if end.kind == "sentence" and tokens:
             self._flush()
-            self.verb, self.about, self.is_new = "unsaid", [], True
+            self.verb, self.about, self.is_new, self.has_hours = "unsaid", [], True, False
 
     def finish(self) -> Request:
         self._flush()
@@ -212,13 +213,14 @@ class _Reading:
     def _take(self, tokens: list[Token]) -> None:
         kinds = [token.kind for token in tokens]
         action, place = _verb(kinds)
+        self.has_hours = self.has_hours or "hours" in kinds
         if budget := self._budget(tokens):
             self.request.budget, self.verb = budget, "unsaid"
         elif action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
             self.verb = "nothing"
             if "keep" in kinds:
                 self.request.parts.append(self._part("keep", tokens))
-        elif "name" not in kinds and _is_shorter(tokens):
+        elif "name" not in kinds and _is_shorter(tokens, has_hours=self.has_hours and self.is_new):
             self.request.is_shorter, self.verb = True, "unsaid"
         elif action == "unsaid":
             self._take_bare(tokens)
@@ -323,10 +325,10 @@ def _is_hardly_known(tokens: list[Token], place: int) -> bool:
     return not NEGATED.search(known) and bool(TO_KNOW.search(ahead) or HARDLY.search(behind))
 
 
-def _is_shorter(tokens: list[Token]) -> bool:
+def _is_shorter(tokens: list[Token], *, has_hours: bool) -> bool:
     """That the outline shall be; not that it shall not, nor that the texts shall."""
     kinds = [token.kind for token in tokens]
-    if "hours" in kinds and hours.TOO_MUCH.search(_text(tokens)):
+    if has_hours and hours.TOO_MUCH.search(_text(tokens)):
         return True
     if "shorter" not in kinds:
         return False

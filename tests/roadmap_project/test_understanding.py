@@ -287,6 +287,8 @@ def in_hours(words: str, key: str = "sql-databases", absent: Sequence[str] = ())
         "The whole thing should take no more than 50 hours of my time",
         "能不能缩短到50小时？",
         "用40到50小时学完",
+        "Make it shorter so that it takes 50 hours",
+        "I'd rather spend 50 hours",
         "Shorten it from 90 hours to 50 hours",
         "40-50 hours",
         "我想在50小时内学完",
@@ -359,6 +361,8 @@ def test_an_outline_that_fits_already_stays_and_says_so():
         "我已经学了20小时",
         "At least 30 hours",
         "Explain logging for 3 hours",
+        "Logging takes 3 hours, that's too much",
+        "Logging takes 3 hours, too much",
         "Logging is important, make it 4 hours",
         "Each concept at most 2 hours",
         "一个概念最多2小时",
@@ -370,6 +374,16 @@ def test_an_outline_that_fits_already_stays_and_says_so():
 )
 def test_hours_of_a_week_of_one_concept_and_those_spent_are_not_the_outlines(words):
     assert changes(words) == ""
+
+
+@pytest.mark.parametrize(
+    "words", ["It has {} hours in all, that's too much", "一共有{}小时，太多了", "{} hours, too long"]
+)
+def test_hours_that_are_too_many_are_not_those_that_are_wanted(words):
+    hours = sum(each.hours for each in subject("sql-databases").concepts())
+
+    assert in_hours(words.format(f"{hours:g}"))[0] <= 0.8 * hours
+    assert in_hours(words.format("50"))[0] > 45
 
 
 def test_hours_beside_what_goes_are_its_own():
