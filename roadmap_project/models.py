@@ -90,7 +90,8 @@ class KeyedRequest(models.Model):
     key = models.CharField(max_length=255)
     digest = models.CharField(max_length=64)  # SHA-256 of what was asked for
     status = models.PositiveSmallIntegerField(null=True)  # none only within the transaction that answers
-    answer = models.JSONField(null=True)
+    answer = models.JSONField(null=True)  # none where what it is about was erased since
+    about = models.CharField(max_length=8, blank=True, default="", db_default="")  # the token of the answer's roadmap
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

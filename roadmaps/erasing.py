@@ -27,8 +27,8 @@ def erase(roadmap_id: int, *, deleted_before: datetime | None = None) -> bool:
     """Delete the roadmap with all that belongs to it, in one transaction: attempts, log and progress included.
 
     Of its model calls only what they cost is kept, without what they were about; of what the admin noted, that it was
-    done to something of the roadmap's token. What the owner's programs were answered is forgotten whole: the answers
-    repeat goals and texts, of whichever roadmap.
+    done to something of the roadmap's token; of what the owner's programs asked about it under a key, that it was done:
+    sent again within the key's day, it would otherwise be done, and bought, once more.
 
     With `deleted_before` only if it is still deleted since then: somebody may have taken it back. False where it was
     not there (any more), so that of two at once one erases. An answer that is under way finds no step to store to.
@@ -41,9 +41,18 @@ def erase(roadmap_id: int, *, deleted_before: datetime | None = None) -> bool:
             return False
         roadmap.model_calls.update(error="")
         _noted_about(roadmap).update(object_repr=roadmap.token)
-        KeyedRequest.objects.filter(user=roadmap.owner_id).delete()
+        owner, token = roadmap.owner_id, roadmap.token
         roadmap.delete()
+        _forget_answers(owner, about=token)
     return True
+
+
+def _forget_answers(owner_id: int, *, about: str) -> None:
+    """They repeat goals and texts. One that does not say what it is about, of an earlier release, goes as well.
+
+    After the deletion, which waits for requests that are writing to the roadmap: then their answers are here.
+    """
+    KeyedRequest.objects.filter(user=owner_id, about__in=(about, "")).update(answer=None)
 
 
 def _noted_about(roadmap: Roadmap) -> QuerySet[Noted]:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, cast
@@ -9,6 +10,7 @@ from typing import Annotated, Any, cast
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Func, IntegerField, Sum
+from django.urls import ResolverMatch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Header, Status
@@ -19,6 +21,7 @@ from content.api.door import TokenRequest
 from content.api.errors import KeyUsedOtherwiseError
 from roadmap_project.models import KeyedRequest
 from roadmaps.deciding import RefusedError
+from roadmaps.slugs import token_of
 
 KEPT = timedelta(days=1)
 MOST_KEPT = 16 * 1024 * 1024  # bytes of one person's answers, as the database stores them
@@ -35,12 +38,16 @@ RequestKey = Annotated[str | None, KEY]
 
 
 def once(operation: Callable[..., Any]) -> Callable[..., Any]:
-    """The operation takes a key, and is done once for each. Of what is sent, the path and the parsed body count."""
+    """The operation takes a key, and is done once for each.
+
+    Of the parsed body what differs from its defaults counts: nothing, `{}` and a field's own default are the same.
+    """
 
     @functools.wraps(operation)
     def wrapped(request: TokenRequest, *, idempotency_key: str | None = None, **sent: Any) -> Any:
-        texts = [each.model_dump_json() for each in sent.values() if isinstance(each, BaseModel)]
-        return answer_once(request, idempotency_key, "".join(texts).encode(), lambda _: operation(request, **sent))
+        bodies = [each.model_dump_json(exclude_defaults=True) for each in sent.values() if isinstance(each, BaseModel)]
+        said = "".join(body for body in bodies if body != "{}")
+        return answer_once(request, idempotency_key, said.encode(), lambda _: operation(request, **sent))
 
     contribute_operation_args(wrapped, "idempotency_key", cast("type[Any]", str | None), KEY)
     return wrapped
@@ -59,18 +66,18 @@ def answer_once(
     In one transaction with the answer's own: a second request waits until the first is over. What is refused leaves
     nothing, and its key can be used again; so what must be counted when it is refused, and what takes a while, belongs
     into `prepare`, which comes before the transaction and gives `answer` its argument. Raises KeyUsedOtherwiseError,
-    and RefusedError where there is no room to keep a further answer: whole as it was, or the request is not done.
+    and RefusedError where the answer went with its roadmap, which is no reason to do it again, and where there is no
+    room to keep a further one: whole as it was, or the request is not done.
     """
     if key is None:
         return answer(prepare())
-    asked = f"{request.method} {request.path}\n".encode() + sent
-    digest = hashlib.sha256(asked).hexdigest()
+    digest = _digest(request, sent)
     # Apart from the rest, so that whoever waits for a kept answer holds nothing else.
     same = KeyedRequest.objects.filter(user=request.user, key=key)
     same.filter(created_at__lt=timezone.now() - KEPT).delete()
     kept = same.filter(digest=digest).first()
     if kept and kept.status is not None:
-        return Status(kept.status, kept.answer)
+        return _again(kept)
     _require_room(request.user)
     prepared = prepare()
     with transaction.atomic():
@@ -83,8 +90,34 @@ def answer_once(
             raise KeyUsedOtherwiseError(_("This key was used before, with something else."))
         if row.status is None:
             row.status, row.answer = _plain(answer(prepared))
-            row.save(update_fields=["status", "answer"])
-    return Status(row.status, row.answer)
+            row.about = _roadmap_of(request, row.answer)
+            row.save(update_fields=["status", "answer", "about"])
+    return _again(row)
+
+
+def _digest(request: TokenRequest, sent: bytes) -> str:
+    """Of what is asked for: of a roadmap's name its lasting part, as the words before it may change meanwhile."""
+    match = cast(ResolverMatch, request.resolver_match)
+    named = {name: token_of(value) if name == "slug" else str(value) for name, value in match.kwargs.items()}
+    asked = json.dumps([request.method, match.route, named], sort_keys=True)
+    return hashlib.sha256(f"{asked}\n".encode() + sent).hexdigest()
+
+
+def _roadmap_of(request: TokenRequest, answer: dict[str, Any]) -> str:
+    """The token of the one that was named, or made."""
+    named = cast(ResolverMatch, request.resolver_match).kwargs.get("slug")
+    return token_of(named or answer["slug"])
+
+
+def _again(row: KeyedRequest) -> Any:
+    if row.answer is None:
+        raise RefusedError(
+            _(
+                "This was done when it was first sent with this key, and is not done again. Its roadmap is gone for "
+                "good since, and the answer with it. Send it with another key to have it done anew."
+            )
+        )
+    return Status(cast(int, row.status), row.answer)
 
 
 def _require_room(user: User) -> None:

@@ -26,9 +26,9 @@ for programs, a sentence for people, and the request's id. Sentences for people 
 an operation does not know is refused (422).
 
 Every `POST` but `POST /api/v1/account/delete` takes an `Idempotency-Key`. Sent again with the same key within a day, \
-a request is answered as the first time and changes nothing more; with the same key and something else it is refused \
-(422, `key_used_otherwise`). What was refused leaves its key free. `GET`, `PUT`, `PATCH` and `DELETE` need none: said \
-twice they change nothing more."""
+a request is answered as the first time and changes nothing more (409, once its roadmap is gone for good); with the \
+same key and something else it is refused (422, `key_used_otherwise`). What was refused leaves its key free. `GET`, \
+`PUT`, `PATCH` and `DELETE` need none: said twice they change nothing more."""
 
 api = documentation.Api(
     title="Roadmaps",

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.utils import timezone
 
@@ -232,16 +233,55 @@ def test_a_key_that_is_older_than_a_day_is_free_before_anything_purges_it(progra
 
 
 def test_C11_what_was_answered_is_forgotten_with_an_erased_roadmap(program, person):
-    """And nobody else's."""
-    other = Program(make_user())
-    other("post", "roadmaps", GOAL, Idempotency_Key="mine")
-    program("post", "roadmaps", {"goal": "Live with my illness"}, Idempotency_Key="mine")
-    assert "illness" in str(KeyedRequest.objects.get(user=person).answer)
+    """And nothing that was answered about another, or to anybody else."""
+    goals = {"about": {"goal": "Live with my illness"}, "other": GOAL, "earlier": {"goal": "Sleep with my illness"}}
+    made = {key: program("post", "roadmaps", goal, Idempotency_Key=key).json() for key, goal in goals.items()}
+    program("post", f"roadmaps/{made['about']['slug']}/cancel", Idempotency_Key="stopped")
+    Program(make_user())("post", "roadmaps", GOAL, Idempotency_Key="about")
+    KeyedRequest.objects.filter(key="earlier").update(about="")  # as the release before wrote it
+    assert "illness" in str(KeyedRequest.objects.get(user=person, key="stopped").answer)
 
-    assert erasing.erase(person.roadmaps.get().pk)
+    assert erasing.erase(person.roadmaps.get(slug=made["about"]["slug"]).pk)
 
-    assert KeyedRequest.objects.count() == 1
-    assert not KeyedRequest.objects.filter(user=person).exists()
+    assert "illness" not in str(list(KeyedRequest.objects.values_list("answer")))
+    assert set(KeyedRequest.objects.exclude(answer=None).values_list("user", "key")) == {
+        (person.pk, "other"),
+        (User.objects.exclude(pk=person.pk).get().pk, "about"),
+    }
+
+
+def test_what_was_done_is_not_done_again_when_its_answer_or_anothers_was_forgotten(program, person):
+    other = program("post", "roadmaps", {"goal": "Learn Go"}, Idempotency_Key="other").json()
+    gone = person.roadmaps.get(slug=program("post", "roadmaps", GOAL, Idempotency_Key="mine").json()["slug"])
+    erasing.erase(gone.pk)
+
+    refused = error(program("post", "roadmaps", GOAL, Idempotency_Key="mine"), 409)
+
+    assert "not done again" in refused["message"]
+    assert program("post", "roadmaps", {"goal": "Learn Go"}, Idempotency_Key="other").json() == other
+    assert person.roadmaps.count() == 1
+    otherwise = error(program("post", "roadmaps", {"goal": "Learn Rust"}, Idempotency_Key="mine"), 422)
+    assert otherwise["code"] == "key_used_otherwise"
+
+
+def test_a_request_is_the_same_under_a_roadmaps_new_name_and_whichever_way_nothing_is_said(program, person):
+    roadmap = make_roadmap_in_review(owner=person)
+    first = program("post", f"roadmaps/{roadmap.slug}/approve", Idempotency_Key="mine")
+    Roadmap.objects.update(slug=f"other-words-{roadmap.token}")
+
+    renamed = [f"roadmaps/{name}-{roadmap.token}/approve" for name in ("other-words", "roadmap")]
+    again = [
+        program("post", path, body, Idempotency_Key="mine")
+        for path in renamed
+        for body in (None, {}, {"seen_version": None})
+    ]
+
+    assert {each.status_code for each in again} == {200}
+    assert all(each.json() == first.json() for each in again)
+    others = [(renamed[0], {"seen_version": 1}), (f"roadmaps/{roadmap.slug}/retry", None)]
+    others.append((f"roadmaps/{make_roadmap_in_review(owner=person).slug}/approve", None))
+    for path, body in others:
+        assert error(program("post", path, body, Idempotency_Key="mine"), 422)["code"] == "key_used_otherwise", path
 
 
 @pytest.mark.django_db(transaction=True)
