@@ -269,25 +269,14 @@ def _named_alone(reading: _Meaning, request: Request, found: Found) -> list[Choi
 def _how(each: Subject, tree: dict[str, Any], choices: list[Choice]) -> list[str]:
     """What can be said, with an example that does no harm."""
     optional = list(_optional(each, tree, choices, Found(), 0)) or [choice for choice in choices if choice.is_there]
-    questions = [sentences.HOW % {"name": _listed([optional[-1].name], longest=LONGEST_EXAMPLE)}]
+    questions = [sentences.HOW % {"name": explaining.listed([optional[-1].name], longest=LONGEST_EXAMPLE)}]
     if absent := [choice for choice in choices if not choice.is_there]:
         questions.append(sentences.CAN_ADD % {"names": _few(absent)})
     return questions
 
 
 def _few(choices: Sequence[Choice]) -> str:
-    return _listed([choice.name for choice in choices], longest=LONGEST_LIST)
-
-
-def _listed(names: Sequence[str], *, longest: int) -> str:
-    """As many as have room; of the first at least its beginning."""
-    names = explaining.told_apart(names)
-    for count in range(len(names), 1, -1):
-        text = ", ".join([*names[:count], *(["…"] if count < len(names) else [])])
-        if len(text) <= longest:
-            return text
-    text = ", ".join([*names[:1], *(["…"] if len(names) > 1 else [])])
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    return explaining.listed([choice.name for choice in choices], longest=LONGEST_LIST)
 
 
 def _planned(found: Found, questions: list[str], hours: float) -> dict[str, Any]:
@@ -323,7 +312,8 @@ def _intent(action: str, choice: Choice) -> dict[str, Any]:
 
 def _summary(found: Found, hours: float) -> str:
     removed, added = (
-        _listed([choice.name for choice in choices], longest=1500) for choices in (found.removed, found.added)
+        explaining.listed([choice.name for choice in choices], longest=explaining.LONGEST)
+        for choices in (found.removed, found.added)
     )
     if removed and added:
         done = sentences.BOTH % {"added": added, "removed": removed}
@@ -335,9 +325,12 @@ def _summary(found: Found, hours: float) -> str:
         is_all = hours <= found.wanted_hours or len(found.removed) + len(found.added) >= MOST_INTENTS
         done = (sentences.HOURS_LEFT if is_all else sentences.HOURS_STAY) % {"done": done, **values}
     if found.several:
-        done = sentences.SEVERAL % {"done": done, "words": _listed([words for words, _ in found.several], longest=300)}
+        done = sentences.SEVERAL % {
+            "done": done,
+            "words": explaining.listed([words for words, _ in found.several], longest=300),
+        }
     missed = [*found.unknown, *(words for words, _ in found.guessed), *(choice.name for choice in found.not_there)]
-    return sentences.NOT_FOUND % {"done": done, "words": _listed(missed, longest=300)} if missed else done
+    return sentences.NOT_FOUND % {"done": done, "words": explaining.listed(missed, longest=300)} if missed else done
 
 
 def _with_titles(tree: dict[str, Any]) -> Iterable[tuple[dict[str, Any], tuple[str, ...]]]:

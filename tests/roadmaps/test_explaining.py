@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import translation
 
-from roadmap_project.library import sentences
+from roadmap_project.library import explaining, sentences
 from roadmap_project.library.subjects import subject
 from roadmap_project.llm.library import ANSWERS
 from roadmap_project.told import says, told_by_line
@@ -114,3 +114,12 @@ def test_what_is_said_since_is_told_in_the_readers_language():
     assert edited == "以上说的是最初版本的设计。此后大纲有过改动。"
     assert counted.startswith("包含了该学科")
     assert without.startswith("去掉：")
+
+
+def test_a_subject_with_many_long_names_does_not_make_it_longer_than_an_answer_may_be(monkeypatch):
+    monkeypatch.setattr(explaining, "LONGEST", 90)
+
+    [line] = explaining.left_out(subject("sql-databases"), ())
+
+    assert 60 < len(line) < 90 + len(sentences.LEFT_OUT)
+    assert line.endswith(", ….")
