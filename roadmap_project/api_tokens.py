@@ -7,11 +7,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from roadmap_project.models import ApiToken
+from roadmap_project.models import ApiToken, ApiTokenQuerySet
 
 PREFIX = "roadmaps_"  # by which people, and scanners of published code, recognise one
 LENGTH = len(PREFIX) + 43
@@ -40,7 +40,7 @@ def make(*, user: Any, name: str, expires_at: datetime | None = None) -> tuple[A
     return token, secret
 
 
-def of(user: Any) -> QuerySet[ApiToken]:
+def of(user: Any) -> ApiTokenQuerySet:
     return ApiToken.objects.filter(user=user)
 
 
@@ -65,6 +65,13 @@ def revoke(*, user: Any, pk: int) -> ApiToken | None:
     if token:
         token.delete()
     return token
+
+
+def revoke_all(user: Any) -> int:
+    """Nothing that was made before now opens anything; returns how many still did."""
+    usable = of(user).usable().count()
+    of(user).delete()
+    return usable
 
 
 def digest_of(secret: str) -> str:

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 
@@ -61,6 +62,11 @@ class SignInTries(models.Model):
         return f"{self.tries} until {self.ends_at:%H:%M:%S}"
 
 
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def usable(self) -> "ApiTokenQuerySet":
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
+
+
 class ApiToken(models.Model):
     """A key with which a person's own programs use the API as that person. The secret itself is not stored."""
 
@@ -70,6 +76,8 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(name="api_token_name_once", fields=["user", "name"])]

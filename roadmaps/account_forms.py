@@ -44,10 +44,16 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
 
-class AddressForm(forms.Form):
+class PasswordField(forms.CharField):
+    def __init__(self) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        super().__init__(label=_("Your password"), strip=False, widget=widget)
+
+
+class MailedForm(forms.Form):
     """Every form that is sent counts, for the address that it comes from and the one that mail would go to."""
 
-    kind = "address"
+    kind: str
 
     email = forms.EmailField(
         label=_("E-mail address"),
@@ -65,8 +71,28 @@ class AddressForm(forms.Form):
         return email
 
 
-class ForgottenPasswordForm(AddressForm):
+class ForgottenPasswordForm(MailedForm):
     kind = "new-password"
+
+
+class AddressForm(MailedForm):
+    """Whoever has the address can have a new password sent, so an open session is not enough to change it.
+
+    The one that waits to be confirmed was given with the password, or when signing up: its link is sent again without.
+    Who has no password, as an account of which the admin took it, is sent no new one, and cannot be asked for it.
+    """
+
+    kind = "address"
+    password = PasswordField()
+
+    def __init__(self, request: Any, *args: Any, waiting: str, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        is_sent_again = bool(waiting) and self.data.get("email") == waiting
+        if is_sent_again or not request.user.has_usable_password():
+            del self.fields["password"]
+
+    def clean_password(self) -> str:
+        return right_password(self.request.user, self.cleaned_data["password"])
 
 
 class NewPasswordForm(PasswordChangeForm):
@@ -77,11 +103,7 @@ class NewPasswordForm(PasswordChangeForm):
 
 
 class DeleteForm(forms.Form):
-    password = forms.CharField(
-        label=_("Your password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
+    password = PasswordField()
 
     def __init__(self, user: Any, *args: Any, **kwargs: Any) -> None:
         self.user = user

@@ -7,21 +7,25 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, PasswordChangeView, PasswordResetConfirmView
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils import translation
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.i18n import set_language
 from django_q.tasks import async_task
 
-from roadmap_project import known_browsers, languages
+from roadmap_project import api_tokens, known_browsers, languages
 from roadmap_project.forms import SignInForm
 from roadmaps import accounts, middleware, sending
 from roadmaps.account_forms import AddressForm, DeleteForm, ForgottenPasswordForm, NewPasswordForm, ProfileForm
 from roadmaps.models import Profile
-from roadmaps.views import SignedInRequest, on_its_way
+from roadmaps.views import SignedInRequest, on_its_way, unconfirmed
 
 FORM = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -40,7 +44,7 @@ def account(request: SignedInRequest) -> HttpResponse:
         with translation.override(language or translation.get_language_from_request(request)):
             messages.success(request, _("Saved. New roadmaps begin with this."))
         return _spoken(response, language)
-    context = {"form": form, "mail_is_sent": settings.MAIL_IS_SENT, "is_for_a_new_roadmap": is_for_a_new_roadmap}
+    context = {"form": form, "is_for_a_new_roadmap": is_for_a_new_roadmap, "unconfirmed": unconfirmed(request)}
     return render(request, "roadmaps/account.html", context)
 
 
@@ -79,12 +83,19 @@ class SignIn(LoginView):
 @login_required
 def address(request: SignedInRequest) -> HttpResponse:
     """An address is the person's once they open the link that is sent to it."""
-    form = AddressForm(request, request.POST or None, initial={"email": request.user.email})
+    waiting = unconfirmed(request)
+    address = waiting.address if waiting else ""
+    initial = {"email": address or request.user.email}
+    form = AddressForm(request, request.POST or None, initial=initial, waiting=address)
     if form.is_valid():
-        accounts.ask_for_address(request.user, form.cleaned_data["email"])
-        messages.success(request, on_its_way(form.cleaned_data["email"]))
+        wanted = form.cleaned_data["email"]
+        if accounts.ask_for_address(request.user, wanted):
+            messages.success(request, on_its_way(wanted))
+        else:
+            messages.info(request, _("%(address)s is your address already.") % {"address": wanted})
         return redirect("roadmaps:account")
-    return render(request, "roadmaps/address.html", {"form": form, "mail_is_sent": settings.MAIL_IS_SENT})
+    context = {"form": form, "mail_is_sent": settings.MAIL_IS_SENT, "unconfirmed": waiting}
+    return render(request, "roadmaps/address.html", context)
 
 
 @FORM
@@ -92,14 +103,15 @@ def address(request: SignedInRequest) -> HttpResponse:
 def confirm_address(request: SignedInRequest, token: str) -> HttpResponse:
     """By a button: programs that look at links in mail must not confirm one."""
     confirmed = sending.address_of(token, request.user)
-    if not confirmed:
-        raise Http404
-    if request.method == "POST":
-        request.user.email = confirmed
-        request.user.save(update_fields=["email"])
+    if confirmed and request.method == "POST":
+        if not accounts.take_address(request.user, confirmed):
+            return redirect(request.path)  # which says what is so now
         messages.success(request, _("%(address)s is your address now.") % {"address": confirmed})
         return redirect("roadmaps:account")
-    return render(request, "roadmaps/confirm_address.html", {"address": confirmed})
+    is_theirs_already = sending.is_theirs_already(token, request.user)
+    context = {"address": confirmed, "is_theirs_already": is_theirs_already, "unconfirmed": unconfirmed(request)}
+    status = 200 if confirmed or is_theirs_already else 404
+    return render(request, "roadmaps/confirm_address.html", context, status=status)
 
 
 @FORM
@@ -138,9 +150,21 @@ class NewPassword(PasswordResetConfirmView):
     success_url = reverse_lazy("roadmaps:login")
 
     def form_valid(self, form: Any) -> HttpResponse:
+        """Whoever forgot it, or lost it to somebody else, cannot know either what programs do with their tokens."""
+        with transaction.atomic():
+            response = super().form_valid(form)
+            revoked = api_tokens.revoke_all(form.user)
         known_browsers.proven(self.request, form.user.get_username())
         messages.success(self.request, _("Your password is changed. Sign in with the new one."))
-        return super().form_valid(form)
+        if revoked:
+            words = ngettext(
+                "%(number)s token with which programs used your account is revoked. Make a new one where it was yours.",
+                "%(number)s tokens with which programs used your account are revoked. Make new ones where they were "
+                "yours.",
+                revoked,
+            )
+            messages.info(self.request, words % {"number": revoked})
+        return response
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         return super().render_to_response(context, status=200 if self.validlink else 404, **kwargs)
@@ -154,4 +178,16 @@ class ChangePassword(PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         known_browsers.proven(self.request, self.request.user.get_username())
         messages.success(self.request, _("Your password is changed. Other browsers are signed out."))
+        if number := api_tokens.of(self.request.user).usable().count():
+            messages.info(self.request, _tokens_go_on(number))
         return super().form_valid(form)
+
+
+def _tokens_go_on(number: int) -> SafeString:
+    words = ngettext(
+        "%(number)s token with which programs use your account goes on working.",
+        "%(number)s tokens with which programs use your account go on working.",
+        number,
+    )
+    link = format_html('<a href="{}">{}</a>', reverse("tokens"), _("Look whether they are all yours"))
+    return format_html("{} {}", words % {"number": number}, link)

@@ -1,5 +1,6 @@
 """What does a person decide about their account?"""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -7,8 +8,9 @@ import structlog
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
-from roadmaps import erasing, mailing
+from roadmaps import erasing, mailing, sending
 from roadmaps.models import Mail, Profile, Roadmap, Step
 
 log = structlog.get_logger(__name__)
@@ -56,10 +58,45 @@ def send_new_password(address: str, *, request: UUID) -> int:
     return len(people)
 
 
-def ask_for_address(user: User, address: str) -> None:
-    """Send a link to the address, which becomes the person's when they open it; nothing where it is theirs already."""
-    if address != user.email:
-        mailing.post(user, Mail.Kind.ADDRESS, address=address)
+@dataclass(frozen=True)
+class Unconfirmed:
+    """An address that a link was sent to and that the person has not made theirs with it."""
+
+    address: str
+    link_works: bool
+
+
+def unconfirmed(user: User) -> Unconfirmed | None:
+    """The one that they gave last, as long as the message is kept; None where nothing waits to be confirmed."""
+    asked = Mail.objects.filter(user=user, kind=Mail.Kind.ADDRESS).exclude(state=Mail.State.DROPPED).first()
+    if asked is None or asked.address == user.email:
+        return None
+    ends_at = (asked.sent_at or asked.created_at) + sending.ADDRESS_LINK_LIVES
+    return Unconfirmed(asked.address, asked.state != Mail.State.FAILED and timezone.now() < ends_at)
+
+
+def ask_for_address(user: User, address: str) -> bool:
+    """Send a link to the address, which becomes the person's when they open it; False where it is theirs already."""
+    if address == user.email:
+        return False
+    mailing.post(user, Mail.Kind.ADDRESS, address=address)
+    return True
+
+
+def take_address(user: User, address: str) -> bool:
+    """Theirs from now on, and no other link confirms one any more; False where theirs was changed meanwhile.
+
+    Who reads the one that they had hears of it there: it may be somebody else who changes it.
+    """
+    before = user.email
+    with transaction.atomic():
+        if not User.objects.filter(pk=user.pk, email=before).update(email=address):
+            return False
+        Mail.objects.filter(user=user, kind=Mail.Kind.ADDRESS).update(state=Mail.State.DROPPED)
+        if before:
+            mailing.post(user, Mail.Kind.ADDRESS_CHANGED, address=before)
+    user.email = address
+    return True
 
 
 def delete(user: User) -> None:

@@ -129,6 +129,10 @@ def compose(mail: Mail) -> EmailMessage | None:
     elif mail.kind == Mail.Kind.PASSWORD:
         key = urlsafe_base64_encode(force_bytes(user.pk))
         context["link"] = reverse("roadmaps:new_password", args=[key, default_token_generator.make_token(user)])
+    elif mail.kind == Mail.Kind.ADDRESS_CHANGED:
+        if address == user.email:
+            return None
+        context["link"] = reverse("roadmaps:account")
     else:
         context["link"] = reverse("roadmaps:confirm_address", args=[address_token(user, address)])
     with translation.override(profile.language_of_mail):
@@ -144,8 +148,19 @@ def address_token(user: User, address: str) -> str:
 
 def address_of(token: str, user: User) -> str:
     """The address that the token confirms for this person; "" for any other token."""
+    pk, address, before = _signed(token, max_age=ADDRESS_LINK_LIVES)
+    return address if (pk, before) == (user.pk, user.email) else ""
+
+
+def is_theirs_already(token: str, user: User) -> bool:
+    """Whether the token is this person's and for the address that they have, however old it is."""
+    pk, address, _ = _signed(token)
+    return (pk, address) == (user.pk, user.email)
+
+
+def _signed(token: str, *, max_age: timedelta | None = None) -> tuple[int, str, str]:
     try:
-        pk, address, before = signing.loads(token, salt=ADDRESS_SALT, max_age=ADDRESS_LINK_LIVES)
+        pk, address, before = signing.loads(token, salt=ADDRESS_SALT, max_age=max_age)
     except (signing.BadSignature, ValueError):
-        return ""
-    return str(address) if (pk, before) == (user.pk, user.email) else ""
+        return 0, "", ""
+    return pk, address, before

@@ -116,6 +116,7 @@ def list_roadmaps(request: SignedInRequest) -> HttpResponse:
             "roadmaps": roadmaps,
             "deleted": reading.deleted(request.user),
             "lacks_address": settings.MAIL_IS_SENT and not request.user.email,
+            "unconfirmed": None if request.user.email else unconfirmed(request),
         },
     )
 
@@ -148,6 +149,11 @@ def sign_up(request: SignedInRequest) -> HttpResponse:
 
 def on_its_way(address: str) -> str:
     return _("A link is on its way to %(address)s. Open it within three days.") % {"address": address}
+
+
+def unconfirmed(request: SignedInRequest) -> accounts.Unconfirmed | None:
+    """The person's address that waits for its link to be opened, where mail is sent."""
+    return accounts.unconfirmed(request.user) if settings.MAIL_IS_SENT else None
 
 
 def _following(request: HttpRequest) -> str:

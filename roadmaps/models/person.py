@@ -72,6 +72,7 @@ class Mail(models.Model):
         FAILED = "failed", "A roadmap failed"
         PASSWORD = "password", "A new password"
         ADDRESS = "address", "An address is to be confirmed"
+        ADDRESS_CHANGED = "address_changed", "Another address took this one's place"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"

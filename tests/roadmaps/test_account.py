@@ -5,8 +5,10 @@ import json
 import re
 import uuid
 import zipfile
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core import signing
@@ -17,6 +19,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Task
 
+from roadmap_project import api_tokens
 from roadmap_project.models import KeyedRequest
 from roadmaps import accounts, deciding, erasing, sending, tasks
 from roadmaps.deciding import RefusedError
@@ -86,10 +89,15 @@ def test_an_address_given_at_signing_up_is_ones_own_once_its_link_is_opened(clie
     assert bob.email == ""
     mail = Mail.objects.get(user=bob)
     assert (mail.kind, mail.address) == (Mail.Kind.ADDRESS, "bob@example.org")
-    assert "Give yours" in text_of(client.get(reverse("roadmaps:list")))
+    for page in ("list", "account", "address"):
+        assert "bob@example.org is not confirmed yet." in text_of(client.get(reverse(f"roadmaps:{page}")))
+    assert client.get(reverse("roadmaps:address")).context["form"]["email"].value() == "bob@example.org"
     client.post(reverse("roadmaps:confirm_address", args=[sending.address_token(bob, mail.address)]))
     assert get_user_model().objects.get(username="bob").email == "bob@example.org"
-    assert "Give yours" not in text_of(client.get(reverse("roadmaps:list")))
+    for page in ("list", "account", "address"):
+        said = text_of(client.get(reverse(f"roadmaps:{page}")))
+        assert "Give yours" not in said
+        assert "not confirmed" not in said
 
 
 @pytest.mark.parametrize(("is_sent", "email"), [(True, ""), (False, "bob@example.org")])
@@ -339,7 +347,7 @@ def test_an_unchanged_language_costs_no_query(client, person, django_assert_num_
     client.force_login(person)
     client.get(ACCOUNT, headers={"Accept-Language": "zh-CN"})
 
-    with django_assert_num_queries(3):  # session, user, profile
+    with django_assert_num_queries(4):  # session, user, profile, an address that waits
         client.get(ACCOUNT, headers={"Accept-Language": "zh-CN"})
 
 
@@ -372,8 +380,17 @@ def link_to(user, address) -> str:
     return reverse("roadmaps:confirm_address", args=[sending.address_token(user, address)])
 
 
+def change_address(visitor, address, password=PASSWORD):
+    return visitor.post(reverse("roadmaps:address"), {"email": address, "password": password}, follow=True)
+
+
+def have(user, address):
+    user.email = address
+    user.save()
+
+
 def test_an_address_is_the_persons_once_they_press_the_links_button(visitor, person):
-    visitor.post(reverse("roadmaps:address"), {"email": "ada@example.org"})
+    change_address(visitor, "ada@example.org")
     mail = Mail.objects.get()
     person.refresh_from_db()
     assert (mail.address, mail.kind, person.email) == ("ada@example.org", "address", "")
@@ -386,7 +403,84 @@ def test_an_address_is_the_persons_once_they_press_the_links_button(visitor, per
 
     person.refresh_from_db()
     assert person.email == "ada@example.org"
-    assert visitor.get(link).status_code == 404  # used up
+    for again in (visitor.get, visitor.post):
+        response = again(link)
+        assert response.status_code == 200
+        assert "This address is yours already Messages go to ada@example.org." in text_of(response)
+    assert "ada@example.org is your address already." in text_of(change_address(visitor, "ada@example.org"))
+    assert Mail.objects.count() == 1
+
+
+def test_the_link_is_sent_again_by_a_button_also_when_it_has_become_too_old(visitor, person):
+    change_address(visitor, "ada@example.org")
+    link = link_to(person, "ada@example.org")
+
+    with time_machine.travel(timezone.now() + timedelta(days=4)):
+        visitor.force_login(person)
+        late = visitor.get(link)
+        assert late.status_code == 404
+        assert "This link does not work any more" in text_of(late)
+        assert "ada@example.org was not confirmed, and the link that was sent there does not" in text_of(late)
+        hidden = re.search(r'name="email" value="([^"]+)"', late.content.decode())[1]
+        again = visitor.post(reverse("roadmaps:address"), {"email": hidden}, follow=True)
+
+    assert "A link is on its way to ada@example.org." in text_of(again)
+    assert "ada@example.org is not confirmed yet. A link was sent there" in text_of(again)
+    assert Mail.objects.filter(address="ada@example.org").count() == 2
+
+
+@pytest.mark.parametrize("before", ["", "ada@example.org"])
+def test_an_open_session_is_not_enough_to_take_an_account_by_its_address(visitor, person, before):
+    have(person, before)
+    for password in ("", "wrong"):
+        assert change_address(visitor, "eve@example.org", password).context["form"].errors["password"]
+    assert not Mail.objects.exists()
+
+    change_address(visitor, "new@example.org")
+    change_address(visitor, "eve@example.org", "")  # what waits is sent again without; another is not
+
+    assert [mail.address for mail in Mail.objects.all()] == ["new@example.org"]
+
+
+def test_who_has_no_password_is_not_asked_for_it(client):
+    user = make_user(password=None)
+    client.force_login(user)
+
+    client.post(reverse("roadmaps:address"), {"email": "ada@example.org"})
+
+    assert Mail.objects.get(user=user).address == "ada@example.org"
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "another address now"), ("zh-hans", "邮箱")])
+def test_the_address_that_was_theirs_hears_that_another_one_is(visitor, person, language, words):
+    have(person, "ada@example.org")
+    accounts.speak(person, language)
+    visitor.post(link_to(person, "new@example.org"))
+
+    mail = Mail.objects.get(kind=Mail.Kind.ADDRESS_CHANGED)
+    message = sending.compose(mail)
+    assert message.to == ["ada@example.org"]
+    assert words in message.subject
+    assert f"https://roadmaps.example{ACCOUNT}" in message.body
+    assert "new@example.org" not in message.body  # whose mailbox the old one is by now, nobody knows
+
+    have(person, "ada@example.org")
+    mail.refresh_from_db()
+    assert sending.compose(mail) is None
+
+
+def test_of_two_links_the_first_one_opened_counts_and_the_other_waits_no_more(visitor, person):
+    change_address(visitor, "first@example.org")
+    change_address(visitor, "second@example.org")
+    second = link_to(person, "second@example.org")
+
+    visitor.post(link_to(person, "first@example.org"))
+
+    assert visitor.post(second).status_code == 404
+    assert "second@example.org" not in text_of(visitor.get(ACCOUNT))
+    assert not accounts.take_address(person, "second@example.org")  # which read the person before
+    person.refresh_from_db()
+    assert person.email == "first@example.org"
 
 
 def test_a_link_of_another_person_or_made_up_or_old_confirms_nothing(visitor, person):
@@ -406,7 +500,7 @@ def test_nobody_has_mail_sent_to_an_address_without_end(visitor, settings):
     settings.SIGN_INS_PER_ACCOUNT, settings.SIGN_INS_PER_ADDRESS = 3, 50
 
     for _ in range(5):
-        response = visitor.post(reverse("roadmaps:address"), {"email": "victim@example.org"})
+        response = change_address(visitor, "victim@example.org")
 
     assert Mail.objects.count() == 3
     assert "Too many tries" in text_of(response)
@@ -519,6 +613,24 @@ def test_where_no_mail_is_sent_the_page_says_so(client, settings):
 def change(visitor, old=PASSWORD):
     new = {"new_password1": "another battery", "new_password2": "another battery"}
     return visitor.post(reverse("roadmaps:change_password"), {"old_password": old, **new}, follow=True)
+
+
+def test_a_reset_by_mail_revokes_the_tokens_and_a_change_says_how_many_go_on(visitor, person):
+    have(person, "ada@example.org")
+    _, secret = api_tokens.make(user=person, name="reader")
+    api_tokens.make(user=person, name="over", expires_at=timezone.now() - timedelta(days=1))
+
+    changed = change(visitor)
+    assert "1 token with which programs use your account goes on working." in text_of(changed)
+    assert f'<a href="{reverse("tokens")}">' in changed.content.decode()
+    assert api_tokens.find(secret)
+
+    asked(visitor, "ada@example.org")
+    link = re.search(r"https://roadmaps.example(/\S+)", sending.compose(Mail.objects.get()).body)[1]
+    form = visitor.get(link, follow=True).request["PATH_INFO"]
+    done = visitor.post(form, {"new_password1": "third battery", "new_password2": "third battery"}, follow=True)
+    assert "1 token with which programs used your account is revoked." in text_of(done)
+    assert api_tokens.find(secret) is None
 
 
 def test_a_password_is_changed_by_who_knows_the_old_one_and_stays_signed_in(visitor):

@@ -1074,7 +1074,7 @@ def test_the_lists_queries_do_not_grow_with_the_roadmaps(visitor, person):
     for _ in range(19):
         make_written_roadmap(owner=person, concepts=1)
 
-    assert queries_of(visitor, "/") == few <= 5
+    assert queries_of(visitor, "/") == few <= 6
 
 
 # Addresses
