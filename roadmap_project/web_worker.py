@@ -2,6 +2,7 @@
 
 The web's threads are as few as its connections: without this, whoever sends half a request on each of a handful of
 sockets stops every page (a proxy in front that reads requests whole would do the same, and not everybody has one).
+Nor does gunicorn wait in the worker's own thread for a client that has its answer to hang up.
 """
 
 import re
@@ -12,6 +13,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 from weakref import WeakSet
@@ -21,6 +23,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 ARRIVAL_SECONDS = 20.0  # from its connection or its first byte until a request is there
 LAST_SECONDS = 2.0  # the same in a worker that stops
 ANSWER_SECONDS = 120.0  # from the thread that it gets until it is answered and the answer is taken
+LEAVING_SECONDS = 2.0  # since a client that has its whole answer sent something last
+MOST_THROWN_AWAY = 64 * 1024 * 1024  # bytes, of a body that nobody read
 LONGEST_HEAD = 32 * 1024  # as other servers take at most
 LARGEST_FORM = 16 * 1024  # of a body; what is larger is waited for in its thread
 BODY_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?:\r|$)", re.IGNORECASE)  # others are gunicorn's
@@ -33,6 +37,28 @@ class Arrived(Enum):
     NOT = auto()
     WHOLE = auto()
     HEAD_OF_AN_UPLOAD = auto()
+
+
+@dataclass
+class Leaving:
+    """A connection that is over for us. Closed while its client sends, it would not read its answer."""
+
+    conn: TConn
+    since: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=time.monotonic)
+    thrown_away: int = 0
+
+    def is_gone(self) -> bool:
+        """Reads what has come, and that is all that becomes of it."""
+        try:
+            sent = len(self.conn.sock.recv(64 * 1024))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        self.heard = time.monotonic()
+        self.thrown_away += sent
+        return sent == 0 or self.thrown_away > MOST_THROWN_AWAY
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -48,12 +74,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._uploads: set[TConn] = set()
         self._next_uploads: deque[TConn] = deque()
         self._answered: dict[TConn, float] = {}  # since when
+        self._leaving: dict[int, Leaving] = {}  # by file descriptor
 
     def run(self) -> None:
-        self._arrivals = select.epoll()
+        self._arrivals, self._departures = select.epoll(), select.epoll()
         self.poller.register(self._arrivals.fileno(), selectors.EVENT_READ, self._look)
+        self.poller.register(self._departures.fileno(), selectors.EVENT_READ, self._throw_away)
         super().run()
         self._arrivals.close()
+        self._departures.close()
 
     def enqueue_req(self, conn: TConn) -> None:
         """What gunicorn calls when a connection is new or becomes readable, in the worker's main thread."""
@@ -127,6 +156,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         for descriptor in [each for each, (_, since) in self._coming.items() if since + allowed <= now]:
             self.nr_conns -= 1
             self._take(descriptor).close()
+        for descriptor, each in list(self._leaving.items()):
+            if each.heard + LEAVING_SECONDS <= now or each.since + allowed <= now:
+                self._hang_up(descriptor)
         for conn in [each for each, since in list(self._answered.items()) if since + ANSWER_SECONDS <= now]:
             with suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_RDWR)
@@ -140,6 +172,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._answered.pop(conn, None)
         self._asked.discard(conn)
         self._uploads.discard(conn)
-        super().finish_request(conn, fs)
+        if self.cfg.is_ssl or fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._see_off(conn)
         if self._next_uploads:
             self._give_a_thread(self._next_uploads.popleft(), Arrived.HEAD_OF_AN_UPLOAD)
+
+    def _see_off(self, conn: TConn) -> None:
+        """Counted among the connections until its client hangs up, or the time for that is over."""
+        descriptor = conn.sock.fileno()
+        self._leaving[descriptor] = Leaving(conn)
+        self._departures.register(descriptor, select.EPOLLIN)
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.settimeout(0)
+        except OSError:
+            self._hang_up(descriptor)
+
+    def _throw_away(self, _departures: Any) -> None:
+        for descriptor, _ in self._departures.poll(0):
+            if self._leaving[descriptor].is_gone():
+                self._hang_up(descriptor)
+
+    def _hang_up(self, descriptor: int) -> None:
+        self._departures.unregister(descriptor)
+        self._leaving.pop(descriptor).conn.close()
+        self.nr_conns -= 1

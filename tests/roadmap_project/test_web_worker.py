@@ -31,7 +31,7 @@ def start(tmp_path):
         (tmp_path / "echo.py").write_text(
             textwrap.dedent("""
             def application(environ, start_response):
-                body = environ["wsgi.input"].read()
+                body = b"no" if environ["PATH_INFO"] == "/refused" else environ["wsgi.input"].read()
                 start_response("200 OK", [("Content-Length", str(len(body)))])
                 return [body]
             """)
@@ -89,10 +89,10 @@ def is_hung_up(client):
         return True
 
 
-def ask(port, body=b"well", **headers):
+def ask(port, body=b"well", path="/", **headers):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        connection.request("POST", "/", body, headers)
+        connection.request("POST", path, body, headers)
         return connection.getresponse().read()
     finally:
         connection.close()
@@ -206,3 +206,54 @@ def test_a_worker_that_stops_does_not_wait_for_what_may_come(start, connect):
 
     assert start.started[0].wait(30) == 0  # its grace is 60
     assert all(map(is_hung_up, idle))
+
+
+LAST = HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\nhi"
+
+
+def test_who_has_an_answer_and_does_not_hang_up_holds_up_nobody(start, connect):
+    """gunicorn itself waits two seconds for each in the thread that takes all others in."""
+    port = start()
+    for each in [connect(port, LAST) for _ in range(4)]:
+        read(each, b"hi")
+    began = time.monotonic()
+
+    assert ask(port) == b"well"
+
+    assert time.monotonic() - began < 1
+
+
+def test_who_sends_a_body_that_nobody_reads_is_answered_all_the_same(start):
+    port = start()
+    large = 20_000_000 * b"x"
+
+    assert ask(port, large, "/refused", Connection="close") == b"no"
+    assert ask(port, large, "/refused") == b"no"
+    assert ask(port) == b"well"
+
+
+def test_who_has_an_answer_and_neither_sends_nor_hangs_up_is_let_go(start, connect):
+    port = start(LEAVING_SECONDS=0.2)
+    ask(port)
+    files = Path(f"/proc/{worker_of(start.started[0].pid).strip()}/fd")
+    stays = connect(port)
+    before, until = len(list(files.iterdir())), time.monotonic() + PATIENCE
+
+    stays.sendall(LAST)
+    read(stays, b"hi")
+
+    while len(list(files.iterdir())) >= before and time.monotonic() < until:
+        time.sleep(0.02)
+    assert len(list(files.iterdir())) < before
+
+
+def test_who_goes_on_sending_is_cut_off(start, connect):
+    port = start(ARRIVAL_SECONDS=0.2, MOST_THROWN_AWAY=1_000_000)
+    slow, until = connect(port, LAST), time.monotonic() + PATIENCE
+
+    with pytest.raises(OSError, match=r"reset|pipe"):
+        ask(port, 50_000_000 * b"x", "/refused", Connection="close")
+    with pytest.raises(OSError, match=r"reset|pipe"):
+        while time.monotonic() < until:
+            slow.sendall(b"x")
+            time.sleep(0.01)
