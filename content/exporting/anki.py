@@ -15,6 +15,7 @@ from django.utils.text import slugify
 
 from content import spans
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
+from content.exporting.wording import how_many
 
 Card = tuple[str, str, str]  # what it is known by, front and back, as HTML
 
@@ -40,12 +41,17 @@ def _cards(concept: ConceptDocument) -> Iterator[Card]:
         name = _html(concept.name)
         yield name, name, _html(concept.description)
     for question in concept.quiz.questions if concept.quiz else ():
-        yield _front(question, _html), _front(question, _words), _back(question)
+        yield _known_by(question), _front(question), _back(question)
 
 
-def _front(question: QuestionDocument, html: Callable[[str], str]) -> str:
-    """With `_html` what the card is known by: as the cards that people have were named before words had spans."""
-    return f"{html(question.question)}{_list(question.options, html)}"
+def _known_by(question: QuestionDocument) -> str:
+    """As the cards that people have were named, before words had spans and it was said how many answers are right."""
+    return f"{_html(question.question)}{_list(question.options, _html)}"
+
+
+def _front(question: QuestionDocument) -> str:
+    several = f"<br><i>{_html(words)}</i>" if (words := how_many(question)) else ""
+    return f"{_words(question.question)}{several}{_list(question.options, _words)}"
 
 
 def _back(question: QuestionDocument) -> str:

@@ -12,7 +12,7 @@ from content import rendering, spans
 from content.exporting import wording
 from content.exporting.documents import ConceptDocument, QuestionDocument, RoadmapDocument
 from content.exporting.markdown import file_names
-from content.exporting.wording import facts, kind_of, not_written
+from content.exporting.wording import facts, facts_of, how_many, not_written
 from content.exporting.xhtml import attribute, fragment, link, text
 from roadmap_project.languages import direction_of, tag_of
 from roadmap_project.listing import listed
@@ -119,14 +119,14 @@ def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
         parts += [_paragraphs(told(concept.tutorial.origin), css_class="origin")]
     if concept.resources:
         links = "".join(
-            f"<li>{link(each.url, each.title)} ({text(kind_of(each))}). {text(each.description)}</li>"
+            f"<li>{link(each.url, each.title)} ({text(facts_of(each))}). {text(each.description)}</li>"
             for each in concept.resources.resources
         )
         note = _paragraphs(told(concept.resources.note))
         parts += [_ours(document, "h2", wording.RESOURCES), note, f"<ul>{links}</ul>" if links else ""]
     if concept.quiz:
         parts += [_ours(document, "h2", wording.QUIZ)]
-        parts += [_question(number, each) for number, each in enumerate(concept.quiz.questions, 1)]
+        parts += [_question(document, number, each) for number, each in enumerate(concept.quiz.questions, 1)]
     if missing := concept.missing():
         parts += [_ours(document, "p", not_written(missing))]
     if concept.note:
@@ -143,8 +143,9 @@ def _answers(document: RoadmapDocument) -> str:
     return _page(document, str(wording.ANSWERS), "".join(parts))
 
 
-def _question(number: int, question: QuestionDocument) -> str:
-    return f"<p>{number}. {_words(question.question)}</p>{_list(question.options)}"
+def _question(document: RoadmapDocument, number: int, question: QuestionDocument) -> str:
+    several = _ours(document, "p", words) if (words := how_many(question)) else ""
+    return f"<p>{number}. {_words(question.question)}</p>{several}{_list(question.options)}"
 
 
 def _answer(number: int, question: QuestionDocument) -> str:

@@ -13,14 +13,12 @@ from content.exporting.documents import (
     ConceptDocument,
     QuestionDocument,
     QuizDocument,
-    ResourceDocument,
     ResourcesDocument,
     RoadmapDocument,
     TutorialDocument,
 )
-from content.exporting.wording import facts, kind_of, not_written
+from content.exporting.wording import facts, facts_of, how_many, not_written
 from content.spans import HARD_BREAK, in_paragraphs, to_markdown
-from roadmap_project.languages import name_of
 from roadmap_project.lengths import hours
 from roadmap_project.library.subjects import escaped
 from roadmap_project.listing import listed
@@ -118,14 +116,10 @@ def _answers(document: RoadmapDocument) -> str:
 
 def _links(resources: ResourcesDocument) -> list[str]:
     found = [
-        f"[{escaped(each.title)}](<{_address(each.url)}>) ({_facts(each)}). {escaped(each.description)}"
+        f"[{escaped(each.title)}](<{_address(each.url)}>) ({escaped(facts_of(each))}). {escaped(each.description)}"
         for each in resources.resources
     ]
     return [_plain(told(resources.note)), _bullets(found)]
-
-
-def _facts(resource: ResourceDocument) -> str:
-    return listed((kind_of(resource), escaped(name_of(resource.language))))
 
 
 def _questions(quiz: QuizDocument) -> list[str]:
@@ -133,6 +127,7 @@ def _questions(quiz: QuizDocument) -> list[str]:
         _joined(
             [
                 f"**{number}.** {to_markdown(each.question)}",
+                f"*{several}*" if (several := how_many(each)) else "",
                 _bullets(f"[ ] {to_markdown(o)}" for o in each.options),
             ]
         )

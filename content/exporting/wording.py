@@ -3,8 +3,9 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from content.exporting.documents import ResourceDocument, RoadmapDocument
-from content.models import Resource
+from content.exporting.documents import QuestionDocument, ResourceDocument, RoadmapDocument
+from content.models import Question, Resource
+from roadmap_project.languages import name_of
 from roadmap_project.lengths import hours
 from roadmap_project.listing import listed
 
@@ -33,6 +34,12 @@ def not_written(pieces: list[str]) -> str:
     return _("Not written: %(pieces)s.") % {"pieces": listed(pieces)}
 
 
-def kind_of(resource: ResourceDocument) -> str:
-    """Its kind's name; a kind that no choice names stays as it is."""
-    return str(dict(Resource.Kind.choices).get(resource.kind, resource.kind))
+def facts_of(resource: ResourceDocument) -> str:
+    """Its kind and its language; a kind that no choice names stays as it is."""
+    kind = str(dict(Resource.Kind.choices).get(resource.kind, resource.kind))
+    return listed((kind, name_of(resource.language)))
+
+
+def how_many(question: QuestionDocument) -> str:
+    """What stands beside a question of which several answers are right; nothing beside others."""
+    return str(Question.Kind.MULTIPLE.label) if question.kind == Question.Kind.MULTIPLE else ""

@@ -158,7 +158,9 @@ def test_a_concepts_markdown_holds_its_tutorial_resources_and_questions_and_not_
     assert [text for _, text in headings_of(second)] == ["Concept 2", "Overview", "Resources", "Quiz"]
     assert "[the first](001-concept-1.md)" in second
     assert "Builds on [Concept 1](001-concept-1.md)" in second
-    assert "Which ones?" in second
+    assert "[Link 1](<https://example.org/0>) (Article, English)" in second
+    assert "Which ones?\n\n*Several answers*\n\n- [ ] " in second
+    assert second.count("Several answers") == 1  # of three questions
     assert "explained" not in second
     assert "explained" in answers
     assert "- Green" in answers
@@ -318,8 +320,8 @@ def test_a_chapter_holds_the_tutorial_the_links_and_the_questions_and_the_answer
         "Builds on Concept 1",
         "the first",
         'print("<&>")',
-        "Link 1",
-        "Which ones?",
+        "Link 1 (Article, English)",
+        "Which ones?Several answers",
         "<b>raw</b>",
     ):
         assert part in chapter
@@ -368,6 +370,10 @@ def test_anki_gets_a_card_for_each_concept_and_each_question(roadmap):
     question = rows[1]
     assert question[1] == "Which one?<ul><li>Red</li><li>Green</li><li>Blue</li></ul>"
     assert question[2] == "<ul><li>Green</li></ul>Because green-explained."
+    several = next(row for row in rows if row[1].startswith("Which ones?"))
+    assert several[1].startswith("Which ones?<br><i>Several answers</i><ul><li>")
+    written = [roadmap.token, "c-1-1-1", several[1].replace("<br><i>Several answers</i>", "")]
+    assert several[0] == hashlib.sha256("\t".join(written).encode()).hexdigest()[:20]  # as before that was said
 
 
 def test_anki_takes_hostile_words_for_words(hostile):
@@ -511,10 +517,10 @@ def test_an_unknown_format_is_not_found(visitor, roadmap):
 @pytest.mark.parametrize(
     ("language", "reads", "heading", "kind"),
     [
-        ("zh", "en", "答案", "文章"),
-        ("en", "zh-hans", "Answers", "Article"),
-        ("French", "zh-hans", "答案", "文章"),
-        ("French", "en", "Answers", "Article"),
+        ("zh", "en", "答案", "文章、英语"),
+        ("en", "zh-hans", "Answers", "Article, English"),
+        ("French", "zh-hans", "答案", "文章、英语"),
+        ("French", "en", "Answers", "Article, English"),
     ],
 )
 def test_a_files_own_words_are_in_the_contents_language_or_else_the_readers(roadmap, language, reads, heading, kind):
