@@ -31,6 +31,7 @@ code.lines { display: block; white-space: pre-wrap; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid; padding: .2em .5em; vertical-align: top; }
 .origin { font-size: .85em; }
+.typed { white-space: pre-wrap; margin: 0; }
 """
 
 
@@ -130,7 +131,7 @@ def _chapter(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
     if missing := concept.missing():
         parts += [_ours(document, "p", not_written(missing))]
     if concept.note:
-        parts += [_ours(document, "h2", wording.MY_NOTES), _paragraphs(concept.note, by_person=True)]
+        parts += [_ours(document, "h2", wording.MY_NOTES), _note(concept.note)]
     return _page(document, concept.name, "".join(parts))
 
 
@@ -166,6 +167,12 @@ def _paragraphs(value: str, *, css_class: str = "", by_person: bool = False) -> 
     names = {"class": css_class, "dir": "auto" if by_person else ""}
     start = "".join(["<p", *(f" {name}={attribute(each)}" for name, each in names.items() if each), ">"])
     return "".join(f"{start}{text(each)}</p>" for each in value.split("\n") if each.strip())
+
+
+def _note(words: str) -> str:
+    """Each line as it was typed, also a blank one, or how far one is indented."""
+    lines = (text(line) if line.strip() else "<br/>" for line in words.strip("\r\n").splitlines())
+    return "".join(f'<p class="typed" dir="auto">{line}</p>' for line in lines)
 
 
 def _ours(document: RoadmapDocument, tag: str, words: str | Promise) -> str:

@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable
+from itertools import groupby
 
 from django.utils.text import slugify
 
@@ -27,6 +28,8 @@ from roadmap_project.told import told, told_by_line
 README = "README.md"
 ANSWERS = "answers.md"
 CONCEPT_LINK = re.compile(r"(\]\(\s*<?|\]:\s*<?)concept:(c-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3})")
+BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+INDENTED = re.compile(r"^(?: {2}|\t)", re.MULTILINE)
 
 # What was escaped, code, or the beginning of HTML, which is neither an address between brackets nor one to write to.
 HTML = re.compile(
@@ -102,7 +105,7 @@ def _concept(document: RoadmapDocument, concept: ConceptDocument, names: dict[st
     if missing := concept.missing():
         lines += [not_written(missing)]
     if concept.note:
-        lines += [f"## {wording.MY_NOTES}", _plain(concept.note)]
+        lines += [f"## {wording.MY_NOTES}", _note(concept.note)]
     return _joined(lines)
 
 
@@ -180,6 +183,22 @@ def _address(url: str) -> str:
 def _plain(text: str) -> str:
     """Text whose lines stay lines and whose signs stay signs."""
     return in_paragraphs(HARD_BREAK.join(escaped(line) for line in text.splitlines()))
+
+
+def _note(text: str) -> str:
+    """Words as they were typed: stretches of lines without a blank one, and those that are indented as code."""
+    stretches = (each.strip("\n") for each in BLANK_LINES.split("\n".join(text.splitlines())))
+    blocks = []
+    for is_laid_out, together in groupby(filter(None, stretches), lambda each: bool(INDENTED.search(each))):
+        words = "\n\n".join(together)
+        blocks.append(_code(words) if is_laid_out else _plain(words))
+    return _joined(blocks)
+
+
+def _code(text: str) -> str:
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _bullets(items: Iterable[str]) -> str:

@@ -169,6 +169,36 @@ def test_a_concepts_markdown_holds_its_tutorial_resources_and_questions_and_not_
     assert "My notes\n\nMine alone.\\\n1\\. \\*so\\*" in last
 
 
+TYPED = "Mine, \\n *so*:\r\n\r\ndef f():\r\n    return `1`\r\n\r\n\r\n\tx = ```\r\n\r\nThe end."
+
+
+@pytest.fixture
+def typed(roadmap):
+    """A note with code."""
+    Note.objects.update(text=TYPED)
+    return roadmap
+
+
+def test_a_note_keeps_its_lines_and_how_far_they_are_indented_in_markdown(typed):
+    text = unzipped(file_of(typed, "markdown"))["004-concept-4.md"].decode()
+
+    tokens = MarkdownIt("commonmark").parse(text.partition("## My notes")[2])
+    assert [each.content for each in tokens if each.content] == [
+        "Mine, \\\\n \\*so\\*:",
+        "def f():\n    return `1`\n\n\tx = ```\n",
+        "The end.",
+    ]
+
+
+def test_a_note_keeps_its_lines_and_how_far_they_are_indented_in_a_book(typed):
+    files = unzipped(file_of(typed, "epub"))
+
+    page = ElementTree.fromstring(files["EPUB/004-concept-4.xhtml"])
+    lines = [each.text or "" for each in page.iter(f"{X}p") if each.get("class") == "typed"]
+    assert lines == TYPED.split("\r\n")
+    assert re.search(r"\.typed {[^}]*white-space: pre-wrap", files["EPUB/style.css"].decode())
+
+
 def test_markdown_shows_hostile_words_as_words(hostile):
     tutorial = hostile.concepts.first().tutorial_versions.get().markdown.partition("## Overview")[0].strip()
 
