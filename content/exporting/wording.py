@@ -42,4 +42,5 @@ def facts_of(resource: ResourceDocument) -> str:
 
 def how_many(question: QuestionDocument) -> str:
     """What stands beside a question of which several answers are right; nothing beside others."""
-    return str(Question.Kind.MULTIPLE.label) if question.kind == Question.Kind.MULTIPLE else ""
+    kind = Question.Kind(question.kind)
+    return str(kind.label) if kind == Question.Kind.MULTIPLE else ""
