@@ -24,6 +24,7 @@ from content.mistakes import Mistake, mistakes
 from content.models import Note, Question, Quiz, Resource, ResourceList, Tutorial
 from roadmap_project.library.subjects import is_offered
 from roadmap_project.llm.asking import storable
+from roadmap_project.request_sizes import LARGEST_FILE
 from roadmap_project.told import kept
 from roadmaps import added_subjects, limits, log_lines, outline, starting
 from roadmaps.deciding import RefusedError, refuse
@@ -31,10 +32,15 @@ from roadmaps.models import Concept, ConceptProgress, OutlineReview, OutlineRevi
 from roadmaps.models.step import rank_of
 from roadmaps.slugs import new_token, slug_from
 
-MOST_BYTES = 4 * 1024 * 1024
+# Of all tutorials together: 120 concepts, the most that a model designs, with 33,000 characters each, or 66 of the
+# longest tutorials that are written. Laid out in eight seconds, and two of colouring code, at the most; in one where it
+# is plain text. The largest file takes the process about 150 MB more meanwhile.
+MOST_CHARACTERS = 4_000_000
+MOST_WEIGHT = 2 * MOST_CHARACTERS  # as rendering weighs them: of ordinary text a character's is below two
+MOST_BYTES = LARGEST_FILE  # of as many Chinese characters three quarters; the rest is for what is not a tutorial
 DEEPEST = 12  # the schema has nine levels
 MOST_KEYS = 40  # of one object; the schema's largest has 18
-MOST_WEIGHT = 4_000_000  # of all tutorials together, as rendering weighs them; of ordinary text half as many characters
+MOST_VALUES = 1_000_000  # as brackets and commas count them; each may take a hundred bytes of memory
 COLOURING_SECONDS = 2.0
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # what is told of year 1, the database takes and Python cannot read again
 
@@ -89,8 +95,10 @@ def parse(data: bytes) -> RoadmapDocument:
         raise RefusedError(too_large(len(data)))
     if data.startswith(ZIPPED):
         raise RefusedError(_(NOT_JSON_BUT_ZIPPED))
+    text = _in_utf8(data)
+    _refuse_scattered(text)
     try:
-        read = _plain(from_json(_in_utf8(data)), DEEPEST)
+        read = _plain(from_json(text), DEEPEST)
     except ValueError as error:
         raise RefusedError(_not_json(str(error))) from error
     if foreign := _foreign(read):
@@ -115,6 +123,12 @@ def _in_utf8(data: bytes) -> bytes:
         return data.decode(encoding).encode()
     except UnicodeDecodeError:
         return data  # which is no JSON, as the parser will say
+
+
+def _refuse_scattered(text: bytes) -> None:
+    """Before any of it is read: of a few bytes each, millions of empty lists would fill the memory."""
+    if sum(map(text.count, (b"[", b"{", b","))) > MOST_VALUES:
+        raise RefusedError(_("The file has more lists, fields and commas than any roadmap."))
 
 
 def _foreign(read: Any) -> Mistake | None:

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponseBase
 
 from roadmap_project import api_errors
 
-MOST_SENT = 6 * 1024 * 1024  # bytes; the largest that is taken is a subject's archive of 5 MB
+LARGEST_FILE = 16 * 1024 * 1024  # bytes, of a roadmap that is brought in: content/importing.py says what that holds
+MOST_SENT = LARGEST_FILE + 1024 * 1024  # with the other fields of its form
 
 
 def bounded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:

@@ -57,8 +57,8 @@ def test_tutorials_that_each_are_allowed_are_refused_together_before_any_is_laid
 
 
 def test_the_most_expensive_text_that_is_let_in_takes_as_long_as_it_weighs(data, person, monkeypatch):
-    """A tenth of the most, with a margin of two for the machine."""
-    monkeypatch.setattr(importing, "MOST_WEIGHT", importing.MOST_WEIGHT // 10)
+    """A thirtieth of the most, with a margin of two for the machine."""
+    monkeypatch.setattr(importing, "MOST_WEIGHT", importing.MOST_WEIGHT // 30)
     unit = "[![a]("
     most = importing.MOST_WEIGHT // 4 // rendering.weight(unit)
     document = importing.parse(with_tutorials(data, unit * most))
@@ -89,6 +89,15 @@ def test_ordinary_tutorials_of_a_large_roadmap_are_taken(data):
     words = "A paragraph of some length with a [link](https://example.org), *emphasis* and `code` in it.\n\n"
 
     importing.parse(with_tutorials(data, words * 1_200))  # 470,000 characters
+
+
+def test_of_millions_of_little_things_none_is_read(data, monkeypatch):
+    """A list of three bytes takes a hundred of memory."""
+    monkeypatch.setattr(importing, "from_json", None)
+
+    for each in (b"[],", b"{},", b'"",'):
+        with pytest.raises(RefusedError, match="more lists, fields and commas than any roadmap"):
+            importing.parse(b"[" + each * (importing.MOST_VALUES + 1) + b"0]")
 
 
 def test_a_refusal_is_a_few_sentences_long_whatever_was_sent(data):

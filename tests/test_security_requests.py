@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from content import importing
 from roadmap_project import request_sizes
 from tests.factories import make_user, make_written_roadmap
 
@@ -52,7 +53,7 @@ def test_more_than_is_taken_anywhere_is_refused_before_it_is_read(client, path):
 
 
 def test_a_file_of_the_size_that_is_allowed_is_looked_at(visitor):
-    sent = SimpleUploadedFile("r.json", b" " * 4_000_000 + b"{}")
+    sent = SimpleUploadedFile("r.json", b" " * (importing.MOST_BYTES - 2) + b"{}")
 
     assert "This is no roadmap that was taken away" in visitor.post("/bring-in/", {"file": sent}).content.decode()
 

@@ -78,10 +78,10 @@ def start_roadmap(request: TokenRequest, body: NewRoadmap) -> Any:
     "import",
     response=change(RoadmapSummary, status=201),
     summary="Bring a roadmap in",
+    description=f"What the export `json` gave, as a new roadmap of yours: at most {importing.MOST_BYTES:,} bytes.",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": DOCUMENT}}}},
 )
 def import_roadmap(request: TokenRequest, idempotency_key: RequestKey = None) -> Any:
-    """What the export `json` gave, as a new roadmap of yours."""
     sent = request.read(importing.MOST_BYTES + 1)
     if len(sent) > importing.MOST_BYTES:
         raise RequestDataTooBig

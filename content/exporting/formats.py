@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
 from content.exporting import anki, epub, markdown
 from content.exporting.documents import RoadmapDocument
 from roadmap_project import languages
+from roadmap_project.request_sizes import LARGEST_FILE
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,13 @@ FORMATS = {
         Format(
             "json",
             gettext_lazy("Everything (JSON)"),
-            gettext_lazy(
-                "For programs and as a backup: it can be brought in again as a new roadmap, with your notes and what "
-                "you marked as learned. Your answers to quizzes and earlier versions are not in it."
+            format_lazy(
+                gettext_lazy(
+                    "For programs and as a backup: it can be brought in again as a new roadmap (up to {most} MB), with "
+                    "your notes and what you marked as learned. Your answers to quizzes and earlier versions are not "
+                    "in it."
+                ),
+                most=LARGEST_FILE // 1024 // 1024,
             ),
             "json",
             "application/json",

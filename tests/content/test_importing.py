@@ -311,7 +311,7 @@ def test_what_breaks_a_rule_is_refused_with_its_place_and_reason(data, change, r
         (b"[]", "This must be an object with fields."),
         (b"null", "This must be an object with fields."),
         (b"{%s}" % b",".join(b'"k%d":1' % number for number in range(100_000)), "100,000 keys"),
-        (b" " * (4 * 1024 * 1024 + 1), "4,194,304 are allowed"),
+        (b" " * (importing.MOST_BYTES + 1), "16,777,216 are allowed"),
     ],
     ids=["empty", "zip", "bytes", "half a pair", "deep", "nested", "list", "null", "keys", "large"],
 )
@@ -352,8 +352,26 @@ def test_how_an_editor_saved_a_text_is_no_mistake(data, encoding):
     assert importing.parse(json.dumps(data, ensure_ascii=False).encode(encoding)).title == data["title"]
 
 
+def test_the_longest_tutorials_of_forty_concepts_are_taken_in_chinese(data):
+    """More than 5 MB; a model designs some thirty concepts, and writes no longer ones."""
+    words = (
+        "这是关于数据库的教程段落，说明**如何查询**、连接和汇总数据，" * 3
+        + "见[文档](https://example.org/abc)。`SELECT 1`。"
+    )
+    for stage in data["stages"]:
+        one = stage["modules"][0]["concepts"][0]
+        one["tutorial"]["markdown"] = (f"## 概述\n\n{words * 4}\n\n" * 400)[:60_000]
+        keys = [f"c-{one['key'][2]}-1-{number}" for number in range(1, 21)]
+        stage["modules"][0]["concepts"] = [one | {"key": key, "prerequisites": []} for key in keys]
+
+    sent = json.dumps(data, ensure_ascii=False).encode()
+
+    assert len(sent) > 5_000_000
+    assert len(importing.parse(sent).parts()) == 40
+
+
 def test_of_a_text_in_utf_16_no_more_bytes_are_taken_than_of_any_other():
-    assert "4,194,304 are allowed" in refusal(codecs.BOM_UTF16_LE + b" \0" * (importing.MOST_BYTES // 2))
+    assert "16,777,216 are allowed" in refusal(codecs.BOM_UTF16_LE + b" \0" * (importing.MOST_BYTES // 2))
 
 
 # Each of these stands once in the place of each value of a file, and each field is left out once.
@@ -595,7 +613,7 @@ def test_nothing_is_not_brought_in(visitor, sent):
 def test_a_large_file_is_refused_before_it_is_read(visitor):
     response = visitor.post(ADDRESS, {"file": SimpleUploadedFile("a.json", b" " * (importing.MOST_BYTES + 1))})
 
-    assert "4,194,304 are allowed" in text_of(response)
+    assert "16,777,216 are allowed" in text_of(response)
 
 
 def test_nobody_brings_anything_in_without_signing_in(client):
