@@ -182,6 +182,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _see_off(self, conn: TConn) -> None:
         """Counted among the connections until its client hangs up, or the time for that is over."""
         descriptor = conn.sock.fileno()
+        if descriptor < 0:  # gunicorn has closed it, as its answer broke off
+            self.nr_conns -= 1
+            return
         self._leaving[descriptor] = Leaving(conn)
         self._departures.register(descriptor, select.EPOLLIN)
         try:

@@ -30,10 +30,20 @@ def start(tmp_path):
         port = free_port()
         (tmp_path / "echo.py").write_text(
             textwrap.dedent("""
+            import os
+
             def application(environ, start_response):
-                body = b"no" if environ["PATH_INFO"] == "/refused" else environ["wsgi.input"].read()
+                if environ["PATH_INFO"] == "/broken":
+                    start_response("200 OK", [("Content-Length", "9")])
+                    return breaking()
+                bodies = {"/refused": b"no", "/worker": str(os.getpid()).encode()}
+                body = bodies.get(environ["PATH_INFO"]) or environ["wsgi.input"].read()
                 start_response("200 OK", [("Content-Length", str(len(body)))])
                 return [body]
+
+            def breaking():
+                yield b"x"
+                raise RuntimeError("half way")
             """)
         )
         (tmp_path / "conf.py").write_text(
@@ -257,3 +267,15 @@ def test_who_goes_on_sending_is_cut_off(start, connect):
         while time.monotonic() < until:
             slow.sendall(b"x")
             time.sleep(0.01)
+
+
+def test_an_answer_that_breaks_off_ends_no_worker(start, connect):
+    port = start()
+    worker = ask(port, path="/worker")
+
+    client = connect(port, b"POST /broken HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+    read(client, b"x")
+    assert is_hung_up(client)
+    client.close()
+
+    assert [ask(port, path="/worker") for _ in range(2)] == [worker] * 2
