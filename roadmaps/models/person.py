@@ -56,7 +56,8 @@ class Profile(models.Model):
 
 class MailQuerySet(models.QuerySet["Mail"]):
     def due(self) -> "MailQuerySet":
-        return self.filter(state=Mail.State.WAITING, due_at__lte=timezone.now())
+        """Of the kinds that this release knows: one of a later release, beside it or before it, waits for that one."""
+        return self.filter(state=Mail.State.WAITING, kind__in=Mail.Kind.values, due_at__lte=timezone.now())
 
 
 class Mail(models.Model):

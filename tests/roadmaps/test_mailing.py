@@ -176,6 +176,16 @@ def test_two_senders_share_the_rows(ada):
         assert len(sending._claim()) == 3  # the first sender died
 
 
+def test_a_kind_of_message_that_a_later_release_has_waits_for_it_and_holds_up_no_other(ada):
+    """Which serves beside this one while it is deployed, or did before it was taken back."""
+    mailing.post(ada, "of_a_later_release")
+    mailing.post(ada, Mail.Kind.PASSWORD)
+
+    assert sending.send_due() == 1
+
+    assert [*Mail.objects.order_by("pk").values_list("state", "attempts")] == [("waiting", 0), ("sent", 1)]
+
+
 def test_a_backlog_is_sent_by_and_by_and_each_once(ada, monkeypatch):
     monkeypatch.setattr(sending, "MOST_TOGETHER", 2)
     for _ in range(5):
