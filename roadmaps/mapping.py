@@ -17,6 +17,7 @@ GAP_X, GAP_Y = 20, 30
 LEFT = 10  # where every row begins: a narrow screen shows the beginning of each
 BAND_TOP, BAND_BOTTOM = 38, 18
 LINE_LENGTH = 23  # letters; wide ones count twice
+HIGHEST_ON_A_SHEET = 1800  # drawn smaller than that, its words are too small to read on paper
 LOOKS = ("learned", "next", "open", "later", "plain")
 
 
@@ -71,6 +72,10 @@ class Map:
     @property
     def boxes(self) -> list[Box]:
         return [box for band in self.bands for box in band.boxes]
+
+    @property
+    def fits_a_sheet(self) -> bool:
+        return self.height <= HIGHEST_ON_A_SHEET
 
 
 @dataclass

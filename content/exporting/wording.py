@@ -42,5 +42,5 @@ def facts_of(resource: ResourceDocument) -> str:
 
 def how_many(question: QuestionDocument) -> str:
     """What stands beside a question of which several answers are right; nothing beside others."""
-    kind = Question.Kind(question.kind)
-    return str(kind.label) if kind == Question.Kind.MULTIPLE else ""
+    several = Question.Kind.MULTIPLE
+    return str(several.label) if question.kind == several.value else ""

@@ -93,3 +93,11 @@ def test_the_tag_changes_with_what_is_seen_and_only_then():
     assert drawn(stages).tag == tag
     others = [drawn(stages, names={1: "Other"}), drawn(stages, look="open"), drawn({"One": {1: [], 2: []}})]
     assert tag not in {each.tag for each in others}
+
+
+def test_a_picture_is_drawn_on_one_sheet_as_long_as_its_words_can_be_read_there():
+    def below_each_other(number):
+        return drawn({"One": {pk: [pk - 1] if pk > 1 else [] for pk in range(1, number + 1)}})
+
+    assert below_each_other(20).fits_a_sheet
+    assert not below_each_other(30).fits_a_sheet

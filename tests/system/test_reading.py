@@ -25,6 +25,7 @@ print("hello")
 ```mermaid
 flowchart LR
   A[Begin] --> B[End]
+  B --> C[Look at each row] --> D[Keep what is wanted] --> E[Put it in order] --> F[Hand it over] --> G[Clean up]
 ```
 
 ## A broken one
@@ -48,6 +49,11 @@ IN_SIGHT = """
     return inner.left >= outer.left && inner.right <= outer.right && inner.top >= 0 && inner.bottom <= innerHeight;
 }
 """
+
+IS_WHOLE = (
+    "(each) => each.getBoundingClientRect().right <= innerWidth && each.getBoundingClientRect().bottom <= innerHeight"
+)
+STYLE = "(each, [part, name]) => getComputedStyle(each, part)[name]"
 
 
 def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page):
@@ -120,7 +126,11 @@ def test_a_tutorial_is_read_and_its_quiz_taken_question_by_question(fleet, page)
     page.emulate_media(media="print")
     for left_out in ("#quiz", "#note", "#print", "header.site", ".contents"):
         expect(page.locator(left_out)).to_be_hidden()
+    assert page.locator("#resources > [role=status]").evaluate(STYLE, ["", "break-after"]) == "avoid"
+    page.set_viewport_size({"width": 640, "height": 900})  # as wide as paper
+    assert drawing.evaluate(IS_WHOLE)
     page.emulate_media(media="screen")
+    assert not drawing.evaluate(IS_WHOLE)  # it would be too small to read, and can be scrolled
 
     without_script = page.context.browser.new_context(
         java_script_enabled=False, storage_state=page.context.storage_state()
@@ -150,6 +160,14 @@ def test_what_one_looks_at_stays_in_its_place_while_the_page_is_renewed(fleet, p
     read = page.locator("#at-c-2-2-2")
     read.evaluate("(each) => each.scrollIntoView({ block: 'center' })")
     place = read.bounding_box()["y"]
+
+    page.emulate_media(media="print")  # without grounds, by which what is written and what is not are told apart
+    for name in (".state", ".chip > *", ".route > li"):
+        assert page.locator(name).first.evaluate(STYLE, ["::before", "print-color-adjust"]) == "exact"
+    assert page.locator("progress").first.evaluate(STYLE, ["", "print-color-adjust"]) == "exact"
+    assert page.locator("#map svg").evaluate(STYLE, ["", "max-height"]).startswith("812.")  # of 1123, an A4 sheet
+    page.emulate_media(media="screen")
+
     focused = page.locator("#live .over a").first  # without a name to find it by
     focused.evaluate("(each) => each.focus({ preventScroll: true })")
 

@@ -5,7 +5,6 @@
   const drawing = document.getElementById("drawing");
   const say = (message) => parent.postMessage(message, "*");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const LEAST_SCALE = 0.6; // a wide drawing is scrolled rather than made smaller than this
 
   const colours = () =>
     dark.matches
@@ -16,7 +15,7 @@
     const svg = drawing.querySelector("svg");
     if (svg) {
       const natural = svg.viewBox.baseVal.width;
-      svg.style.width = `clamp(${Math.round(natural * LEAST_SCALE)}px, 100%, ${Math.round(natural)}px)`;
+      svg.style.setProperty("--natural", `${Math.round(natural)}px`);
       const scrollbar = innerHeight - document.documentElement.clientHeight;
       say({ state: "drawn", height: drawing.getBoundingClientRect().height + scrollbar });
     }

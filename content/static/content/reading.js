@@ -27,9 +27,9 @@
   }
 
   // What is wider than the page can be scrolled by keyboard.
-  function letScroll(pre, words, number) {
+  function letScroll(pre, ariaLabel) {
     if (pre.scrollWidth > pre.clientWidth) {
-      Object.assign(pre, { tabIndex: 0, role: "region", ariaLabel: `${words.code} ${number}` });
+      Object.assign(pre, { tabIndex: 0, role: "region", ariaLabel });
     }
   }
 
@@ -39,6 +39,7 @@
     const figure = element("figure", { className: "diagram" });
     pre.replaceWith(figure);
     figure.append(frame, pre);
+    const source = `${words.source} ${number}`;
     let settle;
     const diagram = {
       frame,
@@ -47,7 +48,9 @@
       drawn: ({ height }) => {
         frame.height = Math.ceil(height);
         if (!figure.querySelector("details")) {
-          figure.append(element("details", {}, element("summary", { textContent: words.source }), pre));
+          const details = element("details", {}, element("summary", { textContent: words.source }), pre);
+          details.addEventListener("toggle", () => letScroll(pre, source));
+          figure.append(details);
         }
         figure.classList.add("drawn");
         settle();
@@ -55,6 +58,7 @@
       broken: () => {
         frame.remove();
         figure.prepend(element("p", { className: "hint", textContent: words.broken }));
+        letScroll(pre, source);
         settle();
       },
     };
@@ -98,7 +102,7 @@
       diagrams.push(addDiagram(pre, words, diagrams.length + 1));
     }
     for (const [place, pre] of article.querySelectorAll("pre:not(.mermaid)").entries()) {
-      letScroll(pre, words, place + 1);
+      letScroll(pre, `${words.code} ${place + 1}`);
       if (navigator.clipboard) {
         addCopyButton(pre, words);
       }
