@@ -11,6 +11,7 @@ SENTENCES = {
     "missing": gettext_noop("This is missing."),
     "extra_forbidden": gettext_noop("There is no such field."),
     "string_type": gettext_noop("This must be a text."),
+    "string_unicode": gettext_noop("This text holds half a character: one of two surrogates without the other."),
     "string_too_short": gettext_noop("At least %(min_length)s characters are needed."),
     "string_too_long": gettext_noop("At most %(max_length)s characters are allowed."),
     "string_pattern_mismatch": gettext_noop("This text is empty, or holds a character that is not allowed here."),

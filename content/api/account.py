@@ -9,7 +9,19 @@ from pydantic import Field
 from content.api.door import TokenRequest
 from content.api.errors import require
 from content.api.roadmap_shapes import Level, Preference
-from content.api.shapes import READS, ErrorAnswer, Language, LanguageOrNone, Sent, Shape, Text, change, read
+from content.api.shapes import (
+    READS,
+    ErrorAnswer,
+    Language,
+    LanguageOrNone,
+    Sent,
+    Shape,
+    Text,
+    Truth,
+    WholeOrNone,
+    change,
+    read,
+)
 from content.views.taking_away import everything_of
 from roadmaps import accounts
 from roadmaps.account_forms import DeleteForm
@@ -35,13 +47,13 @@ class ProfileToChange(Sent):
     """What is not sent stays as it is."""
 
     level: Level | None = None
-    hours_per_week: int | None = Field(None, ge=1, le=168, examples=[8])
+    hours_per_week: WholeOrNone = Field(None, ge=1, le=168, examples=[8])
     background: Text | None = Field(None, max_length=2000)
     preference: Preference | None = None
     language: Language | None = Field(None, min_length=1, max_length=40, examples=["en"])
     second_language: LanguageOrNone | None = Field(None, max_length=40)
     interface_language: Literal["", "en", "zh-hans"] | None = None
-    gets_mail: bool | None = None
+    gets_mail: Truth | None = None
 
 
 class AccountToDelete(Sent):

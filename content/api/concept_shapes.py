@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from content.answering import MarkedQuestion, marked
-from content.api.shapes import Kind, PieceState, Sent, Shape, Text, Told
+from content.api.shapes import Kind, Moment, PieceState, Sent, Shape, Text, Told, Whole, WholeOrNone
 from content.models import Note, QuizAttempt
 from content.models import Question as QuestionRow
 from content.reading import PieceView
@@ -16,7 +16,7 @@ from roadmaps.learning import QuizResult as Counts
 from roadmaps.models import Concept as Row
 from roadmaps.models import Step
 
-Choices = list[int]
+Choices = list[Whole]
 MOST_CHOSEN = 20
 MOST_ANSWERS = 100
 SPANS = "Its `code` and *emphasis* are Markdown's; all other signs mean themselves."
@@ -207,18 +207,18 @@ class Wish(Sent):
 
 class NewNote(Sent):
     text: Text = Field(max_length=Note.LENGTH, examples=["Ask Bea about the second example."])
-    since: AwareDatetime | None = Field(
+    since: Moment | None = Field(
         None, description="`saved_at` of the note that you read: one that was saved since is not written over, but 409."
     )
 
 
 class Answer(Sent):
-    question: int = Field(ge=0, le=1000, examples=[0], description="The question's position.")
+    question: Whole = Field(ge=0, le=1000, examples=[0], description="The question's position.")
     chosen: Choices = Field(max_length=MOST_CHOSEN, examples=[[0]], description="Places of the options, from 0.")
 
 
 class Answers(Sent):
-    version: int | None = Field(None, ge=1, le=1_000_000, description="Of the quiz that was asked; else the current.")
+    version: WholeOrNone = Field(None, ge=1, le=1_000_000, description="Of the quiz that was asked; else the current.")
     answers: list[Answer] = Field(min_length=1, max_length=MOST_ANSWERS)
 
 

@@ -88,10 +88,19 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     problems = [
-        {"field": _place(each["loc"]), "message": wrong_values.told(each) or wrong_values.as_said(each)}
+        {
+            "field": _place(each["loc"]),
+            "message": _nothing_sent(each) or wrong_values.told(each) or wrong_values.as_said(each),
+        }
         for each in error.errors[:MOST_PROBLEMS]
     ]
     return answer(request, 422, problems[0]["message"], problems=problems)
+
+
+def _nothing_sent(error: Any) -> str:
+    """The whole body is missing: there is no field to name."""
+    is_so = error["type"] == "missing" and not _place(error["loc"])
+    return _("Nothing was sent. This takes an object with fields, as JSON.") if is_so else ""
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -13,7 +13,7 @@ from content.api.door import TokenRequest
 from content.api.errors import InvalidError
 from content.api.once import once
 from content.api.roadmap_shapes import Difficulty, Revision, SeenOutline
-from content.api.shapes import Sent, Text, change
+from content.api.shapes import Number, NumberOrNone, Sent, Text, change
 from content.views.lookup import own_roadmap
 from roadmaps import allowing, reshaping
 from roadmaps.allowing import WrongPartError
@@ -35,7 +35,7 @@ class PartDescribed(Sent):
 
 
 class ConceptToAdd(PartDescribed):
-    hours: float = Field(1.0, ge=0.5, le=8, examples=[1])
+    hours: Number = Field(1.0, ge=0.5, le=8, examples=[1])
     difficulty: Difficulty = Field("easy", description="Easy is 0.5 to 2 hours, medium 2 to 4, hard 4 to 8.")
     prerequisites: Keys = Field([], max_length=allowing.MOST_PREREQUISITES, examples=[[]])
 
@@ -72,7 +72,7 @@ class PartToChange(SeenOutline):
 
     name: Text | None = Field(None, max_length=200, examples=["Joining tables"])
     description: Text | None = Field(None, max_length=4000)
-    hours: float | None = Field(None, ge=0.5, le=8, description="Of a concept.")
+    hours: NumberOrNone = Field(None, ge=0.5, le=8, description="Of a concept.")
     difficulty: Difficulty | None = Field(None, description="Of a concept.")
     prerequisites: Keys | None = Field(
         None, max_length=allowing.MOST_PREREQUISITES, description="Keys of the concepts that a concept builds on."

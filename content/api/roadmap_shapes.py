@@ -9,7 +9,22 @@ from pydantic import AfterValidator, Field
 
 from content.api.concept_shapes import ConceptName
 from content.api.paging import Paging
-from content.api.shapes import Kind, Language, LanguageOrNone, PieceState, Sent, Shape, Text, Told, Words, told_within
+from content.api.shapes import (
+    Day,
+    Kind,
+    Language,
+    LanguageOrNone,
+    PieceState,
+    Sent,
+    Shape,
+    Text,
+    Told,
+    Truth,
+    Whole,
+    WholeOrNone,
+    Words,
+    told_within,
+)
 from roadmap_project.told import told_by_line
 from roadmaps.deciding import Plan
 from roadmaps.models import Concept, Feedback, OutlineReview, OutlineRevision, Roadmap, Step
@@ -30,21 +45,21 @@ class NewRoadmap(Sent):
 
     goal: Words = Field(min_length=1, max_length=Roadmap.GOAL_LENGTH, examples=["Query our sales database myself"])
     level: Level | None = Field(None, description=BY_PROFILE)
-    hours_per_week: int | None = Field(None, ge=1, le=168, examples=[6], description=BY_PROFILE)
-    deadline: date | None = Field(None, description="A day in the future.")
+    hours_per_week: WholeOrNone = Field(None, ge=1, le=168, examples=[6], description=BY_PROFILE)
+    deadline: Day | None = Field(None, description="A day in the future.")
     motivation: Text = Field("", max_length=1000)
     background: Text | None = Field(None, max_length=2000, description=BY_PROFILE)
     preference: Preference | None = Field(None, description=BY_PROFILE)
     language: Language | None = Field(None, min_length=1, max_length=40, examples=["en"], description=BY_PROFILE)
     second_language: LanguageOrNone | None = Field(None, max_length=40, description=f"For resources. {BY_PROFILE}")
-    skips_review: bool = Field(default=False, description="Start writing without waiting for your approval.")
+    skips_review: Truth = Field(default=False, description="Start writing without waiting for your approval.")
 
 
 class PlanToChange(Sent):
     """What is not sent stays as it is."""
 
-    hours_per_week: int | None = Field(None, ge=1, le=168, examples=[8])
-    deadline: date | None = Field(
+    hours_per_week: WholeOrNone = Field(None, ge=1, le=168, examples=[8])
+    deadline: Day | None = Field(
         None, examples=["2040-06-30"], description="A day in the future; null takes the deadline away."
     )
     motivation: Text | None = Field(None, max_length=1000, examples=["To change into data analysis"])
@@ -324,11 +339,11 @@ class Revision(RevisionSummary):
 
 
 class SeenOutline(Sent):
-    seen_version: int = Field(ge=1, le=1_000_000, examples=[2], description="The latest version that you have seen.")
+    seen_version: Whole = Field(ge=1, le=1_000_000, examples=[2], description="The latest version that you have seen.")
 
 
 class ApprovedOutline(Sent):
-    seen_version: int | None = Field(
+    seen_version: WholeOrNone = Field(
         None, ge=1, le=1_000_000, examples=[2], description="The version that you approve, which must be the latest."
     )
 

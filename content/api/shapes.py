@@ -1,8 +1,12 @@
 """What do requests and answers look like? The ground for the shapes of the other modules."""
 
+import re
+from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticKnownError
 
 from roadmap_project.languages import code_of
 from roadmap_project.told import told
@@ -14,6 +18,36 @@ Words = Annotated[str, StringConstraints(pattern=NO_BLANK)]
 # By its code, as on the pages, where one of its names is sent.
 Language = Annotated[Words, AfterValidator(code_of)]
 LanguageOrNone = Annotated[Text, AfterValidator(code_of)]
+
+
+def _only(is_one: Callable[[Any], object], otherwise: Any) -> BeforeValidator:
+    """By itself pydantic takes "6" and true for numbers, "on" for true, and seconds since 1970 for days."""
+
+    def check(value: Any) -> Any:
+        if is_one(value):
+            return value
+        raise PydanticKnownError(otherwise)
+
+    return BeforeValidator(check)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or type(value) in (int, float)  # which no boolean is
+
+
+def _begins_with_a_year(value: Any) -> bool:
+    return isinstance(value, str) and re.match(r"[0-9]{4}-", value) is not None
+
+
+# As JSON has them, in what is sent as JSON; in an address all are texts.
+Whole = Annotated[int, _only(_is_number, "int_type")]
+Number = Annotated[float, _only(_is_number, "float_type")]
+# `Whole | None` would lose its bounds in the document.
+WholeOrNone = Annotated[int | None, _only(_is_number, "int_type")]
+NumberOrNone = Annotated[float | None, _only(_is_number, "float_type")]
+Truth = Annotated[bool, _only(lambda value: isinstance(value, bool), "bool_type")]
+Day = Annotated[date, _only(_begins_with_a_year, "date_type")]
+Moment = Annotated[AwareDatetime, _only(_begins_with_a_year, "datetime_type")]
 Told = Annotated[str, AfterValidator(told)]  # a sentence of ours, in the language that the request asks for
 Kind = Literal["tutorial", "resources", "quiz"]
 PieceState = Literal["waiting", "running", "done", "failed", "cancelled"]

@@ -12,6 +12,7 @@ import time_machine
 from django.db import OperationalError
 from django.utils import timezone
 
+from content import importing
 from content.exporting import reading as exported
 from content.models import Note, Quiz, QuizAttempt, Resource, Share
 from roadmap_project import api_tokens
@@ -616,7 +617,7 @@ def test_what_cannot_be_brought_in_is_told_with_its_place(program, person):
         {"field": "", "message": "This is not JSON. The text ends too early. (Line 1, column 1.)"}
     ]
     error(program("post", "roadmaps/import", b"[" * 100_000), 422)
-    assert error(program("post", "roadmaps/import", b" " * (4 * 1024 * 1024 + 1)), 413)["code"] == "too_large"
+    assert error(program("post", "roadmaps/import", b" " * (importing.MOST_BYTES + 1)), 413)["code"] == "too_large"
     assert not person.roadmaps.exists()
 
 

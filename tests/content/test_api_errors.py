@@ -1,14 +1,20 @@
 """Whatever goes wrong is told in one shape, with the request's id, in the language that is asked for."""
 
+import itertools
 import re
 from collections.abc import Callable
 
+import jsonschema_rs
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
+from pydantic import ValidationError
 
-from content.api.shapes import ErrorAnswer
+from content.api.differences import With
+from content.api.paging import Paging
+from content.api.shapes import ErrorAnswer, Sent
+from content.api.urls import api
 from roadmap_project import api_tokens
 from roadmap_project.api_errors import CODES
 from roadmap_project.request_ids import HEADER
@@ -157,3 +163,62 @@ def test_a_body_is_refused_where_none_is_sent(program, person, sent):
     roadmap.refresh_from_db()
     assert (roadmap.state, roadmap.deleted_at) == ("in_review", None)
     assert program("post", f"roadmaps/{roadmap.slug}/cancel", b"{}").status_code == 200
+
+
+def bodies() -> list[type[Sent]]:
+    """The shapes of what is sent as JSON: of those of an address's parameters all are texts."""
+    assert api.document  # with which all shapes are there
+    found, looked_at = [], [Sent]
+    while looked_at:
+        more = [each for each in looked_at.pop().__subclasses__() if each not in (Paging, With)]
+        looked_at += more
+        found += more
+    return found
+
+
+OTHER_KINDS = (True, 1, 1.5, 86_400 * 20_000, "6", "1728000000", "2", "on", "true", "2e9", [], {}, None)
+
+
+@pytest.mark.parametrize("shape", bodies())
+def test_no_value_is_taken_for_another_kind_of_value(shape):
+    """What the document's schema refuses is refused, field by field."""
+    schema = shape.model_json_schema()
+    for (name, field), value in itertools.product(schema["properties"].items(), OTHER_KINDS):
+        is_taken = jsonschema_rs.is_valid({**field, "$defs": schema.get("$defs", {})}, value, validate_formats=True)
+        assert is_taken or is_refused(shape, name, value), (name, value)
+
+
+def is_refused(shape: type[Sent], name: str, value: object) -> bool:
+    try:
+        shape.model_validate({name: value})
+    except ValidationError as error:
+        return any(each["loc"][0] == name for each in error.errors())
+    return False
+
+
+def test_a_whole_number_may_be_written_with_its_point(program, person):
+    assert program("post", "roadmaps", b'{"goal": "Learn SQL", "hours_per_week": 7.0}').json()["hours_per_week"] == 7
+    told(program("post", "roadmaps", b'{"goal": "Learn SQL", "hours_per_week": 7.5}'), 422)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "said"),
+    [
+        (b"", "", "Nothing was sent. This takes an object with fields, as JSON."),
+        (b"null", "", "This must be an object with fields."),
+        (b'{"goal": "half \\ud83d"}', "goal", "half a character"),
+        (b'{"goal": "whole", "\\ud83d": 1}', "", "half a character"),
+        (b'{"goal": "whole", "hours_per_week": true}', "hours_per_week", "This must be a whole number."),
+        (b'{"goal": "whole", "hours_per_week": "6"}', "hours_per_week", "This must be a whole number."),
+        (b'{"goal": "whole", "skips_review": "on"}', "skips_review", "This must be true or false."),
+        (b'{"goal": "whole", "deadline": 1999987200}', "deadline", "This must be a day, like 2026-01-31."),
+    ],
+)
+def test_what_is_no_value_of_its_kind_is_told_in_both_languages(program, person, sent, field, said):
+    problem = told(program("post", "roadmaps", sent), 422).error.problems[0]
+    chinese = told(program("post", "roadmaps", sent, Accept_Language="zh"), 422).error.problems[0]
+
+    assert problem.field == chinese.field == field
+    assert said in problem.message
+    assert CHINESE.search(chinese.message)
+    assert not person.roadmaps.exists()
