@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from roadmap_project.library import explaining, planning, sentences
 from roadmap_project.library.chinese import CHARACTER
@@ -24,6 +24,7 @@ ALL = re.compile(
     re.I,
 )
 CHINESE = re.compile(f"{CHARACTER}{{2,}}")
+ToldBy = Literal["name", "part", "keyword", "fragment"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Found:
     several: list[tuple[str, list[Choice]]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     guessed: list[tuple[str, Choice]] = field(default_factory=list)  # to go, of which a keyword alone was said
+    doubtful: list[tuple[str, Choice]] = field(default_factory=list)  # the same, where it may be no name
     wanted_hours: float | None = None  # for the whole outline, as somebody gave them
 
 
@@ -131,11 +133,13 @@ class _Meaning:
             )
         if not part.words or (part.names and SECTION.fullmatch(part.words)):
             return
-        meant, is_named = self._by_words(part.words)
+        meant, told_by = self._by_words(part.words)
         meant = self._preferred(meant, there=prefers_there)
         if len(meant) > 1:
             found.several.append((part.words, meant))
-        elif meant and part.action == "remove" and meant[0].is_there and not is_named:
+        elif meant and part.action == "remove" and meant[0].is_there and _is_doubtful(part, told_by):
+            found.doubtful.append((part.words, meant[0]))
+        elif meant and part.action == "remove" and meant[0].is_there and told_by == "keyword":
             found.guessed.append((part.words, meant[0]))
         elif meant:
             yield meant
@@ -145,11 +149,11 @@ class _Meaning:
     def _preferred(self, choices: list[Choice], *, there: bool | None) -> list[Choice]:
         return [choice for choice in choices if choice.is_there == there] or choices
 
-    def _by_words(self, words: str) -> tuple[list[Choice], bool]:
-        """What the words can mean, and whether there is a name among it."""
+    def _by_words(self, words: str) -> tuple[list[Choice], ToldBy]:
+        """What the words can mean, and by which of what is known of it."""
         said = _stems(words) - self.own_words
         if not said:
-            return [], False
+            return [], "fragment"
         by_name = [choice for choice in self.choices if any(_is_in(_stems(name), said) for name in choice.called)]
         by_part = [
             choice
@@ -162,13 +166,26 @@ class _Meaning:
             choice
             for choice in self.choices
             if any(_is_in(_stems(word) - self.own_words, said) for word in choice.keywords)
-            or (CHINESE.fullmatch(words) and any(words in name for name in choice.called))
         ]
-        return by_name or list(dict.fromkeys(by_part + by_keyword)), bool(by_name or by_part)
+        by_fragment = [
+            choice
+            for choice in self.choices
+            if CHINESE.fullmatch(words) and any(words in name for name in choice.called)
+        ]
+        told_by: ToldBy = "name" if by_name else "part" if by_part else "keyword" if by_keyword else "fragment"
+        return by_name or list(dict.fromkeys(by_part + by_keyword + by_fragment)), told_by
+
+
+def _is_doubtful(part: Part, told_by: ToldBy) -> bool:
+    """A piece of a Chinese name is often a plain word ("不要代码"), and so is a name's part after "no"."""
+    return told_by == "fragment" or (part.is_weak and told_by != "name")
 
 
 def _found(reading: _Meaning, request: Request) -> Found:
-    """A keyword alone is no reason to take something out where something else that was said is not found."""
+    """A keyword alone is no reason to take something out where something else that was said is not found.
+
+    What may be no name at all is only asked about.
+    """
     found = Found()
     for part in (*request.of("remove"), *request.of("add")):
         reading.take(part, found)
@@ -179,6 +196,7 @@ def _found(reading: _Meaning, request: Request) -> Found:
     if not found.unknown:
         found.removed = list(dict.fromkeys([*found.removed, *(choice for _, choice in found.guessed)]))
         found.guessed = []
+    found.guessed += found.doubtful
     return found
 
 

@@ -29,10 +29,11 @@ KINDS = {
     rf"\b(?:{REMOVE}|lose|losing|miss)\b"
     r"|\b(?:keep|except|other than|apart from|(?:all|everything|anything) but|stays?|leave(?![^.;,\n]{0,60}\bout\b))\b"
     rf"|(?:不要|不用|不必|不能|不想|别|请勿)再?(?:把[^,.;，。；]{{0,30}}?)?(?:{REMOVE_CHINESE})|保留|留下|留着|除了",
-    "shorter": r"\b(?:shorter|shorten|too long|(?:fewer|less) (?:concepts|hours|time)|not enough time"
+    "shorter": r"\b(?:shorter|shorten|too long|(?:fewer|less) (?:concepts|hours|time)"
+    r"|(?:not|(?:don't|do not) have) enough time"
     r"|(?:cut|trim)(?: it)? down)\b"
     r"(?! (?:tutorial|text|lesson|explanation|quiz|video|sentence|example))"
-    "|缩短|精简|短(?:一些|一点|些|点)|更短|太长|时间不够|(?:内容|概念|东西)太多|减少(?:时间|概念|学时|内容)|少一?[些点]概念",
+    "|缩短|精简|短(?:一些|一点|些|点)|更短|太长|时间不够|没有?足够的?时间|(?:内容|概念|东西)太多|减少(?:时间|概念|学时|内容)|少一?[些点]概念",
     "remove": rf"\b(?:{REMOVE}|(?:not|isn't|aren't|no longer) (?:needed|necessary|wanted)|unnecessary|can go"
     r"|(?:don't|do not|never) (?:add|include|cover|teach)|not interested in|(?:rather|prefer) not(?: to)? \w+)\b"
     rf"|{REMOVE_CHINESE}|不需要|不想?要|不用|不想学|不学|多余",
@@ -43,6 +44,8 @@ KINDS = {
     "nothing": r"\b(?:(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?(?:know|understand)"
     r"|(?:haven't|not|never)\s+(?:\w+\s+)?(?:learn(?:ed|t)|studied|used|done)|explain\w*|teach|describe"
     r"|show|tell|rewrite|rename|move|merge|split|focus|start|begin|skip (?:to|ahead)|not|less|fewer|easier|harder)\b"
+    rf"|\bno (?:(?:\w+|{NAME}) ){{0,2}}?(?:idea|clue|knowledge|experience|background|understanding)\b"
+    f"|没有? ?(?:{NAME} ?的? ?|任何|什么|相关){{0,2}}(?:基础|经验|概念|印象|底子)"
     "|不知道|不懂|不会|不了解|不熟悉|没学过|没有学过|讲解|解释|教|说明|移[到动]|改名|合并|拆分|不是|少讲|减少",
     "known": r"\b(?:know|mastered|learn(?:ed|t)|studied|(?:familiar|comfortable) with"
     r"|(?:don't|do not|won't|will not) (?:\w+ ){0,2}?(?:want|need|like)(?: to \w+)?)\b"
@@ -80,6 +83,15 @@ TO_KNOW = re.compile(r"\b(?:how|let|should|could|would|can|do you)\b", re.I)
 BETWEEN_WORDS = r"(?>\W{0,3}(?:(?:and\b|[和与])\W{0,3})?)"
 # SQL's own words, named beside others ("explain UPDATE, DELETE and subqueries"); with an object they are a verb.
 STATEMENT = re.compile(r"(?<=[a-z,] )(?:DELETE|DROP|EXCLUDE|INCLUDE|ADD)(?=[,.;]|$| (?:and|or)\b)")
+# That there is no time is no wish to be rid of a concept "Dates and times", but time for a concept is one.
+NO_TIME = (
+    r"(?:\b(?:no|(?:don't|do not) have(?: the| any| much)?|haven't(?: got)?(?: the| any| much)?) time\b"
+    r"(?! (?:zone|series|complexity))|没有?(?:什么|太?多|那么多)?时间(?!序列|复杂|戳|处理))"
+)
+WITHOUT_TIME = (
+    (re.compile(rf"{NO_TIME}(?: for\b| to (?:learn|study|do|read)\b|[去来]?(?:学习?|看|做))", re.I), " don't want "),
+    (re.compile(NO_TIME, re.I), " "),
+)
 IDLE = ("filler", "pronoun", "name")
 MOST_OF_ONE = 8  # hours that one concept takes at most
 MOST_BARE = 3  # words of which somebody's answer may be a name
@@ -106,6 +118,7 @@ class Part:
     action: Action
     names: list[int] = field(default_factory=list)
     words: str = ""
+    is_weak: bool = False  # "no code, please" may speak of anything
 
 
 @dataclass
@@ -125,7 +138,10 @@ def understood(text: str, names: Sequence[str], *, before: Action = "unsaid") ->
     A name that stands alone goes with the verb before it: also with that of an earlier request, whose answer it is.
     """
     reading = _Reading([plain(name) for name in names], before)
-    for segment in _segments(_tokens(_with_names(STATEMENT.sub("statement", plain(text)), reading.names))):
+    said = STATEMENT.sub("statement", plain(text))
+    for way, plainer in WITHOUT_TIME:
+        said = way.sub(plainer, said)
+    for segment in _segments(_tokens(_with_names(said, reading.names))):
         reading.take(segment)
     return reading.finish()
 
@@ -225,7 +241,7 @@ class _Reading:
         elif action == "unsaid":
             self._take_bare(tokens)
         else:
-            self._take_said(action, tokens[:place], _without_tail(tokens[place + 1 :]))
+            self._take_said(action, tokens[:place], _without_tail(tokens[place + 1 :]), is_weak=kinds[place] == "no")
             if kinds[place] in STRONG:
                 self.request.last = action
         if found := _places(tokens):
@@ -239,7 +255,7 @@ class _Reading:
         is_of_one = budget is not None and not self.is_new and budget.hours <= MOST_OF_ONE
         return None if is_of_one else budget
 
-    def _take_said(self, action: Action, ahead: list[Token], behind: list[Token]) -> None:
+    def _take_said(self, action: Action, ahead: list[Token], behind: list[Token], *, is_weak: bool) -> None:
         self.verb = action
         part = self._part(action, behind)
         if not part.names and not part.words:
@@ -251,6 +267,7 @@ class _Reading:
                 part = self._part(action, ahead)
                 self.request.parts += [Part(action, each.names, each.words) for each in self.pending]
                 self.pending = []
+        part.is_weak = is_weak
         self.request.parts.append(part)
 
     def _take_bare(self, tokens: list[Token]) -> None:

@@ -192,9 +192,58 @@ def test_all_that_a_word_can_be_is_an_answer(asked, expected):
     assert changes("Add joins", "all of them", key="sql-databases", absent=()) == ""  # all are there, and stay
 
 
-def test_a_part_of_a_chinese_name_is_found_where_it_is_of_one_alone():
-    assert changes("去掉窗口", key="sql-databases", absent=()) == "-Window functions"
+def test_a_part_of_a_chinese_name_is_asked_about_where_it_is_of_one_alone():
+    assert "Window functions" in plan("去掉窗口", key="sql-databases", absent=()).questions[0]
+    assert changes("去掉窗口", key="sql-databases", absent=()) == ""
+    assert changes("去掉窗口", "是", key="sql-databases", absent=()) == "-Window functions"
     assert changes("去掉窗口和蛇", key="sql-databases", absent=()) == ""
+    assert changes("加上窗口", key="sql-databases") == "+Window functions"
+
+
+@pytest.mark.parametrize("words", ["不要代码", "我没有代码", "No code, please"])
+def test_a_plain_word_after_no_is_asked_about(words):
+    asked = plan(words)
+
+    assert asked.intents == []
+    assert asked.questions[0].startswith("In the outline already: ")
+    assert changes(words, "yes").count("-") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "我没有时间",
+        "我没时间",
+        "我没有那么多时间",
+        "I have no time",
+        "I don't have time",
+        "I do not have much time",
+        "I have no idea about functions",
+        "I have no functions experience",
+        "我没有函数的基础",
+    ],
+)
+def test_what_somebody_does_not_have_takes_nothing_out(words):
+    asked = plan(words)
+
+    assert asked.intents == []
+    assert asked.questions[0].startswith("Say which concepts")
+
+
+def test_who_has_no_time_may_say_what_shall_go():
+    shorter = changes("短一点")
+    assert shorter
+    for words in ("我没有时间，短一点", "I have no time, make it shorter", "I don't have enough time"):
+        assert changes(words) == shorter, words
+    for words in (
+        "I have no time so remove logging",
+        "I have no time for logging",
+        "I don't have time to learn logging",
+        "没有时间学日志",
+        "日志我没时间学",
+    ):
+        assert changes(words) == "-Logging", words
+    assert changes("No time zones, please", "yes") == "-Dates and times"
 
 
 @pytest.mark.parametrize(
