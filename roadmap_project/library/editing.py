@@ -8,19 +8,20 @@ from typing import Any, Literal
 from roadmap_project.library import explaining, planning, sentences
 from roadmap_project.library.chinese import CHARACTER
 from roadmap_project.library.subjects import Subject, chinese_names
-from roadmap_project.library.understanding import Part, Request, plain, singular, understood
+from roadmap_project.library.understanding import Action, Part, Request, plain, singular, understood
 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
 ABOUT = 0.95  # of the hours and more, where they are said to be too many: "it has 60 hours, which is too much"
 LONGEST_EXAMPLE, LONGEST_LIST = 60, 900  # characters, so that a question stays within what an answer may hold
 MOST_INTENTS = 40
+MOST_ASKED = 2  # of the words that can be several concepts
 SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
 YES = re.compile(
     r"\W*(?:yes|yep|yeah|sure|ok|okay|please do|do it|remove it|是的?|对|好的?|可以|嗯|行)\W*(?:please|吧|了)?\W*", re.I
 )
 ALL = re.compile(
     r"\W*(?:(?:remove |add )?(?:all|both|each|every one)(?: of (?:them|these|it))?"
-    r"|(?:这?两个|它们)?(?:全?都|全部)(?:去掉|删掉|加上|要|是)?了?)\W*(?:please|吧)?\W*",
+    r"|(?:这?两个|它们)?(?:全?都|全部)(?:去掉|删掉|加上|不?要|是)?了?)\W*(?:please|吧)?\W*",
     re.I,
 )
 CHINESE = re.compile(f"{CHARACTER}{{2,}}")
@@ -247,8 +248,8 @@ def _answer(
 ) -> list[str]:
     """What to ask, unless a name alone says enough: one that is missing comes; one that is there may be meant to go."""
     asked = _found(reading, earlier)
-    if ALL.fullmatch(text):
-        several = dict.fromkeys(choice for _, choices in asked.several for choice in choices)
+    if ALL.fullmatch(text) and _verb_of_all(text, request) in ("unsaid", earlier.last):
+        several = dict.fromkeys(choice for _, choices in asked.several[:MOST_ASKED] for choice in choices)
         found.removed = [choice for choice in several if earlier.last == "remove" and choice.is_there]
         found.added = [choice for choice in several if earlier.last == "add" and not choice.is_there]
         if found.removed or found.added:
@@ -264,7 +265,7 @@ def _answer(
     if found.added:
         return []
     questions = [
-        sentences.WHICH % {"words": words[:40], "names": _few(choices)} for words, choices in found.several[:2]
+        sentences.WHICH % {"words": words[:40], "names": _few(choices)} for words, choices in found.several[:MOST_ASKED]
     ]
     if named or found.guessed:
         doubtful = [*named, *(choice for _, choice in found.guessed if choice not in named)]
@@ -278,6 +279,11 @@ def _answer(
     elif request.is_shorter or found.wanted_hours is not None:
         questions.append(sentences.NOT_SHORTER)
     return questions
+
+
+def _verb_of_all(text: str, request: Request) -> Action:
+    """What "all of them" says of them by itself."""
+    return "add" if request.last == "unsaid" and "要" in text else request.last
 
 
 def _named_alone(reading: _Meaning, request: Request, found: Found) -> list[Choice]:

@@ -184,12 +184,31 @@ def test_a_word_that_can_be_several_concepts_is_asked_about_and_the_answer_is_en
         (["Add joins", "both"], "+Outer joins, +Self joins and hierarchies"),
         (["Explain joins", "all of them"], ""),
         (["Remove joins", "not all of them"], ""),
+        (["Remove joins", "remove all"], "-Inner joins, -Outer joins, -Self joins and hierarchies"),
+        (["Remove joins", "add all"], ""),
+        (["去掉连接", "全部加上"], ""),
+        (["去掉连接", "都要"], ""),
+        (["去掉连接", "都不要"], "-Connections and pooling, -Inner joins, -Outer joins, -Self joins and hierarchies"),
+        (["Add joins", "add all of them"], "+Outer joins, +Self joins and hierarchies"),
+        (["Add joins", "都要"], "+Outer joins, +Self joins and hierarchies"),
+        (["Add joins", "remove all"], ""),
+        (["Add joins", "都不要"], ""),
     ],
 )
 def test_all_that_a_word_can_be_is_an_answer(asked, expected):
     absent = ("Outer joins", "Self joins and hierarchies") if asked[0] == "Add joins" else ()
     assert changes(*asked, key="sql-databases", absent=absent) == expected
     assert changes("Add joins", "all of them", key="sql-databases", absent=()) == ""  # all are there, and stay
+
+
+def test_all_is_what_was_asked_about_and_no_more():
+    request = "Remove CSS, layout and SQL"
+    several = plan(request, key="web-development", absent=()).questions
+
+    assert [question.split("”")[0] for question in several[:3] if "one of several" in question] == ["“CSS", "“layout"]
+    gone = changes(request, "all", key="web-development", absent=())
+    assert "-Flexbox and grid" in gone
+    assert "-Injection" not in gone
 
 
 def test_a_part_of_a_chinese_name_is_asked_about_where_it_is_of_one_alone():
