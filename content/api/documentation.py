@@ -6,6 +6,7 @@ Swagger's own page needs inline styles, which no page of this site may have.
 import functools
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -34,24 +35,26 @@ class Api(NinjaAPI):
         made["components"]["schemas"] |= imported.pop("$defs") | {"RoadmapDocument": imported}
         for name, shown in EXAMPLES.items():
             made["components"]["schemas"][name]["examples"] = [shown]
+        for parameter in (one for each in _operations(made) for one in each["parameters"]):
+            parameter.pop("examples", None)  # its schema's, which are a list; a parameter's own would be named
         return made
-
-    @property
-    def _documented(self) -> list[dict[str, Any]]:
-        return [each for methods in self.document["paths"].values() for each in methods.values()]
 
     @functools.cached_property
     def query_names(self) -> dict[str, set[str]]:
         """What each operation knows in the query of its address."""
         return {
             each["operationId"]: {one["name"] for one in each["parameters"] if one["in"] == "query"}
-            for each in self._documented
+            for each in _operations(self.document)
         }
 
     @functools.cached_property
     def without_body(self) -> set[str]:
         """The operations that are sent nothing but their address."""
-        return {each["operationId"] for each in self._documented if "requestBody" not in each}
+        return {each["operationId"] for each in _operations(self.document) if "requestBody" not in each}
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (each for methods in document["paths"].values() for each in methods.values())
 
 
 def known_names_alone(api: Api) -> Any:

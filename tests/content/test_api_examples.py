@@ -1,10 +1,12 @@
 """What the OpenAPI document gives as an example is what it describes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from content.api.documentation import REF, example
 from content.api.example_document import ROADMAP
@@ -32,6 +34,17 @@ def with_examples(schema: Any) -> Iterator[dict[str, Any]]:
 
 def is_json(holder: dict[str, Any]) -> bool:
     return "application/json" in holder.get("content", {})
+
+
+def test_the_document_is_one_of_openapi():
+    """By its own schema, which takes any object for a schema; those are judged by theirs."""
+    assert [f"{each.instance_path} {each.message}" for each in OPENAPI_31_VALIDATOR.iter_errors(DOCUMENT)] == []
+    assert {name: schema for name, schema in SCHEMAS.items() if not jsonschema_rs.meta.is_valid(schema)} == {}
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            named = [each["name"] for each in operation["parameters"] if each["in"] == "path"]
+            assert sorted(named) == sorted(re.findall(r"{(\w+)}", path))
+            assert all(jsonschema_rs.meta.is_valid(each["schema"]) for each in operation["parameters"])
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
