@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Func, QuerySet, TextField
+from django.db.models import DateTimeField, F, Func, QuerySet, TextField
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from content.models import Question, Quiz, QuizAttempt
@@ -144,18 +145,35 @@ class Keys(Func):
     output_field = TextField()
 
 
-Given = tuple[int, list[int]]  # the attempt's primary key, and what was chosen
+class Moment(Func):
+    """When a question was answered, by the moments of its attempt and its position; null where they do not say."""
+
+    template = "(%(expressions)s)::timestamptz"
+    arg_joiner = " ->> "
+    output_field = DateTimeField()
+
+
+class LatestMoment(Func):
+    """When an attempt's latest answer was given; null where its moments do not say."""
+
+    template = "(SELECT max(value::timestamptz) FROM jsonb_each_text(%(expressions)s))"
+    output_field = DateTimeField()
+
+
+Given = tuple[datetime, int, list[int]]  # when, in which attempt, and what was chosen
 
 
 def last_answers(attempts: QuerySet[QuizAttempt]) -> dict[int, dict[int, Given]]:
     """What was chosen last for each question that was ever answered in these attempts, by its quiz and its position.
 
-    One query, and a row for each question, however many attempts there are.
+    An attempt that was left goes on after others: what is the last answer is told by its own moment. One query, and a
+    row for each question, however many attempts there are.
     """
     last: dict[int, dict[int, Given]] = defaultdict(dict)
-    asked = attempts.annotate(asked=Keys("answers")).order_by("quiz", "asked", "-pk").distinct("quiz", "asked")
-    for quiz, position, pk, answers in asked.values_list("quiz", "asked", "pk", "answers"):
-        last[quiz][int(position)] = pk, answers[position]
+    given = attempts.annotate(asked=Keys("answers")).annotate(at=Greatest("created_at", Moment("given_at", F("asked"))))
+    latest = given.order_by("quiz", "asked", "-at", "-pk").distinct("quiz", "asked")
+    for quiz, position, *when, answers in latest.values_list("quiz", "asked", "at", "pk", "answers"):
+        last[quiz][int(position)] = *when, answers[position]
     return last
 
 
@@ -171,7 +189,7 @@ def judged(
     for each in [*questions, *earlier]:
         if given := last.get(each.quiz_id, {}).get(each.position):
             newest[each.words] = max(given, newest.get(each.words, given))
-    return [(each, each.is_right(newest[each.words][1]) if each.words in newest else None) for each in questions]
+    return [(each, each.is_right(newest[each.words][-1]) if each.words in newest else None) for each in questions]
 
 
 def missed(quiz: Quiz, questions: Iterable[Question], user: User) -> set[int]:

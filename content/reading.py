@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Max, Prefetch, QuerySet
+from django.db.models.functions import Greatest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -82,9 +83,10 @@ def concept_page(found: Concept, user: User, *, is_priced: bool = False) -> dict
 
 
 def attempts_of(user: User, found: Concept) -> QuerySet[QuizAttempt]:
-    """The finished ones, the latest first."""
+    """The finished ones; first the one whose latest answer is the latest, as one that was left goes on after others."""
     finished = QuizAttempt.objects.filter(user=user, quiz__concept=found, left=[])
-    return finished.select_related("quiz").order_by("-pk")
+    at = Greatest("created_at", answering.LatestMoment("given_at"))
+    return finished.select_related("quiz").order_by(at.desc(), "-pk")
 
 
 def place(found: Concept) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """What a person adds to what was written for a concept."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from content.models.pieces import Question, Quiz
 
@@ -29,6 +32,12 @@ class QuizAttempt(models.Model):
         blank=True,
         help_text="Positions that are still to be asked, in this order; none where it is finished.",
     )
+    given_at = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Question position to when it was answered; where it is not said, when the attempt began.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -37,11 +46,17 @@ class QuizAttempt(models.Model):
     def __str__(self) -> str:
         return f"{self.right} of {self.total}"
 
+    @property
+    def answered_at(self) -> datetime:
+        """When its latest answer was given."""
+        return max([self.created_at, *map(datetime.fromisoformat, self.given_at.values())])
+
     def keep(self, question: Question, chosen: list[int]) -> list[int]:
         """What counts is the first answer: sent again, after its explanation was seen, it changes nothing."""
         place = str(question.position)
         if place not in self.answers:
             self.answers[place] = chosen
+            self.given_at[place] = timezone.now().isoformat()
             self.right += question.is_right(chosen)
             self.total += 1
         self.left = [each for each in self.left if each != question.position]

@@ -139,6 +139,45 @@ def test_practice_of_what_was_missed_goes_on_apart_from_the_quiz(visitor, concep
     assert order_of(start_over(visitor, concept, "?missed")) == [0, 1, 2]  # nothing is missed any more
 
 
+WAYS_OF_QUESTION_1 = [(["0"], ["0", "2"], []), (["0", "2"], ["0"], [1])]  # in practice, then in the quiz; then missed
+
+
+@pytest.mark.parametrize(("first", "then", "missed"), WAYS_OF_QUESTION_1)
+def test_the_last_answer_counts_also_in_an_attempt_that_was_begun_before_another(visitor, concept, first, then, missed):
+    visitor.post(address("quiz", concept), {"version": "1", "question-0": "0", "question-1": "0", "question-2": "1"})
+    answer(visitor, concept, ask(visitor, concept), "1")
+    answer(visitor, concept, ask(visitor, concept, missed=""), *first)
+
+    answer(visitor, concept, ask(visitor, concept), *then)
+
+    assert [each.position for each in practising.missed(concept.roadmap)] == missed
+    assert f"{len(missed)} to practise" in text_of(visitor.get(address("concept", concept))) or not missed
+
+
+def test_the_last_answer_counts_also_at_a_version_that_was_replaced_meanwhile(visitor, person, concept):
+    answer(visitor, concept, ask(visitor, concept), "1")
+    left_open = ask(visitor, concept)
+    answering.answer(make_quiz(concept=concept, version=2), user=person, submitted={1: ["0"]})
+    assert len(practising.missed(concept.roadmap)) == 1
+
+    answer(visitor, concept, left_open, "0", "2")
+
+    assert practising.missed(concept.roadmap) == []
+
+
+def test_what_was_finished_last_is_the_last_time_however_early_it_was_begun(visitor, person, concept):
+    answer(visitor, concept, ask(visitor, concept), "1")
+    QuizAttempt.objects.update(created_at=timezone.now() - timedelta(hours=20))
+    answering.answer(concept.quiz_versions.get(), user=person, submitted={0: ["0"]})
+    for chosen in (["0", "2"], ["1"]):
+        answer(visitor, concept, ask(visitor, concept), *chosen)
+    attempt = QuizAttempt.objects.earliest("pk")
+
+    assert "Last time: 3 of 3 right" in text_of(visitor.get(address("concept", concept)))
+    page = visitor.get(f"{address('quiz', concept)}?attempt={attempt.pk}").content.decode()
+    assert f'Answered <time datetime="{attempt.given_at["2"]}">' in page
+
+
 def test_a_tab_that_was_opened_before_the_first_answer_goes_on_with_the_same_attempt(visitor, person, concept):
     one, other = ask(visitor, concept), ask(visitor, concept)
     answer(visitor, concept, one, "1")
