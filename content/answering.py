@@ -30,6 +30,7 @@ class MarkedQuestion:
 
     question: Question
     chosen: list[int]
+    is_earlier: bool = False  # another answer came first and counts; this is that one
 
     @property
     def is_right(self) -> bool:
@@ -70,10 +71,10 @@ def answer_one(
 ) -> tuple[QuizAttempt, MarkedQuestion] | None:
     """Mark one question and add it to its attempt.
 
-    That is the named one; or the one that was begun in this way after the attempt `since`, by another tab or by the
-    same answer sent twice; or a new one, which has `left` still to ask. A person's answers are taken one after the
-    other, so that two at the same instant find the same attempt. None where the quiz asks no such question, or their
-    account is gone.
+    That is the named one; or the one that was begun in this way after the attempt `since`, not long ago, by another
+    tab or by the same answer sent twice; or a new one, which has `left` still to ask. A person's answers are taken one
+    after the other, so that two at the same instant find the same attempt. None where the quiz asks no such question,
+    or their account is gone.
     """
     questions = {each.position: each for each in quiz.questions.all()}
     if position not in questions:
@@ -82,17 +83,18 @@ def answer_one(
         if not limits.lock([user.pk]):
             return None
         own = _own(quiz, user)
-        begun = own.none() if since is None else own.filter(way=way, pk__gt=since).order_by("pk")
+        begun = own.none() if since is None else _recent(own, way).filter(pk__gt=since).order_by("pk")
         attempt = own.filter(pk=attempt_pk).first() or begun.first()
         attempt = attempt or _new(quiz, user, way, [each for each in dict.fromkeys(left) if each in questions])
-        chosen = attempt.keep(questions[position], choices(questions[position], values))
+        chosen = choices(questions[position], values)
+        counts = attempt.keep(questions[position], chosen)
         attempt.save()
-    return attempt, MarkedQuestion(questions[position], chosen)
+    return attempt, MarkedQuestion(questions[position], counts, is_earlier=counts != chosen)
 
 
 def unfinished(quiz: Quiz, user: User, way: QuizAttempt.Way) -> QuizAttempt | None:
     """The attempt at this version that goes on: the latest, if it has something left to ask and is not too old."""
-    latest = _own(quiz, user).filter(way=way, created_at__gt=timezone.now() - GOES_ON).order_by("pk").last()
+    latest = _recent(_own(quiz, user), way).order_by("pk").last()
     return latest if latest and latest.left else None
 
 
@@ -105,6 +107,10 @@ def start_over(quiz: Quiz, *, user: User, way: QuizAttempt.Way, left: Iterable[i
 
 def _own(quiz: Quiz, user: User) -> QuerySet[QuizAttempt]:
     return QuizAttempt.objects.filter(quiz=quiz, user=user)
+
+
+def _recent(own: QuerySet[QuizAttempt], way: QuizAttempt.Way) -> QuerySet[QuizAttempt]:
+    return own.filter(way=way, created_at__gt=timezone.now() - GOES_ON)
 
 
 def _new(

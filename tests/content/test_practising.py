@@ -2,10 +2,12 @@
 
 import re
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from content import answering, practising, writing
 from content.models import Question, QuizAttempt
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 RIGHT = {"question-0": "1", "question-1": ["0", "2"], "question-2": "1"}
+ANSWERED_BEFORE = "This was answered before, and that answer counts: it is the one that is marked here."
 OTHERS = (("true_false", "Is something else so?", ["True", "False"], [1], "No."),)
 
 
@@ -233,6 +236,30 @@ def test_the_first_question_of_a_quiz_sent_again_after_its_explanation_counts_on
     assert len(practising.missed(roadmap)) == 1
     answer(visitor, roadmap, visitor.get(place(roadmap)), "1")  # the next round
     assert practising.missed(roadmap) == []
+
+
+def test_an_answer_at_a_rounds_old_address_counts(visitor, person, roadmap):
+    quiz = roadmap.concepts.get(key="c-1-1-2").quiz_versions.get()
+    take(visitor, roadmap, "c-1-1-2", **{"question-0": "0"})
+    bookmarked = visitor.get(place(roadmap))
+    answer(visitor, roadmap, bookmarked, "0")
+    QuizAttempt.objects.update(created_at=timezone.now() - timedelta(days=8), given_at={})
+
+    marked = text_of(answer(visitor, roadmap, bookmarked, "1"))
+
+    assert "Right" in marked
+    assert ANSWERED_BEFORE not in marked
+    assert quiz.attempts.latest("pk").answers == {"0": [1]}
+    assert practising.missed(roadmap) == []
+
+
+def test_an_answer_that_another_came_before_is_not_marked_as_if_it_were_that_one(visitor, roadmap):
+    take(visitor, roadmap, "c-1-1-2", **{"question-0": "0"})
+    first = visitor.get(place(roadmap))
+
+    assert ANSWERED_BEFORE not in text_of(answer(visitor, roadmap, first, "0"))
+    assert ANSWERED_BEFORE not in text_of(answer(visitor, roadmap, first, "0"))  # a click too many
+    assert ANSWERED_BEFORE in text_of(answer(visitor, roadmap, first, "1"))
 
 
 def test_a_round_is_short_enough_to_be_sent(visitor, roadmap):
