@@ -1,17 +1,52 @@
 """Who may read a roadmap by a link, and how does a reader get one of their own?"""
 
 import uuid
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from content import importing
 from content.exporting import reading
-from content.models import Share
+from content.models import Question, Resource, ResourceList, Share, Tutorial
+from roadmap_project.library.subjects import escaped
 from roadmaps import accounts, log_lines
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Roadmap
+
+TELLING = 12  # bytes: a shorter goal names a subject, in any text about it, and says nothing about a person
+RECOGNISED = 150  # characters: texts may have a longer goal's beginning alone
+OUTLINE = [f"{part}{name}" for part in ("", "module__", "module__stage__") for name in ("name", "description")]
+
+
+def repeats_goal(roadmap: Roadmap) -> bool:
+    """Whether what a link shows holds the owner's goal word for word, as a scaffold's texts do. Six queries at most."""
+    words = " ".join(roadmap.goal.split())
+    if len(words.encode()) < TELLING:
+        return False
+    ways = {each[:RECOGNISED] for each in (roadmap.goal, words, escaped(words))}
+    theirs = {"concept__roadmap": roadmap, "is_current": True}
+    return (
+        any(each.casefold() in roadmap.title.casefold() for each in ways)
+        or roadmap.concepts.filter(_holds(ways, OUTLINE)).exists()
+        or Tutorial.objects.filter(_holds(ways, ["title", "markdown"]), **theirs).exists()
+        or ResourceList.objects.filter(_holds(ways, ["note"]), **theirs).exists()
+        or Resource.objects.filter(
+            _holds(ways, ["title", "description"]),
+            **{f"resource_list__{name}": value for name, value in theirs.items()},
+        ).exists()
+        or Question.objects.filter(
+            _holds(ways, ["text", "explanation"]), **{f"quiz__{name}": value for name, value in theirs.items()}
+        ).exists()
+    )
+
+
+def _holds(ways: Iterable[str], fields: Iterable[str]) -> Q:
+    return reduce(or_, (Q(**{f"{field}__icontains": each}) for field in fields for each in ways))
 
 
 def share(roadmap: Roadmap) -> Share:

@@ -36,6 +36,7 @@ class SharedLink(Shape):
         examples=["https://roadmaps.example.org/shared/…/"], description="Who has it can read the roadmap."
     )
     created_at: datetime
+    repeats_goal: bool = Field(description="Whether what it shows holds your goal, word for word.")
 
 
 @router.get(
@@ -61,7 +62,10 @@ def read_share(request: TokenRequest, slug: str) -> Any:
 
 @router.put("{slug:slug}/share", response=change(SharedLink), summary="Share by a link")
 def share_roadmap(request: TokenRequest, slug: str) -> Any:
-    """Who has the link can read the roadmap and copy it, and sees nothing about you. Shared again, it is the same."""
+    """Who has the link can read the roadmap and copy it. Shared again, it is the same.
+
+    It shows nothing of your progress, notes or account. Texts that were made for your goal may repeat it.
+    """
     return _link(request, sharing.share(own_roadmap(request, slug)))
 
 
@@ -91,4 +95,5 @@ def copy_shared(request: TokenRequest, token: str, idempotency_key: RequestKey =
 
 def _link(request: TokenRequest, share: Share) -> SharedLink:
     address = request.build_absolute_uri(reverse("content:shared", args=[share.token]))
-    return SharedLink(token=share.token, url=address, created_at=share.created_at)
+    repeats_goal = sharing.repeats_goal(share.roadmap)
+    return SharedLink(token=share.token, url=address, created_at=share.created_at, repeats_goal=repeats_goal)

@@ -44,7 +44,11 @@ def for_owner(roadmap: Roadmap) -> RoadmapDocument:
 
 
 def for_others(roadmap: Roadmap) -> RoadmapDocument:
-    """What a shared link shows: no word of the owner's, none that was written about them, no progress and no name."""
+    """What a shared link shows: nothing that the owner said or that was written about them, no progress and no name.
+
+    But texts that were made for their goal may repeat it (`sharing.repeats_goal`), and so the title, which is the
+    goal that a copy has.
+    """
     return _document(roadmap, _pieces(roadmap, origin="public_origin"), {}, {}, goal=roadmap.title)
 
 

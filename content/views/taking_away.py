@@ -35,11 +35,13 @@ from roadmaps.views import SignedInRequest, decision
 def take_away(request: SignedInRequest, slug: str) -> HttpResponse:
     found = own_roadmap(request, slug)
     share = Share.objects.filter(roadmap=found).first()
+    has_outline = found.concepts.exists()
     context = {
         "roadmap": found,
         "formats": FORMATS.values(),
         "missing": reading.missing(found),
-        "has_outline": found.concepts.exists(),
+        "has_outline": has_outline,
+        "repeats_goal": has_outline and sharing.repeats_goal(found),
         "share": share,
         "link": request.build_absolute_uri(reverse("content:shared", args=[share.token])) if share else "",
     }

@@ -10,6 +10,7 @@ from django.utils import timezone
 from content import sharing
 from content.exporting import reading
 from content.models import Note, Question, QuizAttempt, Share, Tutorial
+from roadmap_project.library.subjects import escaped
 from roadmaps.deciding import RefusedError
 from roadmaps.models import ConceptProgress, Feedback, Profile, Roadmap, Step
 from tests.factories import (
@@ -21,6 +22,7 @@ from tests.factories import (
     make_user,
     make_written_roadmap,
 )
+from tests.programs import Program
 from tests.roadmaps.test_pages import queries_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -225,6 +227,78 @@ def test_a_guessed_link_is_not_found(client, share, token):
 def test_without_an_outline_there_is_nothing_to_share(person):
     with pytest.raises(RefusedError):
         sharing.share(make_roadmap(owner=person))
+
+
+def put_goal_into_the_title(roadmap, goal):
+    Roadmap.objects.filter(pk=roadmap.pk).update(title=f"A plan for: {goal[:180]}")
+
+
+def put_goal_into_a_stages_name(roadmap, goal):
+    roadmap.stages.update(name=f"Towards {goal[:150].upper()}")
+
+
+def put_goal_into_a_concept(roadmap, goal):
+    roadmap.concepts.filter(position=1).update(description=f"Turn {goal} into a sentence.")
+
+
+def put_goal_into_a_tutorial(roadmap, goal):
+    make_tutorial(concept=roadmap.concepts.last(), version=2, markdown=f"Your goal ({escaped(goal)}).")
+
+
+def put_goal_into_a_note_on_links(roadmap, goal):
+    make_resources(concept=roadmap.concepts.last(), version=2, note=f"None about {goal}.")
+
+
+def put_goal_into_a_link(roadmap, goal):
+    make_resources(concept=roadmap.concepts.last(), version=2, description=goal)
+
+
+def put_goal_into_a_question(roadmap, goal):
+    questions = [("single_choice", "Which?", ["a", "b"], [0], f"Because of {goal}.")]
+    make_quiz(concept=roadmap.concepts.last(), version=2, questions=questions)
+
+
+GOAL = "Live well with *my* illness\nand 50% less pain"
+
+
+@pytest.mark.parametrize(
+    ("goal", "put"),
+    [
+        (GOAL, put_goal_into_the_title),
+        (GOAL, put_goal_into_a_stages_name),
+        (GOAL, put_goal_into_a_concept),
+        (GOAL, put_goal_into_a_tutorial),
+        (GOAL, put_goal_into_a_note_on_links),
+        (GOAL, put_goal_into_a_link),
+        (GOAL, put_goal_into_a_question),
+        ("与疾病共处", put_goal_into_a_tutorial),
+        ("A long one. " * 80, put_goal_into_the_title),
+    ],
+)
+def test_where_a_shared_text_repeats_the_goal_its_owner_is_told_before_there_is_a_link(
+    client, owner, roadmap, put, goal
+):
+    client.force_login(owner)
+    page = reverse("content:take_away", args=[roadmap.slug])
+    Roadmap.objects.filter(pk=roadmap.pk).update(goal=goal)
+    assert "repeats your goal" not in text_of(client.get(page))
+
+    put(roadmap, goal)
+
+    said = text_of(client.get(page))
+    assert f"What others see repeats your goal, word for word: “{' '.join(goal.split())[:250]}" in said
+    assert "Make a link" in said
+    assert Program(owner)("put", f"roadmaps/{roadmap.slug}/share").json()["repeats_goal"] is True
+
+
+def test_a_short_goal_and_an_earlier_version_repeat_nothing(roadmap):
+    put_goal_into_a_tutorial(roadmap, roadmap.goal)
+    assert sharing.repeats_goal(roadmap)
+    make_tutorial(concept=roadmap.concepts.last(), version=3, markdown="A good category.")
+    assert not sharing.repeats_goal(roadmap)
+
+    roadmap.goal = "Go"
+    assert not sharing.repeats_goal(roadmap)
 
 
 def test_the_owner_makes_a_link_and_revokes_it_with_one_click_each(client, owner, roadmap):
