@@ -6,11 +6,30 @@ from dataclasses import dataclass
 
 from roadmap_project.library.chinese import simplified
 
-OFTEN = r"week|day|month|evening|weekend|night|morning"
-# What says in one clause that hours come again and again, or are over.
-RATE = re.compile(
-    rf"\b(?:(?:an?|per|each|every) (?:{OFTEN})|this week)|\b(?:weekly|daily|monthly)\b"
-    "|[每一] ?(?:周|天|日|晚|个? ?星期|个? ?月)",
+OFTEN = r"week|day|month|evening|weekend|night|morning|session|sitting|lesson|class"
+WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+# What says that hours come again and again: in a clause with them, or in another one of the sentence.
+AGAIN = re.compile(
+    rf"\b(?:an? (?:{OFTEN})|per|each|every|weekly|daily|nightly|monthly|{WEEKDAY}s?|weekdays?|weekends?|workdays?"
+    r"|mornings?|afternoons?|evenings?|nights?|lunch\w*|(?:before|after) (?:work|school|class|bed|breakfast|dinner)"
+    r"|sessions?|sittings?|average|usually|normally|mostly|often|sometimes|commut\w+|full[- ]time|part[- ]time"
+    r"|(?:have|with) an? (?:\w+ )?job)\b"
+    "|每|平均|(?<![第十])一 ?(?:周|天|日|晚|个? ?(?:星期|礼拜|月)|次(?!性)|节|口气)"
+    "|(?:周|星期|礼拜)[一二三四五六日天末](?![共定起])|工作日|双休|假[期日]|[早晚]上|早晨|清晨|[上下中]午|午休|傍晚|夜里|深夜|睡前"
+    "|[上下]班|放学|课[后余]|饭后|业余|通勤|路上|平[时常日]",
+    re.I,
+)
+# What says in one clause that they are those of a sitting, a day or a job.
+OF_ONE = re.compile(
+    r"\b(?:(?:this|next) week|today|tonight|tomorrow|at (?:a|one) time|(?:in|at) one (?:go|sitting)|at once|shifts?"
+    r"|jobs? (?:with|of|that)|hours?[ -](?:work ?)?(?:weeks?|days?)"
+    r"|(?:work\w*|(?:i|we) (?:study|learn|get))(?: (?:about|around|roughly|only|for|up|to))* \d+)\b"
+    "|[今明]天|今晚|[这下本]个?(?:周|星期|礼拜|月)",
+    re.I,
+)
+DEADLINE = re.compile(
+    rf"\b(?:by|until|till|before) (?:(?:next|this|the|coming) )?(?:{WEEKDAY}|week|weekend|today|tonight|tomorrow)\b"
+    "|[下这本]?个?(?:周|星期|礼拜)[一二三四五六日天末]之?前|[今明后][天晚]之?前",
     re.I,
 )
 SPENT = re.compile(r"\b(?:spent|already)\b|[用花学看做上]了|已经?|(?<!超)过", re.I)
@@ -32,7 +51,7 @@ BESIDE = re.compile(
     r"|cap|exceed"
     r"|finish|complete|do|does|learn|study|learning|studying|take|last|be|stay|remain|spend|spare|invest|afford"
     r"|have|got|can't|cannot|can|could|should|would|must|may|want|need|like|let's|let|please|thanks?|thank|ok|okay|yes|now"
-    r"|the|a|an|it|this|that|there|everything|all|whole|entire|thing|plan|outline|roadmap|course|version|long|work"
+    r"|the|a|an|it|this|that|there|everything|all|whole|entire|thing|plan|outline|roadmap|course|version|long"
     r"|weeks?|time|budget|hours?|i|we|you|my|me|us|available|free|left|altogether|overall|together|ideally"
     r"|preferably|maybe)(?:n't|'(?:d|m|ve))?\b|\b\d+(?= weeks?\b)"
     "|最多|最长|至多|不要?|不?能|不得|别|超过|多于|大于|少于|小于|以内|之内|以下|内|控制|限制|安排|压缩|缩短|缩减|减少|减掉|减去"
@@ -53,7 +72,24 @@ LESS_BY = (
 )
 MAY_IT = re.compile("能不能|可不可以|行不行|好不好")
 TOO_MUCH = re.compile(r"\btoo (?:much|many)\b|太[多久]", re.I)
-REASON = re.compile(r"\b(?:because|since|before|until|till|instead of|rather than)\b|因为|而不是", re.I)
+REASON = re.compile(r"\b(?:because|since|instead of|rather than)\b|因为|而不是", re.I)
+UNTIL = re.compile(r"\b(?:before|until|till)\b", re.I)
+
+# As few hours as one concept may take are somebody's own ("I have 2 hours") unless they are plainly those of all.
+FEW = 8
+OF_ALL = re.compile(
+    r"\b(?:make|keep|(?<!i )get|bring|shorten|fit|reduce|trim|cut|limit|squeeze|compress|cap|finish|complete"
+    r"|total|all|altogether|overall|whole|entire|everything|outline|roadmap|plan|course|introduction)\b"
+    "|总|共|全部|整个|大纲|课程|完|学会|入门|掌握|速成|缩|压|减|改|控制|调整|限制|内",
+    re.I,
+)
+IN = re.compile(
+    r"(?:\b(?:in|within|into|(?<!up )to)(?: (?:about|around|roughly|only|just))? ?|在 ?|[想算备划]用 ?)$", re.I
+)
+LIMIT = re.compile(
+    r"(?:\b(?:at most|than|under|below|max|maximum|up to|exceed)|最多|至多|最长|超过|多于|少于) ?$", re.I
+)
+SOMEBODY = re.compile(r"\b(?:i|we|me|my)\b|我|有", re.I)
 
 # In a goal, which names its subject beside the number, that is told by what stands next to it.
 CLAUSE = re.compile(r"[,;:!?()，。；：！？、\n]|\.(?=\s|$)")
@@ -68,7 +104,7 @@ AHEAD = re.compile(
 )
 BEHIND = re.compile(
     r" ?(?:$|(?:in total|total|max|maximum|at most|only|altogether|overall|or less|left|available|free|for|on|to|so"
-    r"|because|before|by|until|and|but|then|using|of (?:my |free |spare )*(?:time|learning|study|studying|work))\b"
+    r"|because|before|by|until|and|but|then|using|of (?:my |free |spare )*(?:time|learning|study|studying))\b"
     r"|[之以]?内?(?:左右|的?时间)? ?(?:$|[学入掌搞完看速精做来能就]))",
     re.I,
 )
@@ -79,8 +115,11 @@ CAP = re.compile(
 )
 BESIDE_IT, NEAR = 6, 20  # characters
 OF_A_THING = re.compile(
-    r"\b(?:predict|forecast|respon|repl[yi]|deliver|ship|expire|detect|alert|every)|预测|预报|响应|回复|营业", re.I
+    r"\b(?:predict|forecast|respon|repl[yi]|deliver|ship|expire|detect|alert|every|recover|restor|marathon)"
+    "|预测|预报|响应|回复|营业|恢复|马拉松",
+    re.I,
 )
+PAST = re.compile(r"\b(?:already|took|taken|did|done|finished|completed|attended|watched|had|was|were)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -89,6 +128,7 @@ class Budget:
 
     hours: float
     is_less_by: bool = False
+    is_plain: bool = False  # said of all of it, whatever else is said beside it
 
     def of(self, hours: float) -> float:
         """What an outline of so many hours may take."""
@@ -97,9 +137,10 @@ class Budget:
 
 def of_outline(clause: str) -> Budget | None:
     """What a clause of a request, in which no concept is named, says about the whole, if it does."""
-    clause = MAY_IT.sub("", REASON.split(clause)[0])
+    said = MAY_IT.sub("", REASON.split(clause)[0])
+    clause = UNTIL.split(said)[0]
     every = list(HOURS.finditer(clause))
-    if not every or RATE.search(clause) or SPENT.search(clause):
+    if not every or comes_again(said) or OF_ONE.search(_without_deadline(said)) or SPENT.search(said):
         return None
     found = every[-1]  # "from 60 hours to 30 hours"
     ahead, behind = HOURS.sub(" ", clause[: found.start()]), clause[found.end() :]
@@ -109,22 +150,43 @@ def of_outline(clause: str) -> Budget | None:
         return None
     hours = _number(found[0])
     is_less_by = bool(LESS_BY[0].search(ahead) or LESS_BY[1].match(behind))
-    return Budget(hours, is_less_by=is_less_by) if hours else None
+    is_plain = is_less_by or _is_plain(ahead, clause)
+    if not hours or (hours <= FEW and not is_plain):
+        return None
+    return Budget(hours, is_less_by=is_less_by, is_plain=is_plain)
+
+
+def comes_again(clause: str) -> bool:
+    """Whether it speaks of each week, of evenings and the like; a day until which something is to be done is none."""
+    return bool(AGAIN.search(_without_deadline(clause)))
+
+
+def _without_deadline(clause: str) -> str:
+    return DEADLINE.sub(" ", clause)
+
+
+def _is_plain(ahead: str, clause: str) -> bool:
+    return bool(OF_ALL.search(clause) or IN.search(ahead) or (LIMIT.search(ahead) and not SOMEBODY.search(ahead)))
 
 
 def of_goal(goal: str) -> float | None:
     """How many hours a goal has for all of it ("Learn SQL in 20 hours"); None where it says none."""
-    for clause in CLAUSE.split(" ".join(simplified(goal.replace("’", "'")).split())):
+    clauses = CLAUSE.split(" ".join(simplified(goal.replace("’", "'")).split()))
+    is_doubtful = any(comes_again(clause) for clause in clauses if not HOURS.search(clause))
+    for clause in clauses:
         found = HOURS.search(clause)
-        if found is None or RATE.search(clause):
+        if found is None or comes_again(clause) or OF_ONE.search(_without_deadline(clause)):
             continue
         ahead, behind = clause[: found.start()], clause[found.end() :]
+        if (is_doubtful or _number(found[0]) <= FEW) and not _is_plain(ahead, clause):
+            continue
         alone = of_outline(clause)
         is_said = (
             (alone and not alone.is_less_by) or (AHEAD.search(ahead) and BEHIND.match(behind)) or CAP.match(behind)
         )
         is_open = MORE_THAN.search(ahead[-NEAR:]) and not NOT.search(ahead[-2 * NEAR :])
-        is_other = is_open or SPENT.search(ahead[-BESIDE_IT:]) or OF_A_THING.search(ahead)
+        is_over = SPENT.search(ahead[-BESIDE_IT:]) or PAST.search(ahead[-NEAR:])
+        is_other = is_open or is_over or OF_A_THING.search(ahead)
         if is_said and not is_other:
             return _number(found[0]) or None
     return None

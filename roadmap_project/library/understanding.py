@@ -93,7 +93,6 @@ WITHOUT_TIME = (
     (re.compile(NO_TIME, re.I), " "),
 )
 IDLE = ("filler", "pronoun", "name")
-MOST_OF_ONE = 8  # hours that one concept takes at most
 MOST_BARE = 3  # words of which somebody's answer may be a name
 
 # One thing for another is one that goes and one that comes.
@@ -206,6 +205,8 @@ class _Reading:
         self.mentioned: list[int] = []
         self.is_new = True
         self.has_hours = False  # in the same sentence
+        self.budget: hours.Budget | None = None  # of the same sentence
+        self.comes_again = False  # in the same sentence, beside the hours: "On weekends, 10 hours"
         self.about: list[int] = []  # of which the same sentence says something else: "indexes are too hard, remove"
 
     def take(self, segment: list[Token]) -> None:
@@ -214,9 +215,12 @@ class _Reading:
             self._take(tokens)
         if end.kind == "object_first":
             self.verb = "unsaid"
-        if end.kind == "sentence" and tokens:
+        if end.kind == "sentence":
             self._flush()
+            if self.budget and (self.budget.is_plain or not self.comes_again):
+                self.request.budget = self.budget
             self.verb, self.about, self.is_new, self.has_hours = "unsaid", [], True, False
+            self.budget, self.comes_again = None, False
 
     def finish(self) -> Request:
         self._flush()
@@ -230,8 +234,9 @@ class _Reading:
         kinds = [token.kind for token in tokens]
         action, place = _verb(kinds)
         self.has_hours = self.has_hours or "hours" in kinds
+        self.comes_again = self.comes_again or ("hours" not in kinds and hours.comes_again(_text(tokens)))
         if budget := self._budget(tokens):
-            self.request.budget, self.verb = budget, "unsaid"
+            self.budget, self.verb = budget, "unsaid"
         elif action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
             self.verb = "nothing"
             if "keep" in kinds:
@@ -252,7 +257,7 @@ class _Reading:
         """Hours for the whole outline; few of them may speak of what the same sentence names."""
         kinds = [token.kind for token in tokens]
         budget = hours.of_outline(_text(tokens)) if "hours" in kinds and "name" not in kinds else None
-        is_of_one = budget is not None and not self.is_new and budget.hours <= MOST_OF_ONE
+        is_of_one = budget is not None and not self.is_new and budget.hours <= hours.FEW
         return None if is_of_one else budget
 
     def _take_said(self, action: Action, ahead: list[Token], behind: list[Token], *, is_weak: bool) -> None:

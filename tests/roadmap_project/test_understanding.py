@@ -360,6 +360,11 @@ def in_hours(words: str, key: str = "sql-databases", absent: Sequence[str] = ())
         "Shorten it from 90 hours to 50 hours",
         "40-50 hours",
         "我想在50小时内学完",
+        "I have 50 hours before next Monday",
+        "I have 5 hours a week, so at most 50 hours",
+        "At most 50 hours, I only have the evenings",
+        "At most 50 hours because I work 40 hours",
+        "I only have evenings. I only have 50 hours",
     ],
 )
 def test_a_number_of_hours_is_what_the_outline_may_take(words):
@@ -368,6 +373,14 @@ def test_a_number_of_hours_is_what_the_outline_may_take(words):
     assert 45 < taken <= 50
     assert found.summary.endswith(f". That leaves {taken:g} hours.")
     assert "essential" not in found.summary
+
+
+@pytest.mark.parametrize(
+    "words", ["At most 5 hours", "Make it 5 hours", "Within 5 hours", "最多5小时", "5小时以内", "5 hours in total"]
+)
+def test_few_hours_are_the_outlines_where_that_is_said(words):
+    assert in_hours(words)[1].summary == in_hours("At most 5 hours")[1].summary
+    assert "hours, not 5: " in in_hours(words)[1].summary
 
 
 @pytest.mark.parametrize("words", ["At most 20 hours", "最多20小时"])
@@ -438,6 +451,23 @@ def test_an_outline_that_fits_already_stays_and_says_so():
         "It's 60 hours",
         "It takes 60 hours",
         "Add 10 hours",
+        "I can only study 1 hour at a time, make the pieces small",
+        "I have 10 hours before work",
+        "I have 10 hours today",
+        "I have 15 hours in the evenings",
+        "I have a 40-hour week",
+        "I work 40 hours",
+        "I study 20 hours",
+        "I work full-time, 40 hours",
+        "On weekends, 10 hours",
+        "10 hours, mostly on weekends",
+        "周末，15小时",
+        "我上班40小时",
+        "我每次只有10小时",
+        "2 hours",
+        "I have 2 hours",
+        "I can study at most 2 hours",
+        "我只能学2小时",
     ],
 )
 def test_hours_of_a_week_of_one_concept_and_those_spent_are_not_the_outlines(words):
