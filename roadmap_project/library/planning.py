@@ -1,6 +1,6 @@
 """Which of a subject's concepts does this learner need, and in what shape?"""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,13 +78,15 @@ def stages(each: Subject, kept: Sequence[SubjectConcept], goal: str) -> list[dic
     wanted = {concept.key: concept for concept in kept}
     shaped: list[dict[str, Any]] = []
     keys: dict[str, str] = {}
+    builds_on = _built_on(each, wanted)
     for stage in each.stages:
         modules: list[dict[str, Any]] = []
         for module in stage.modules:
             concepts: list[dict[str, Any]] = []
             for key in (key for key in module.concepts if key in wanted):
                 keys[key] = f"c-{len(shaped) + 1}-{len(modules) + 1}-{len(concepts) + 1}"
-                concepts.append(shaped_concept(each, wanted[key], keys, goal))
+                needed = [keys[other] for other in builds_on[key]]
+                concepts.append(_shaped(f"{each.key}/{key}", keys[key], wanted[key], needed, goal))
             if concepts:
                 modules.append(_part(module, goal) | {"concepts": concepts})
         if modules:
@@ -92,17 +94,32 @@ def stages(each: Subject, kept: Sequence[SubjectConcept], goal: str) -> list[dic
     return shaped
 
 
-def shaped_concept(each: Subject, concept: SubjectConcept, keys: dict[str, str], goal: str) -> dict[str, Any]:
-    """A concept as outlines have it; prerequisites that are not in the outline count as known."""
+def _built_on(each: Subject, kept: Container[str]) -> dict[str, list[str]]:
+    """What each concept builds on; in place of a prerequisite that is not kept, what that one builds on.
+
+    Of those in place only what the others do not build on anyway.
+    """
+    below: dict[str, set[str]] = {}
+    nearest: dict[str, list[str]] = {}
+    for concept in each.concepts():  # in learning order, so that what one needs is there
+        needed = concept.prerequisites
+        below[concept.key] = {*needed}.union(*(below[key] for key in needed))
+        found = dict.fromkeys(other for key in needed for other in ([key] if key in kept else nearest[key]))
+        nearest[concept.key] = [key for key in found if key in needed or not any(key in below[one] for one in found)]
+    return nearest
+
+
+def _shaped(source: str, key: str, concept: SubjectConcept, needed: list[str], goal: str) -> dict[str, Any]:
+    """A concept as outlines have it."""
     return {
-        "key": keys[concept.key],
+        "key": key,
         "name": plain_with_goal(concept.name, goal)[:200],
         "description": plain_with_goal(concept.description, goal)[:1000],
         "hours": concept.hours,
         "difficulty": concept.difficulty,
         "keywords": concept.keywords,
-        "prerequisites": [keys[key] for key in concept.prerequisites if key in keys],
-        "source": f"{each.key}/{concept.key}",
+        "prerequisites": needed,
+        "source": source,
     }
 
 

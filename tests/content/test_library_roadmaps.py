@@ -139,6 +139,18 @@ def test_a_concept_can_be_taken_out_and_put_back_by_name(person):
     assert roadmap.rationale.count(EDITED) == 1
 
 
+def test_what_is_added_builds_on_what_is_there_of_all_that_it_needs(person):
+    roadmap = starting.start(owner=person, goal="Learn SQL in 25 hours", hours_per_week=40)
+    draining.drain("workflow")
+    assert not roadmap.concepts.filter(name="Subqueries").exists()
+
+    deciding.request_changes(roadmap.pk, text="Add CTEs and views", author=person)
+    draining.drain("workflow")
+
+    added = roadmap.concepts.get(name="CTEs and views")
+    assert [each.name for each in added.prerequisites.all()] == ["Inner joins"]
+
+
 def test_a_request_that_the_library_cannot_understand_is_answered_with_a_question(person):
     roadmap = starting.start(owner=person, goal="Learn Python programming")
     draining.drain("workflow")
