@@ -89,6 +89,7 @@ IN = re.compile(
 LIMIT = re.compile(
     r"(?:\b(?:at most|than|under|below|max|maximum|up to|exceed)|最多|至多|最长|超过|多于|少于) ?$", re.I
 )
+LIMIT_BEHIND = re.compile(r" ?(?:at most|max|maximum|or less)\b", re.I)
 SOMEBODY = re.compile(r"\b(?:i|we|me|my)\b|我|有", re.I)
 
 # In a goal, which names its subject beside the number, that is told by what stands next to it.
@@ -150,7 +151,7 @@ def of_outline(clause: str) -> Budget | None:
         return None
     hours = _number(found[0])
     is_less_by = bool(LESS_BY[0].search(ahead) or LESS_BY[1].match(behind))
-    is_plain = is_less_by or _is_plain(ahead, clause)
+    is_plain = is_less_by or _is_plain(ahead, behind, clause)
     if not hours or (hours <= FEW and not is_plain):
         return None
     return Budget(hours, is_less_by=is_less_by, is_plain=is_plain)
@@ -165,8 +166,9 @@ def _without_deadline(clause: str) -> str:
     return DEADLINE.sub(" ", clause)
 
 
-def _is_plain(ahead: str, clause: str) -> bool:
-    return bool(OF_ALL.search(clause) or IN.search(ahead) or (LIMIT.search(ahead) and not SOMEBODY.search(ahead)))
+def _is_plain(ahead: str, behind: str, clause: str) -> bool:
+    is_limit = LIMIT.search(ahead) or LIMIT_BEHIND.match(behind)
+    return bool(OF_ALL.search(clause) or IN.search(ahead) or (is_limit and not SOMEBODY.search(ahead)))
 
 
 def of_goal(goal: str) -> float | None:
@@ -178,7 +180,7 @@ def of_goal(goal: str) -> float | None:
         if found is None or comes_again(clause) or OF_ONE.search(_without_deadline(clause)):
             continue
         ahead, behind = clause[: found.start()], clause[found.end() :]
-        if (is_doubtful or _number(found[0]) <= FEW) and not _is_plain(ahead, clause):
+        if (is_doubtful or _number(found[0]) <= FEW) and not _is_plain(ahead, behind, clause):
             continue
         alone = of_outline(clause)
         is_said = (

@@ -363,6 +363,7 @@ def in_hours(words: str, key: str = "sql-databases", absent: Sequence[str] = ())
         "I have 50 hours before next Monday",
         "I have 5 hours a week, so at most 50 hours",
         "At most 50 hours, I only have the evenings",
+        "I have a full-time job, so 50 hours at most",
         "At most 50 hours because I work 40 hours",
         "I only have evenings. I only have 50 hours",
     ],
@@ -376,7 +377,16 @@ def test_a_number_of_hours_is_what_the_outline_may_take(words):
 
 
 @pytest.mark.parametrize(
-    "words", ["At most 5 hours", "Make it 5 hours", "Within 5 hours", "最多5小时", "5小时以内", "5 hours in total"]
+    "words",
+    [
+        "At most 5 hours",
+        "Make it 5 hours",
+        "Within 5 hours",
+        "最多5小时",
+        "5小时以内",
+        "5 hours in total",
+        "5 hours at most",
+    ],
 )
 def test_few_hours_are_the_outlines_where_that_is_said(words):
     assert in_hours(words)[1].summary == in_hours("At most 5 hours")[1].summary
@@ -467,6 +477,7 @@ def test_an_outline_that_fits_already_stays_and_says_so():
         "2 hours",
         "I have 2 hours",
         "I can study at most 2 hours",
+        "I can study 2 hours at most",
         "我只能学2小时",
     ],
 )
