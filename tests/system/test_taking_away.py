@@ -126,6 +126,14 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     expect(state).to_contain_text("Not saved: it did not get through.")
     expect(field).to_have_value("first, and offline; refused")
     reading.unroute_all()
+    reading.route("**/note/", lambda route: route.fulfill(body="<p>Sign in to this network</p>"))  # of what is between
+    field.press_sequentially("; swallowed")
+    expect(state).to_contain_text("Not saved: it did not get through.")
+    reading.route("**/done/", lambda route: route.fulfill(status=204))
+    with reading.expect_request("**/done/"):  # who wants to go on all the same may
+        reading.get_by_role("button", name="Mark as learned").click()
+    expect(state).to_contain_text("Not saved: it did not get through.")
+    reading.unroute_all()
     field.press("End")
     field.press_sequentially(".")
     expect(state).to_contain_text("Saved at")
@@ -173,7 +181,7 @@ def test_what_does_not_get_through_is_said_and_not_lost(fleet, page):
     sign_in(reading, fleet.url, owner)
     context.add_cookies([{"name": "csrftoken", "value": "a" * 32, "url": fleet.url}])  # as signing in renews it
     reading.get_by_role("button", name="Check my answer").click()
-    expect(reading.locator(".explanation")).to_have_count(1)
+    expect(reading.locator("#quiz-step .explanation")).to_have_count(1)
     expect(trouble).to_have_count(0)
     context.close()
 

@@ -35,6 +35,9 @@
     say(said.failed, "reason");
   }
 
+  // What an answer says became of them; none where something in between answers with a page of its own.
+  const stateIn = (answer) => new DOMParser().parseFromString(answer, "text/html").getElementById("note-state");
+
   const isContested = () => "contested" in document.getElementById("note-state").dataset; // it shows another text
   const isKept = () => "kept" in document.getElementById("note-state").dataset;
   const sendAgain = () => isOpen() && form.requestSubmit();
@@ -42,6 +45,9 @@
   form.addEventListener("input", () => {
     isTyped = true;
     if (isOpen() && !isContested()) say(said.open);
+  });
+  form.addEventListener("htmx:beforeSwap", (event) => {
+    if (!stateIn(event.detail.serverResponse)) Object.assign(event.detail, { isError: true, shouldSwap: false });
   });
   form.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful) settle(event.detail.requestConfig.parameters.text.replaceAll("\r\n", "\n"), isKept());
@@ -76,8 +82,9 @@
         headers: { "HX-Request": "true" },
         keepalive: true,
       });
-      if (!answer.ok) return fail();
-      document.getElementById("note-state").outerHTML = await answer.text();
+      const state = answer.ok && stateIn(await answer.text());
+      if (!state) return fail();
+      document.getElementById("note-state").replaceWith(state);
       settle(text, isKept());
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // a TypeError is how fetch tells that nothing got through
@@ -111,8 +118,11 @@
     event.preventDefault();
     if (isWaiting) return;
     isWaiting = true;
-    await Promise.race([flush(true), new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT))]);
-    isWaiting = false;
+    try {
+      await Promise.race([flush(true), new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT))]);
+    } finally {
+      isWaiting = false;
+    }
     mayGo = true;
     event.target.requestSubmit(event.submitter);
     mayGo = false;
