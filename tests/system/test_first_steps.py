@@ -88,7 +88,7 @@ def test_from_the_start_page_to_the_first_answered_quiz(fleet, page, language, g
             page.locator("#practise").click()
             page.locator("fieldset input").last.check()
             page.get_by_role("button", name=gettext("Check my answer")).click()
-            expect(page.locator(".explanation")).to_have_count(1)
+            expect(page.locator("#quiz-step .explanation")).to_have_count(1)
             page.get_by_role("button", name=gettext("Next question")).click()
             expect(page.locator("fieldset")).to_have_count(1)
             assert fits(page)
