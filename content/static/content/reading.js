@@ -40,6 +40,7 @@
     pre.replaceWith(figure);
     figure.append(frame, pre);
     const source = `${words.source} ${number}`;
+    letScroll(pre, source);
     let settle;
     const diagram = {
       frame,
@@ -58,7 +59,6 @@
       broken: () => {
         frame.remove();
         figure.prepend(element("p", { className: "hint", textContent: words.broken }));
-        letScroll(pre, source);
         settle();
       },
     };
