@@ -136,7 +136,10 @@ def _mistakes(body: Answers, options: dict[int, int]) -> Iterator[tuple[str, str
 
 @quiz_router.get(f"{PREFIX}/attempts", response=read(Page[AttemptSummary]), summary="List your attempts")
 def list_attempts(request: TokenRequest, slug: str, key: str, paging: Query[Paging]) -> Any:
-    """The finished ones, the latest first; answers to one that you left half done on the pages are in your results."""
+    """The finished ones, first what was begun latest.
+
+    Answers to one that you left half done on the pages are in your results.
+    """
     attempts = reading.attempts_of(request.user, own_concept(request, slug, key))
     return paged(attempts, paging, AttemptSummary.of, by=("id",))
 
