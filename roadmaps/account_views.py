@@ -167,6 +167,7 @@ class NewPassword(PasswordResetConfirmView):
         return response
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        context["has_tokens"] = self.validlink and api_tokens.of(self.user).usable().exists()
         return super().render_to_response(context, status=200 if self.validlink else 404, **kwargs)
 
 

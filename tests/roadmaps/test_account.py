@@ -528,6 +528,7 @@ def test_a_new_password_is_chosen_by_the_link_that_is_sent_once(client, person):
 
     form = client.get(link, follow=True)
     assert "A new password" in text_of(form)
+    assert "tokens" not in text_of(form).partition("API tokens")[0]  # of which there are none
     done = client.post(
         form.request["PATH_INFO"],
         {"new_password1": "another battery", "new_password2": "another battery"},
@@ -627,7 +628,9 @@ def test_a_reset_by_mail_revokes_the_tokens_and_a_change_says_how_many_go_on(vis
 
     asked(visitor, "ada@example.org")
     link = re.search(r"https://roadmaps.example(/\S+)", sending.compose(Mail.objects.get()).body)[1]
-    form = visitor.get(link, follow=True).request["PATH_INFO"]
+    form = visitor.get(link, follow=True)
+    assert "With a new password all tokens of your account are revoked" in text_of(form)
+    form = form.request["PATH_INFO"]
     done = visitor.post(form, {"new_password1": "third battery", "new_password2": "third battery"}, follow=True)
     assert "1 token with which programs used your account is revoked." in text_of(done)
     assert api_tokens.find(secret) is None
