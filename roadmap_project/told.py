@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 from roadmap_project.listing import listed
 
 NAMES = "names"  # a gap that may hold several, each in quotation marks
-DEEPEST = 4  # sentences in each other's gaps; what people write may look as if it had any number
+DEEPEST = 6  # sentences in each other's gaps; what people write may look as if it had any number
 ENDS_AND_BEGINS = ("”", "“")
 
 _kept: dict[str, re.Pattern[str]] = {}

@@ -12,7 +12,8 @@ from roadmap_project.library.understanding import Action, Part, Request, plain, 
 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
 ABOUT = 0.95  # of the hours and more, where they are said to be too many: "it has 60 hours, which is too much"
-LONGEST_EXAMPLE, LONGEST_LIST = 60, 900  # characters, so that a question stays within what an answer may hold
+# Characters, so that a question and a summary stay within what an answer may hold.
+LONGEST_EXAMPLE, LONGEST_LIST, LONGEST_DONE, LONGEST_REST = 60, 900, 1200, 300
 MOST_INTENTS = 40
 MOST_ASKED = 2  # of the words that can be several concepts
 SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
@@ -54,6 +55,7 @@ class Found:
     unknown: list[str] = field(default_factory=list)
     guessed: list[tuple[str, Choice]] = field(default_factory=list)  # to go, of which a keyword alone was said
     doubtful: list[tuple[str, Choice]] = field(default_factory=list)  # the same, where it may be no name
+    named: list[Choice] = field(default_factory=list)  # by a whole name, whatever is said of them
     wanted_hours: float | None = None  # for the whole outline, as somebody gave them
 
 
@@ -194,6 +196,8 @@ def _found(reading: _Meaning, request: Request) -> Found:
         other = Found()
         found.kept += [choice for choices in reading.meant(part, other) for choice in choices]
         found.kept += [choice for _, choices in other.several for choice in choices]
+    named = {reading.names[place] for place in request.named}
+    found.named = [choice for choice in reading.choices if named.intersection(choice.called)]
     if not found.unknown:
         found.removed = list(dict.fromkeys([*found.removed, *(choice for _, choice in found.guessed)]))
         found.guessed = []
@@ -336,7 +340,7 @@ def _intent(action: str, choice: Choice) -> dict[str, Any]:
 
 def _summary(found: Found, hours: float) -> str:
     removed, added = (
-        explaining.listed([choice.name for choice in choices], longest=explaining.LONGEST)
+        explaining.listed([choice.name for choice in choices], longest=LONGEST_DONE)
         for choices in (found.removed, found.added)
     )
     if removed and added:
@@ -351,10 +355,28 @@ def _summary(found: Found, hours: float) -> str:
     if found.several:
         done = sentences.SEVERAL % {
             "done": done,
-            "words": explaining.listed([words for words, _ in found.several], longest=300),
+            "words": explaining.listed([words for words, _ in found.several], longest=LONGEST_REST),
         }
+    if idle := _not_done(found):
+        done = sentences.NOT_DONE % {"done": done, "names": explaining.listed(idle, longest=LONGEST_REST)}
     missed = [*found.unknown, *(words for words, _ in found.guessed), *(choice.name for choice in found.not_there)]
-    return sentences.NOT_FOUND % {"done": done, "words": explaining.listed(missed, longest=300)} if missed else done
+    return (
+        sentences.NOT_FOUND % {"done": done, "words": explaining.listed(missed, longest=LONGEST_REST)}
+        if missed
+        else done
+    )
+
+
+def _not_done(found: Found) -> list[str]:
+    """What is named and neither changed nor kept, nor spoken of elsewhere: also what is there already."""
+    spoken_of = [*found.removed, *found.added, *found.kept, *found.not_there, *(choice for _, choice in found.guessed)]
+    told_of = {name for choice in spoken_of for name in choice.called}
+    words = plain(" ".join([*found.unknown, *(words for words, _ in found.several)])).lower()
+    return [
+        choice.name
+        for choice in found.named
+        if not told_of.intersection(choice.called) and not any(plain(name).lower() in words for name in choice.called)
+    ]
 
 
 def _with_titles(tree: dict[str, Any]) -> Iterable[tuple[dict[str, Any], tuple[str, ...]]]:

@@ -6,6 +6,7 @@ from roadmap_project.told import kept
 
 # A longer sentence comes before the one that its words would fit as well. They are plans first, and then what was done.
 NOT_FOUND = kept(gettext_noop("%(done)s Not found: %(words)s."))
+NOT_DONE = kept(gettext_noop("%(done)s Nothing was done about: %(names)s."))
 SEVERAL = kept(gettext_noop("%(done)s More than one concept is meant by: %(words)s."))
 HOURS_STAY = kept(
     gettext_noop(

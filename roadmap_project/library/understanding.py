@@ -123,6 +123,7 @@ class Part:
 @dataclass
 class Request:
     parts: list[Part] = field(default_factory=list)
+    named: list[int] = field(default_factory=list)  # whatever is said of them
     is_shorter: bool = False
     budget: hours.Budget | None = None
     last: Action = "unsaid"
@@ -250,6 +251,7 @@ class _Reading:
             if kinds[place] in STRONG:
                 self.request.last = action
         if found := _places(tokens):
+            self.request.named += found
             self.mentioned = found if self.is_new else self.mentioned + found
             self.is_new = False
 

@@ -307,6 +307,36 @@ def test_a_keyword_alone_takes_nothing_out_where_something_else_is_not_found():
     assert plan("Remove logging, pytest and the snakes").summary == "Left out: Logging. Not found: snakes, pytest."
 
 
+@pytest.mark.parametrize(
+    ("words", "summary"),
+    [
+        ("What about asyncio? Remove logging.", "Left out: Logging. Nothing was done about: asyncio."),
+        (
+            "希望有命令行程序，去掉列表推导式",
+            "Left out: Comprehensions. Nothing was done about: Command-line programs.",
+        ),
+        ("Add logging and threads", "New: Threads. Nothing was done about: Logging."),
+        (
+            "Explain strings, remove logging and joins",
+            "Left out: Logging. Nothing was done about: Strings. Not found: joins.",
+        ),
+        ("Keep strings, remove logging. Replace asyncio with threads", "New: Threads; left out: Logging, asyncio."),
+        ("Remove logging and window functions", "Left out: Logging. Not found: window Functions."),
+    ],
+)
+def test_what_is_named_and_not_done_is_said_beside_what_is_done(words, summary):
+    assert plan(words).summary == summary
+    with translation.override("zh-hans"):
+        assert not re.search("Left|New:|Not", told(summary))
+
+
+def test_all_that_can_be_said_beside_what_is_done_is_told_in_chinese():
+    said = plan("Strings? Remove joins, indexes and snakes, at most 50 hours. Window functions", key="sql-databases")
+
+    with translation.override("zh-hans"):
+        assert not re.search("Left|leaves|More|Not", told(said.summary))
+
+
 def test_what_was_not_found_is_said_beside_what_is_done():
     assert plan("Remove logging and snakes").summary == "Left out: Logging. Not found: snakes."
     assert plan("1. Remove logging, I won't need it").summary == "Left out: Logging."
@@ -429,7 +459,7 @@ def test_what_somebody_wants_to_keep_is_not_left_out_for_hours(words):
     taken, found = in_hours(words)
 
     assert taken > in_hours("At most 20 hours")[0]
-    assert "Indexes" not in found.summary
+    assert "Indexes" not in found.summary.split("That leaves")[0]
 
 
 def test_an_outline_that_fits_already_stays_and_says_so():
@@ -542,7 +572,8 @@ def test_what_is_said_to_go_is_what_goes_however_much_it_is():
 
     gone = [intent.description.removeprefix("remove ") for intent in found.intents]
     assert len(gone) == 40
-    assert found.summary == f"Left out: {', '.join(gone)}."
+    rest = ", ".join(f"Zebra{number}" for number in range(40, 45))
+    assert found.summary == f"Left out: {', '.join(gone)}. Nothing was done about: {rest}."
 
 
 def test_a_word_that_can_be_several_is_not_said_to_be_missing():
