@@ -21,6 +21,10 @@ REMOVE = (
     r"|(?:leave|take|throw)(?=\b[^.;,\n]{1,60}\bout\b)"
 )
 REMOVE_CHINESE = "去掉|去除|删除|删掉|删去|删了|移除|拿掉|略过|跳过|省略|省去|砍掉|剔除|排除|取消"
+OTHER_WISHES = (
+    "keep|leave|take|throw|make|shorten|trim|reduce|lose|avoid|ignore|stop|postpone|forget|move|rename|merge|split"
+    "|swap|replace|exchange|change"
+)
 SAME_CLAUSE = r"(?:(?!\b(?:and|but|then)\b)[^.,;:!?()，。；：！？\n]){0,60}?"
 KINDS = {
     "name": NAME,
@@ -53,7 +57,9 @@ KINDS = {
     f"|[会懂](?= ?(?:{NAME}|[a-z]))|[会懂](?= ?(?:[,;!.，。；！]|$))",
     "no": r"\b(?:no|without|neither)\b|没有",
     "with": r"\bwith\b",
-    "wish": r"\b(?:want|need|would like|'d like|more)\b(?: to \w+)?(?: more)?(?: about)?"
+    # Any verb but one that says something else ("I want to drop logging"), or what it says is no wish.
+    "wish": r"\b(?:(?:i|we)'d (?:like|love)|want|need|would (?:like|love)|'d like|more)\b(?! (?:less|fewer)\b)"
+    rf"(?: to (?!(?:{REMOVE}|{OTHER_WISHES})\b)\w+)?(?: more)?(?: about)?"
     "|想学|想要|还要|多(?:一些|一点|讲|来)",
     "tail": r"\b(?:because|since|so that|before|after|when|while|if|for|from|in|into|to|at)\b"
     "|因为|以便|之前|之后|以后|为了",

@@ -77,6 +77,23 @@ def changes(*asked: str, key: str = "python-programming", **options) -> str:
             "-Comprehensions, -Lists and tuples, -Strings",
         ),
         ("Move logging before functions", ""),
+        ("I want to remove Control flow and add threads", "+Threads, -Control flow"),
+        ("I would like to remove strings", "-Strings"),
+        ("I need to get rid of logging", "-Logging"),
+        ("We'd like to leave out logging", "-Logging"),
+        ("I'd like you to take logging out", "-Logging"),
+        ("I'd love to skip logging and to drop decorators", "-Decorators, -Logging"),
+        ("I want to cut logging. We want to exclude decorators", "-Decorators, -Logging"),
+        ("I would like to keep logging, and drop asyncio", "-asyncio"),
+        (
+            "I'd like threads in there too, and type hints. Drop dates and times",
+            "+Threads, +Type hints, -Dates and times",
+        ),
+        ("We'd like to study threads", "+Threads"),
+        ("I'd like to learn more about threads", "+Threads"),
+        ("I want to avoid threads", ""),
+        ("I'd like fewer type hints", ""),
+        ("I want to move threads", ""),
     ],
 )
 def test_a_request_changes_what_it_says(request_, expected):
