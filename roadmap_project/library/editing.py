@@ -56,6 +56,7 @@ class Found:
     guessed: list[tuple[str, Choice]] = field(default_factory=list)  # to go, of which a keyword alone was said
     doubtful: list[tuple[str, Choice]] = field(default_factory=list)  # the same, where it may be no name
     named: list[Choice] = field(default_factory=list)  # by a whole name, whatever is said of them
+    is_shorter: bool = False
     wanted_hours: float | None = None  # for the whole outline, as somebody gave them
 
 
@@ -73,6 +74,7 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
         found.wanted_hours = request.budget.of(hours)
         found.removed += _optional(each, tree, choices, found, found.wanted_hours)
     elif request.is_shorter:
+        found.is_shorter = True
         found.removed += _optional(each, tree, choices, found, budget if hours > budget else MUCH_SHORTER * hours)
     questions: list[str] = []
     if not found.removed and not found.added:
@@ -224,9 +226,12 @@ def _stem(word: str) -> str:
 def _optional(
     each: Subject, tree: dict[str, Any], choices: list[Choice], found: Found, budget: float
 ) -> Iterable[Choice]:
-    """What an outline of fewer hours does without, as the first design does; what comes stays, with what it needs."""
+    """What an outline of fewer hours does without, as the first design does.
+
+    What comes or is named stays, with what it needs.
+    """
     going = {choice.key for choice in found.removed}
-    staying = {choice.key for choice in (*found.kept, *found.there)}
+    staying = {choice.key for choice in (*found.kept, *found.there, *found.named)}
     curated = {f"{each.key}/{concept.key}": concept for concept in each.concepts()}
     weighed = [
         planning.Weighed(
@@ -370,6 +375,8 @@ def _summary(found: Found, hours: float) -> str:
 def _not_done(found: Found) -> list[str]:
     """What is named and neither changed nor kept, nor spoken of elsewhere: also what is there already."""
     spoken_of = [*found.removed, *found.added, *found.kept, *found.not_there, *(choice for _, choice in found.guessed)]
+    if found.is_shorter or found.wanted_hours is not None:
+        spoken_of += found.there  # it stays, as is wished
     told_of = {name for choice in spoken_of for name in choice.called}
     words = plain(" ".join([*found.unknown, *(words for words, _ in found.several)])).lower()
     return [

@@ -53,11 +53,11 @@ BESIDE = re.compile(
     r"|have|got|can't|cannot|can|could|should|would|must|may|want|need|like|let's|let|please|thanks?|thank|ok|okay|yes|now"
     r"|the|a|an|it|this|that|there|everything|all|whole|entire|thing|plan|outline|roadmap|course|version|long"
     r"|weeks?|time|budget|hours?|i|we|you|my|me|us|available|free|left|altogether|overall|together|ideally"
-    r"|preferably|maybe)(?:n't|'(?:d|m|ve))?\b|\b\d+(?= weeks?\b)"
+    r"|preferably|maybe|rest|others?|else|remaining)(?:n't|'(?:d|m|ve))?\b|\b\d+(?= weeks?\b)"
     "|最多|最长|至多|不要?|不?能|不得|别|超过|多于|大于|少于|小于|以内|之内|以下|内|控制|限制|安排|压缩|缩短|缩减|减少|减掉|减去"
     "|精简|降|去掉|砍掉|删掉?|减|(?<!至)少|短|省|在|我们?|只|就|有|用|花|总共|一共|总|共|全部|整个|时间|时长|学时|预算|大纲|课程?|计划"
     "|路线图|学完|学习?|完成|版本|麻烦|请|帮|把|它|这个?|想|要|希望|改|变|做|调整|到|至|成|为|左右|大约|大概|的|了|吧|可以|应该"
-    "|需要?|给|够|好|行|即可|一些|一点|点|里|再|也|吗|呢|谢谢|从|空闲",
+    "|需要?|给|够|好|行|即可|一些|一点|点|里|再|也|吗|呢|谢谢|从|空闲|其[他它余]|剩[下余]",
     re.I,
 )
 MORE_THAN = re.compile(r"\b(?:more|longer|over|above|exceed)\b|超过|多于|大于", re.I)

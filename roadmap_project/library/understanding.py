@@ -30,9 +30,9 @@ KINDS = {
     "name": NAME,
     "hours": hours.PATTERN,
     "keep": rf"\b(?:don't|do not|never|no need to|without|instead of|rather than)\b{SAME_CLAUSE}"
-    rf"\b(?:{REMOVE}|lose|losing|miss)\b"
+    rf"\b(?:{REMOVE}|lose|losing|miss|touch|change|alter)\b"
     r"|\b(?:keep|except|other than|apart from|(?:all|everything|anything) but|stays?|leave(?![^.;,\n]{0,60}\bout\b))\b"
-    rf"|(?:不要|不用|不必|不能|不想|别|请勿)再?(?:把[^,.;，。；]{{0,30}}?)?(?:{REMOVE_CHINESE})|保留|留下|留着|除了",
+    rf"|(?:不要|不用|不必|不能|不想|别|请勿)再?(?:把[^,.;，。；]{{0,30}}?)?(?:{REMOVE_CHINESE})|(?:别|不[要能许得])再?[动碰删丢减砍](?![手脑])|不[能可]少|(?<!不)保留|留下|留着|除了",
     "shorter": r"\b(?:shorter|shorten|too long|(?:fewer|less) (?:concepts|hours|time)"
     r"|(?:not|(?:don't|do not) have) enough time"
     r"|(?:cut|trim)(?: it)? down)\b"
@@ -60,11 +60,12 @@ KINDS = {
     # Any verb but one that says something else ("I want to drop logging"), or what it says is no wish.
     "wish": r"\b(?:(?:i|we)'d (?:like|love)|want|need|would (?:like|love)|'d like|more)\b(?! (?:less|fewer)\b)"
     rf"(?: to (?!(?:{REMOVE}|{OTHER_WISHES})\b)\w+)?(?: more)?(?: about)?"
-    "|想学|想要|还要|多(?:一些|一点|讲|来)",
+    "|[想还]?要有|想学|想要|还要|我们?(?:很|都|还|也)?需要|包括|包含|多(?:一些|一点|讲|来)",
     "tail": r"\b(?:because|since|so that|before|after|when|while|if|for|from|in|into|to|at)\b"
     "|因为|以便|之前|之后|以后|为了",
     "sentence": r"\.(?=\s|$|[\u3400-\u9fff])|[;!?。；！？]",
-    "clause": r"[,\n:()，：（）、&/]|\b(?:and|but|then|or|nor|also|plus)\b|和|与|以及|还有|然后|并且|并|但是?|而且|再",
+    "clause": r"[,\n:()，：（）、&/]|\b(?:and|but|then|or|nor|also|plus)\b"
+    "|和|与|以及|还有|然后|并且|并|但是?|不过|可是|而且|再",
     "object_first": "把|将",
     "pronoun": r"\b(?:it|them|that|those|these|this)\b|它们?|这个|那个|这些|那些",
     "filler": r"\b(?:\d+|an?|the|of|on|out|back|i'(?:d|m|ve|ll)|i|we|you|me|my|is|are|was|be|been|as|well|too|again"
@@ -72,7 +73,7 @@ KINDS = {
     r"|every|any|some|other|others|how"
     r"|concepts?|parts?|topics?|sections?|chapters?|lessons?|units?|outline|roadmap|plan|things?|ones?|stuff"
     r"|now|there|here|completely|entirely|altogether|really|actually|following|lot|do|don't|have|so|yes|ok|okay)\b"
-    "|请|麻烦|帮我?|我们?|你|您|一下|一些|一个|一点|都|也|了|吧|的|地|得|讲|部分|章节?|一[章节课块]|[这那]块|板块|方面|相关|知识|内容|概念|课程?|大纲|吗|呢|啊|谢谢"
+    "|必须|一定|务必|千万|请|麻烦|帮我?|我们?|你|您|一下|一些|一个|一点|都|也|了|吧|的|地|得|讲|部分|章节?|一[章节课块]|[这那]块|板块|方面|相关|知识|内容|概念|课程?|大纲|吗|呢|啊|谢谢"
     "|能|可以|希望|想|要|就|先|给|全部|所有|关于|有关|其实|掉|里|这|那|还|已经|学习?",
     "word": rf"[^\W\u3400-\u9fff]+(?:'\w+)?|{CHARACTER}",
 }  # fmt: skip

@@ -479,6 +479,43 @@ def test_what_somebody_wants_to_keep_is_not_left_out_for_hours(words):
     assert "Indexes" not in found.summary.split("That leaves")[0]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "40小时以内，装饰器必须保留",
+        "40小时以内，不过装饰器一定要留着",
+        "40小时以内，可是装饰器别删",
+        "40小时以内，别动装饰器",
+        "40小时以内，不要再删装饰器了",
+        "40小时以内，我需要装饰器",
+        "40小时以内，要有装饰器",
+        "40小时以内，包括装饰器",
+        "保留装饰器，其他压缩到40小时",
+        "Keep decorators, and shorten the rest to 40 hours",
+        "At most 40 hours, but don't touch decorators",
+        "At most 40 hours. I want to keep decorators",
+    ],
+)
+def test_what_stays_for_somebodys_sake_is_no_news(words):
+    taken, found = in_hours(words, key="python-programming")
+
+    assert 35 < taken <= 40
+    assert "Decorators" not in found.summary
+
+
+@pytest.mark.parametrize(
+    "words", ["{}, decorators are important to me", "{}. 装饰器对我很重要", "{}. 装饰器", "{}. Decorators?"]
+)
+@pytest.mark.parametrize("shorter", ["At most 40 hours", "Shorter"])
+def test_what_is_named_does_not_go_for_the_hours(words, shorter):
+    assert "-Decorators" in changes(shorter)
+
+    found = plan(words.format(shorter))
+    assert found.summary.endswith("Nothing was done about: Decorators.")
+    assert "-Decorators" not in changes(words.format(shorter))
+    assert "-Decorators" in changes(f"{shorter}. Remove decorators")
+
+
 def test_an_outline_that_fits_already_stays_and_says_so():
     assert (
         plan("At most 400 hours", key="sql-databases")
