@@ -18,7 +18,7 @@ from playwright.sync_api import Page
 from content import answering, sharing
 from content.models import Note
 from roadmap_project import api_tokens
-from roadmaps import deciding, learning
+from roadmaps import accounts, deciding, learning
 from roadmaps.models import ConceptProgress, Feedback, OutlineReview, Roadmap, Step
 from tests.browser import SIZES, fits, sign_in, violations
 from tests.factories import (
@@ -81,6 +81,7 @@ def of_members(owner, roadmap: Roadmap) -> Iterator[tuple[str, str]]:
     yield "concept", reverse("content:concept", args=at)
     yield "note changed elsewhere", reverse("content:concept", args=at)
     yield "quiz", reverse("content:quiz", args=at)
+    yield "quiz that goes on", reverse("content:quiz", args=at)
     attempt = answering.answer(roadmap.concepts.first().quiz_versions.get(), user=owner, submitted={0: ["1"], 2: ["0"]})
     yield "quiz answered", reverse("content:quiz", args=at) + f"?attempt={attempt.pk}"
     yield "ready, with a weak concept", roadmap.get_absolute_url()
@@ -130,12 +131,22 @@ def of_members(owner, roadmap: Roadmap) -> Iterator[tuple[str, str]]:
         make_tutorial(concept=concept)
         learning.mark(concept, user=owner, is_learned=True)
     yield "everything learned", learned.get_absolute_url()
+    accounts.ask_for_address(owner, "ada@example.org")
+    yield "list, and an address that waits", "/"
+    yield "address that waits", reverse("roadmaps:address")
 
 
 def answer_a_question(page: Page) -> None:
     page.locator("fieldset input").first.check()
     page.locator("#quiz-step button").click()
     page.locator(".marked").wait_for()
+
+
+def come_back_to_a_quiz(page: Page) -> None:
+    answer_a_question(page)
+    page.reload()
+    page.locator("#quiz-place").wait_for()
+    page.locator("details summary").first.click()
 
 
 def choose_a_day_that_is_over(page: Page) -> None:
@@ -153,6 +164,7 @@ def write_where_another_page_wrote(page: Page) -> None:
 # What is done on a page before it is looked at.
 FIRST: dict[str, Callable[[Page], None]] = {
     "quiz": lambda page: page.locator("#quiz-place").wait_for(),
+    "quiz that goes on": come_back_to_a_quiz,
     "practice answered": answer_a_question,
     "plan refused": choose_a_day_that_is_over,
     "note changed elsewhere": write_where_another_page_wrote,
@@ -245,5 +257,5 @@ def test_every_page_in_every_state_is_accessible_by_keyboard_and_fits(fleet, pag
         page.goto(f"{fleet.url}/{name}")
         found[name] = looked_at(page, name)
 
-    assert len(found) >= 52
+    assert len(found) >= 55
     assert {name: each for name, each in found.items() if each} == {}
