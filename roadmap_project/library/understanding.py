@@ -32,7 +32,7 @@ KINDS = {
     "keep": rf"\b(?:don't|do not|never|no need to|without|instead of|rather than)\b{SAME_CLAUSE}"
     rf"\b(?:{REMOVE}|lose|losing|miss|touch|change|alter)\b"
     r"|\b(?:keep|except|other than|apart from|(?:all|everything|anything) but|stays?|leave(?![^.;,\n]{0,60}\bout\b))\b"
-    rf"|(?:不要|不用|不必|不能|不想|别|请勿)再?(?:把[^,.;，。；]{{0,30}}?)?(?:{REMOVE_CHINESE})|(?:别|不[要能许得])再?[动碰删丢减砍](?![手脑])|不[能可]少|(?<!不)保留|留下|留着|除了",
+    rf"|(?:不要|不用|不必|(?<!能)不能|不想|别|请勿)再?(?:把[^,.;，。；]{{0,30}}?)?(?:{REMOVE_CHINESE})|(?:别|(?<!能)不[要能许得])再?[动碰删丢减砍](?![手脑])|不[能可]少|(?<!不)保留|留下|留着|除了",
     "shorter": r"\b(?:shorter|shorten|too long|(?:fewer|less) (?:concepts|hours|time)"
     r"|(?:not|(?:don't|do not) have) enough time"
     r"|(?:cut|trim)(?: it)? down)\b"
@@ -47,10 +47,11 @@ KINDS = {
     # A way to learn it, another place for it, or nothing to be rid of: nothing comes and nothing goes.
     "nothing": r"\b(?:(?:don't|doesn't|do not|not|never|to)\s+(?:\w+\s+)?(?:know|understand)"
     r"|(?:haven't|not|never)\s+(?:\w+\s+)?(?:learn(?:ed|t)|studied|used|done)|explain\w*|teach|describe"
-    r"|show|tell|rewrite|rename|move|merge|split|focus|start|begin|skip (?:to|ahead)|not|less|fewer|easier|harder)\b"
+    r"|show|tell|rewrite|rename|move|merge|split|focus|start|begin|skip (?:to|ahead)"
+    r"|should (?:i|we)|whether|unsure|not|less|fewer|easier|harder)\b"
     rf"|\bno (?:(?:\w+|{NAME}) ){{0,2}}?(?:idea|clue|knowledge|experience|background|understanding)\b"
     f"|没有? ?(?:{NAME} ?的? ?|任何|什么|相关){{0,2}}(?:基础|经验|概念|印象|底子)"
-    "|不知道|不懂|不会|不了解|不熟悉|没学过|没有学过|讲解|解释|教|说明|移[到动]|改名|合并|拆分|不是|少讲|减少",
+    "|要不要|需不需要|用不用|学不学|想不想|该不该|应不应该|是不是|是否|不确定|不知道|不懂|不会|不了解|不熟悉|没学过|没有学过|讲解|解释|教|说明|移[到动]|改名|合并|拆分|不是|少讲|减少",
     "known": r"\b(?:know|mastered|learn(?:ed|t)|studied|(?:familiar|comfortable) with"
     r"|(?:don't|do not|won't|will not) (?:\w+ ){0,2}?(?:want|need|like)(?: to \w+)?)\b"
     "|已经?[会懂]了?|已经?(?:学过|掌握|熟悉|知道)了?|会了|学过|掌握|懂了|知道(?!什么|怎么)"
@@ -98,6 +99,13 @@ NO_TIME = (
 WITHOUT_TIME = (
     (re.compile(rf"{NO_TIME}(?: for\b| to (?:learn|study|do|read)\b|[去来]?(?:学习?|看|做))", re.I), " don't want "),
     (re.compile(NO_TIME, re.I), " "),
+)
+ABOUT_SO_MANY = "only|just|about|around|roughly|at|most|less|than|under|a|total|of"
+ITS_HOURS = re.compile(
+    rf"{NAME}(?: (?:down|back|{ABOUT_SO_MANY}))* (?:to|by|for)(?: (?:{ABOUT_SO_MANY}))* #"
+    rf"|#(?: (?:of|from|off|for|in|on|the))+ {NAME}"
+    rf"|{NAME}[^#]*(?:到|至|成|为|剩|的|减|少|去|掉)(?: (?:最多|大约|大概|约))* #|# 的 {NAME}",
+    re.I,
 )
 IDLE = ("filler", "pronoun", "name")
 MOST_BARE = 3  # words of which somebody's answer may be a name
@@ -243,6 +251,8 @@ class _Reading:
         action, place = _verb(kinds)
         self.has_hours = self.has_hours or "hours" in kinds
         self.comes_again = self.comes_again or ("hours" not in kinds and hours.comes_again(_text(tokens)))
+        if action == "remove" and _has_hours_of_its_own(tokens):
+            action = "nothing"
         if budget := self._budget(tokens):
             self.budget, self.verb = budget, "unsaid"
         elif action == "nothing" or (kinds[place] == "known" and _is_hardly_known(tokens, place)):
@@ -374,6 +384,12 @@ def _text(tokens: list[Token]) -> str:
 def _together(words: Iterable[str]) -> str:
     """With blanks between them, but where both are Chinese."""
     return re.sub(f"(?<={CHARACTER}) (?={CHARACTER})", "", " ".join(words))
+
+
+def _has_hours_of_its_own(tokens: list[Token]) -> bool:
+    """Whether a concept is to take fewer hours, which is nothing that goes: "cut logging to 1 hour"."""
+    shape = " ".join("#" if token.kind == "hours" else token.text for token in tokens)
+    return bool(ITS_HOURS.search(shape))
 
 
 def _without_tail(tokens: list[Token]) -> list[Token]:
