@@ -352,10 +352,11 @@ def _summary(found: Found, hours: float) -> str:
         done = sentences.BOTH % {"added": added, "removed": removed}
     else:
         done = sentences.LEFT_OUT % {"names": removed} if removed else sentences.NEW % {"names": added}
-    if found.wanted_hours is not None:
+    if found.is_shorter or found.wanted_hours is not None:
         hours += sum(choice.hours for choice in found.added) - sum(choice.hours for choice in found.removed)
-        values = {"hours": f"{hours:g}", "wanted": f"{found.wanted_hours:g}", "count": planning.FEWEST_CONCEPTS}
-        is_all = hours <= found.wanted_hours or len(found.removed) + len(found.added) >= MOST_INTENTS
+        wanted = hours if found.wanted_hours is None else found.wanted_hours
+        values = {"hours": f"{hours:g}", "wanted": f"{wanted:g}", "count": planning.FEWEST_CONCEPTS}
+        is_all = hours <= wanted or len(found.removed) + len(found.added) >= MOST_INTENTS
         done = (sentences.HOURS_LEFT if is_all else sentences.HOURS_STAY) % {"done": done, **values}
     if found.several:
         done = sentences.SEVERAL % {

@@ -397,6 +397,8 @@ def test_a_shorter_outline_does_without_what_is_optional(words, key):
     gone, more = ({intent.description.removeprefix("remove ") for intent in found.intents} for found in (fits, short))
     hours = sum(concept.hours for concept in each.concepts())
     assert sum(named[name].hours for name in gone) >= 0.2 * hours
+    left = hours - sum(named[name].hours for name in gone)
+    assert fits.summary.endswith(f". That leaves {left:g} hours.")
     assert gone < more
     needed = {
         prerequisite for name, concept in named.items() if name not in more for prerequisite in concept.prerequisites
@@ -429,6 +431,9 @@ def in_hours(words: str, key: str = "sql-databases", absent: Sequence[str] = ())
         "I'd rather spend 50 hours",
         "Shorten it from 90 hours to 50 hours",
         "40-50 hours",
+        "时间太长，50小时以内最好",
+        "最好不超过50小时",
+        "尽量控制在50小时以内",
         "我想在50小时内学完",
         "I have 50 hours before next Monday",
         "I have 5 hours a week, so at most 50 hours",
