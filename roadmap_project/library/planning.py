@@ -1,13 +1,15 @@
 """Which of a subject's concepts does this learner need, and in what shape?"""
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roadmap_project.library import subjects
 from roadmap_project.library.subjects import SCAFFOLD, Subject, SubjectConcept, plain_with_goal
 
 USUAL_WEEKS = 12
 FEWEST_CONCEPTS = 8
+MOST_PREREQUISITES = 12  # of one concept; more are no outline
 BASIC_STAGES = 2  # where somebody who knows the basics needs no easy concepts
 
 
@@ -94,18 +96,19 @@ def stages(each: Subject, kept: Sequence[SubjectConcept], goal: str) -> list[dic
     return shaped
 
 
-def _built_on(each: Subject, kept: Container[str]) -> dict[str, list[str]]:
+def _built_on(each: Subject, kept: Mapping[str, SubjectConcept]) -> dict[str, list[str]]:
     """What each concept builds on; in place of a prerequisite that is not kept, what that one builds on.
 
-    Of those in place only what the others do not build on anyway.
+    Of those in place only what the others do not build on anyway, and as many as an outline takes.
     """
     below: dict[str, set[str]] = {}
     nearest: dict[str, list[str]] = {}
-    for concept in each.concepts():  # in learning order, so that what one needs is there
-        needed = concept.prerequisites
-        below[concept.key] = {*needed}.union(*(below[key] for key in needed))
-        found = dict.fromkeys(other for key in needed for other in ([key] if key in kept else nearest[key]))
-        nearest[concept.key] = [key for key in found if key in needed or not any(key in below[one] for one in found)]
+    for key in each.order:  # in which what it needs comes before it
+        needed = (kept[key] if key in kept else subjects.concept(each.key, key)).prerequisites
+        below[key] = {*needed}.union(*(below[other] for other in needed))
+        found = dict.fromkeys(two for one in needed for two in ([one] if one in kept else nearest[one]))
+        apart = [one for one in found if one in needed or not any(one in below[two] for two in found)]
+        nearest[key] = apart[:MOST_PREREQUISITES]
     return nearest
 
 

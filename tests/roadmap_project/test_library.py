@@ -3,6 +3,7 @@
 import asyncio
 import html
 import re
+from types import SimpleNamespace
 
 import pytest
 from django.utils import translation
@@ -814,3 +815,14 @@ def test_a_prerequisites_name_cannot_break_out_of_its_link(library):
     rendered = to_html(tutorial.markdown, concept_url=lambda key: "/here/")
     assert "evil.example" not in "".join(re.findall(r'href="([^"]*)"', rendered))
     assert "a](https://evil.example) [b `c` &lt;d&gt; *e*</a>" in rendered
+
+
+def test_what_stands_for_those_that_are_left_out_is_no_more_than_an_outline_takes(monkeypatch):
+    roots, middle = [f"r{number}" for number in range(15)], ["m0", "m1", "m2"]
+    needed = {"top": middle} | {key: roots[place * 5 :][:5] for place, key in enumerate(middle)}
+    each = SimpleNamespace(key="x", order=[*roots, *middle, "top"])
+    concepts = {key: SimpleNamespace(prerequisites=needed.get(key, [])) for key in each.order}
+    monkeypatch.setattr(planning.subjects, "concept", lambda _, key: concepts[key])
+    kept = {key: concepts[key] for key in concepts if key not in middle}
+
+    assert planning._built_on(each, kept)["top"] == roots[:12]
