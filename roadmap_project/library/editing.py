@@ -21,8 +21,9 @@ YES = re.compile(
     r"\W*(?:yes|yep|yeah|sure|ok|okay|please do|do it|remove it|是的?|对|好的?|可以|嗯|行)\W*(?:please|吧|了)?\W*", re.I
 )
 ALL = re.compile(
-    r"\W*(?:(?:remove |add )?(?:all|both|each|every one)(?: of (?:them|these|it))?"
-    r"|(?:这?两个|它们)?(?:全?都|全部)(?:去掉|删掉|加上|不?要|是)?了?)\W*(?:please|吧)?\W*",
+    r"\W*(?:(?:yes,? )?(?:please )?(?:remove |add )?(?:all|both|each|every one)(?: of (?:them|these|those|it))?"
+    r"|(?:yes,? )?(?:please )?(?:add everything|(?:remove|add) (?:them|these|those)(?: all)?)"
+    r"|(?:这?两个|它们)?(?:全?都|全部)(?:去掉|删掉|加上|添加|加进来|不?要|是)?了?)\W*(?:please|吧)?\W*",
     re.I,
 )
 CHINESE = re.compile(f"{CHARACTER}{{2,}}")
@@ -56,6 +57,7 @@ class Found:
     guessed: list[tuple[str, Choice]] = field(default_factory=list)  # to go, of which a keyword alone was said
     doubtful: list[tuple[str, Choice]] = field(default_factory=list)  # the same, where it may be no name
     named: list[Choice] = field(default_factory=list)  # by a whole name, whatever is said of them
+    listed: list[Choice] = field(default_factory=list)  # what can be added, as an answer to "all of them"
     is_shorter: bool = False
     wanted_hours: float | None = None  # for the whole outline, as somebody gave them
 
@@ -78,11 +80,14 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
         found.removed += _optional(each, tree, choices, found, budget if hours > budget else MUCH_SHORTER * hours)
     questions: list[str] = []
     if not found.removed and not found.added:
-        questions = _answer(reading, found, earlier, request, text=asked[-1] if asked else "", hours=hours)
+        text = asked[-1] if asked else ""
+        if ALL.fullmatch(text):
+            found.listed = _listed_before(each, tree, choices, asked[-3:-1], budget)
+        questions = _answer(reading, found, earlier, request, text=text, hours=hours)
     if not questions and len(_concepts(tree)) - len(found.removed) + len(found.added) < planning.FEWEST_CONCEPTS:
         questions = [sentences.TOO_FEW % {"count": planning.FEWEST_CONCEPTS}] if found.removed else []
-    if not found.removed and not found.added and (found.unknown or not questions):
-        questions += _how(each, tree, choices)
+    if not found.removed and not found.added:
+        questions += _offered(each, tree, choices, found, is_lost=bool(found.unknown) or not questions, hours=hours)
     return _planned(found, questions, hours)
 
 
@@ -257,10 +262,8 @@ def _answer(
 ) -> list[str]:
     """What to ask, unless a name alone says enough: one that is missing comes; one that is there may be meant to go."""
     asked = _found(reading, earlier)
-    if ALL.fullmatch(text) and _verb_of_all(text, request) in ("unsaid", earlier.last):
-        several = dict.fromkeys(choice for _, choices in asked.several[:MOST_ASKED] for choice in choices)
-        found.removed = [choice for choice in several if earlier.last == "remove" and choice.is_there]
-        found.added = [choice for choice in several if earlier.last == "add" and not choice.is_there]
+    if ALL.fullmatch(text):
+        _take_all(found, asked, earlier, _verb_of_all(text, request))
         if found.removed or found.added:
             return []
     before = _named_alone(reading, earlier, Found())
@@ -290,6 +293,16 @@ def _answer(
     return questions
 
 
+def _take_all(found: Found, asked: Found, earlier: Request, verb: Action) -> None:
+    """All that the question was about, as far as the answer says the same of it; else all that was listed."""
+    several = dict.fromkeys(choice for _, choices in asked.several[:MOST_ASKED] for choice in choices)
+    if verb in ("unsaid", earlier.last):
+        found.removed = [choice for choice in several if earlier.last == "remove" and choice.is_there]
+        found.added = [choice for choice in several if earlier.last == "add" and not choice.is_there]
+    if not several and earlier.last != "remove" and verb in ("unsaid", "add"):
+        found.added = found.listed
+
+
 def _verb_of_all(text: str, request: Request) -> Action:
     """What "all of them" says of them by itself."""
     return "add" if request.last == "unsaid" and "要" in text else request.last
@@ -299,13 +312,35 @@ def _named_alone(reading: _Meaning, request: Request, found: Found) -> list[Choi
     return [choice for part in request.of("unsaid") for choices in reading.meant(part, found) for choice in choices]
 
 
+def _offered(
+    each: Subject, tree: dict[str, Any], choices: list[Choice], found: Found, *, is_lost: bool, hours: float
+) -> list[str]:
+    """What to ask for, where somebody's words say nothing of it; what can come, where there are hours left for it."""
+    if is_lost:
+        return _how(each, tree, choices)
+    has_room = found.wanted_hours is not None and hours <= found.wanted_hours
+    return _can_add(choices) if has_room else []
+
+
 def _how(each: Subject, tree: dict[str, Any], choices: list[Choice]) -> list[str]:
     """What can be said, with an example that does no harm."""
     optional = list(_optional(each, tree, choices, Found(), 0)) or [choice for choice in choices if choice.is_there]
     questions = [sentences.HOW % {"name": explaining.listed([optional[-1].name], longest=LONGEST_EXAMPLE)}]
-    if absent := [choice for choice in choices if not choice.is_there]:
-        questions.append(sentences.CAN_ADD % {"names": _few(absent)})
-    return questions
+    return questions + _can_add(choices)
+
+
+def _can_add(choices: list[Choice]) -> list[str]:
+    absent = [choice for choice in choices if not choice.is_there]
+    return [sentences.CAN_ADD % {"names": _few(absent)}] if absent else []
+
+
+def _listed_before(
+    each: Subject, tree: dict[str, Any], choices: list[Choice], asked: Sequence[str], budget: float
+) -> list[Choice]:
+    """What can be added, where that was said last: to a list one answers "all of them"."""
+    said = plan(each, tree, asked, budget=budget)["questions"] if asked else []
+    was_said = any(question in said for question in _can_add(choices))
+    return [choice for choice in choices if was_said and not choice.is_there]
 
 
 def _few(choices: Sequence[Choice]) -> str:
@@ -358,6 +393,9 @@ def _summary(found: Found, hours: float) -> str:
         values = {"hours": f"{hours:g}", "wanted": f"{wanted:g}", "count": planning.FEWEST_CONCEPTS}
         is_all = hours <= wanted or len(found.removed) + len(found.added) >= MOST_INTENTS
         done = (sentences.HOURS_LEFT if is_all else sentences.HOURS_STAY) % {"done": done, **values}
+    elif found.added and found.added == found.listed:
+        hours += sum(choice.hours for choice in found.added)
+        done = sentences.HOURS_IN_ALL % {"done": done, "hours": f"{hours:g}"}
     if found.several:
         done = sentences.SEVERAL % {
             "done": done,

@@ -15,6 +15,7 @@ HOURS_STAY = kept(
     )
 )
 HOURS_LEFT = kept(gettext_noop("%(done)s That leaves %(hours)s hours."))
+HOURS_IN_ALL = kept(gettext_noop("%(done)s That makes %(hours)s hours."))
 BOTH = kept(gettext_noop("New: %(added)s; left out: %(removed)s."))
 NEW = kept(gettext_noop("New: %(names)s."))
 LEFT_OUT = kept(gettext_noop("Left out: %(names)s."))

@@ -226,6 +226,9 @@ def test_a_word_that_can_be_several_concepts_is_asked_about_and_the_answer_is_en
         (["Remove joins", "not all of them"], ""),
         (["Remove joins", "remove all"], "-Inner joins, -Outer joins, -Self joins and hierarchies"),
         (["Remove joins", "add all"], ""),
+        (["Remove joins", "remove them"], "-Inner joins, -Outer joins, -Self joins and hierarchies"),
+        (["Remove joins", "remove everything"], ""),
+        (["Remove joins", "add them"], ""),
         (["去掉连接", "全部加上"], ""),
         (["去掉连接", "都要"], ""),
         (["去掉连接", "都不要"], "-Connections and pooling, -Inner joins, -Outer joins, -Self joins and hierarchies"),
@@ -239,6 +242,37 @@ def test_all_that_a_word_can_be_is_an_answer(asked, expected):
     absent = ("Outer joins", "Self joins and hierarchies") if asked[0] == "Add joins" else ()
     assert changes(*asked, key="sql-databases", absent=absent) == expected
     assert changes("Add joins", "all of them", key="sql-databases", absent=()) == ""  # all are there, and stay
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["?", "all of them"], "+Threads, +Type hints"),
+        (["?", "Add them, please"], "+Threads, +Type hints"),
+        (["?", "Yes, add all of these"], "+Threads, +Type hints"),
+        (["?", "都加上"], "+Threads, +Type hints"),
+        (["?", "都要"], "+Threads, +Type hints"),
+        (["At most 400 hours", "add them"], "+Threads, +Type hints"),
+        (["Add more, up to 400 hours", "all"], "+Threads, +Type hints"),
+        (["Add snakes", "all"], "+Threads, +Type hints"),
+        (["?", "How?", "add everything"], "+Threads, +Type hints"),
+        (["Explain logging", "add them all"], "+Threads, +Type hints"),
+        (["Remove snakes", "all of them"], ""),
+        (["?", "remove them"], ""),
+        (["?", "都不要"], ""),
+        (["logging", "all"], ""),
+        (["all"], ""),
+    ],
+)
+def test_all_that_can_be_added_is_an_answer_where_it_was_listed(asked, expected):
+    found = plan(*asked)
+
+    assert changes(*asked) == expected
+    if expected:
+        hours = sum(each.hours for each in subject("python-programming").concepts())
+        assert found.summary == f"New: Type hints, Threads. That makes {hours:g} hours."
+        with translation.override("zh-hans"):
+            assert not re.search("New|makes", told(found.summary))
 
 
 def test_all_is_what_was_asked_about_and_no_more():
