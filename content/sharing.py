@@ -1,7 +1,6 @@
 """Who may read a roadmap by a link, and how does a reader get one of their own?"""
 
 import uuid
-from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from content import importing
 from content.exporting import reading
-from content.models import Question, Resource, ResourceList, Share, Tutorial
+from content.models import Share
 from roadmap_project.library.subjects import escaped
 from roadmaps import accounts, log_lines
 from roadmaps.deciding import RefusedError
@@ -24,29 +23,13 @@ OUTLINE = [f"{part}{name}" for part in ("", "module__", "module__stage__") for n
 
 
 def repeats_goal(roadmap: Roadmap) -> bool:
-    """Whether what a link shows holds the owner's goal word for word, as a scaffold's texts do. Six queries at most."""
+    """Whether the title or the outline holds the owner's goal word for word, as a scaffold's do. One query at most."""
     words = " ".join(roadmap.goal.split())
     if len(words.encode()) < TELLING:
         return False
     ways = {each[:RECOGNISED] for each in (roadmap.goal, words, escaped(words))}
-    theirs = {"concept__roadmap": roadmap, "is_current": True}
-    return (
-        any(each.casefold() in roadmap.title.casefold() for each in ways)
-        or roadmap.concepts.filter(_holds(ways, OUTLINE)).exists()
-        or Tutorial.objects.filter(_holds(ways, ["title", "markdown"]), **theirs).exists()
-        or ResourceList.objects.filter(_holds(ways, ["note"]), **theirs).exists()
-        or Resource.objects.filter(
-            _holds(ways, ["title", "description"]),
-            **{f"resource_list__{name}": value for name, value in theirs.items()},
-        ).exists()
-        or Question.objects.filter(
-            _holds(ways, ["text", "explanation"]), **{f"quiz__{name}": value for name, value in theirs.items()}
-        ).exists()
-    )
-
-
-def _holds(ways: Iterable[str], fields: Iterable[str]) -> Q:
-    return reduce(or_, (Q(**{f"{field}__icontains": each}) for field in fields for each in ways))
+    holds = reduce(or_, (Q(**{f"{field}__icontains": each}) for field in OUTLINE for each in ways))
+    return any(each.casefold() in roadmap.title.casefold() for each in ways) or roadmap.concepts.filter(holds).exists()
 
 
 def share(roadmap: Roadmap) -> Share:

@@ -27,7 +27,10 @@ def make(*, user: Any, name: str, expires_at: datetime | None = None) -> tuple[A
     """The token and its secret, which nobody can read again. Raises TokenRefusedError."""
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
-        get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)  # two at once are counted
+        # So that two at once are counted, and that a session of before a new password makes none after it.
+        same = get_user_model().objects.select_for_update(no_key=True).filter(pk=user.pk, password=user.password)
+        if same.first() is None:
+            raise TokenRefusedError(_("Your account was changed meanwhile. Sign in again."))
         own = of(user)
         if own.filter(name=name).exists():
             raise TokenRefusedError(_("You have a token of this name already."))

@@ -150,10 +150,11 @@ class NewPassword(PasswordResetConfirmView):
     success_url = reverse_lazy("roadmaps:login")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Whoever forgot it, or lost it to somebody else, cannot know either what programs do with their tokens."""
+        """Who lost it to somebody else knows neither what tokens were made since nor which address was asked for."""
         with transaction.atomic():
             response = super().form_valid(form)
             revoked = api_tokens.revoke_all(form.user)
+            accounts.drop_unconfirmed(form.user)
         known_browsers.proven(self.request, form.user.get_username())
         messages.success(self.request, _("Your password is changed. Sign in with the new one."))
         if revoked:

@@ -75,9 +75,18 @@ def unconfirmed(user: User) -> Unconfirmed | None:
     return Unconfirmed(asked.address, asked.state != Mail.State.FAILED and timezone.now() < ends_at)
 
 
+def drop_unconfirmed(user: User) -> None:
+    """No address is offered to be confirmed any more, and no link to one that waits to be sent goes out."""
+    Mail.objects.filter(user=user, kind=Mail.Kind.ADDRESS).update(state=Mail.State.DROPPED)
+
+
 def ask_for_address(user: User, address: str) -> bool:
-    """Send a link to the address, which becomes the person's when they open it; False where it is theirs already."""
+    """Send a link to the address, which becomes the person's when they open it.
+
+    False where it is theirs already; then none waits any more.
+    """
     if address == user.email:
+        drop_unconfirmed(user)
         return False
     mailing.post(user, Mail.Kind.ADDRESS, address=address)
     return True
@@ -92,7 +101,7 @@ def take_address(user: User, address: str) -> bool:
     with transaction.atomic():
         if not User.objects.filter(pk=user.pk, email=before).update(email=address):
             return False
-        Mail.objects.filter(user=user, kind=Mail.Kind.ADDRESS).update(state=Mail.State.DROPPED)
+        drop_unconfirmed(user)
         if before:
             mailing.post(user, Mail.Kind.ADDRESS_CHANGED, address=before)
     user.email = address

@@ -292,7 +292,7 @@ class AttemptSummary(Shape):
     version: int = Field(examples=[1], description="Of the quiz.")
     right: int = Field(examples=[4])
     total: int = Field(examples=[5])
-    created_at: datetime = Field(description="When it was begun; one that was left may have gone on until a day later.")
+    created_at: datetime = Field(description="When it was begun; one that was left may have gone on later.")
 
     @classmethod
     def of(cls, attempt: QuizAttempt) -> "AttemptSummary":

@@ -36,7 +36,7 @@ class SharedLink(Shape):
         examples=["https://roadmaps.example.org/shared/…/"], description="Who has it can read the roadmap."
     )
     created_at: datetime
-    repeats_goal: bool = Field(description="Whether what it shows holds your goal, word for word.")
+    repeats_goal: bool = Field(description="Whether its title or outline holds your goal, word for word.")
 
 
 @router.get(

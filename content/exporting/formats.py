@@ -76,9 +76,9 @@ FORMATS = {
             gettext_lazy("Everything (JSON)"),
             format_lazy(
                 gettext_lazy(
-                    "For programs and as a backup: it can be brought in again as a new roadmap (up to {most} MB), with "
-                    "your notes and what you marked as learned. Your answers to quizzes and earlier versions are not "
-                    "in it."
+                    "For programs and as a backup: it can be brought in again as a new roadmap (up to {most} MB, and "
+                    "4 million characters of tutorials), with your notes and what you marked as learned. Your answers "
+                    "to quizzes and earlier versions are not in it."
                 ),
                 most=LARGEST_FILE // 1024 // 1024,
             ),

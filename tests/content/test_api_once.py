@@ -284,6 +284,15 @@ def test_a_request_is_the_same_under_a_roadmaps_new_name_and_whichever_way_nothi
         assert error(program("post", path, body, Idempotency_Key="mine"), 422)["code"] == "key_used_otherwise", path
 
 
+def test_what_was_done_under_a_key_by_the_release_before_is_not_done_again(person):
+    roadmap = make_roadmap_in_review(owner=person)
+    program, path = Program(person), f"roadmaps/{roadmap.slug}/approve"
+    first = program("post", path, Idempotency_Key="mine")
+    KeyedRequest.objects.update(digest="0" * 64, about="")  # which told requests apart in another way
+
+    assert program("post", path, Idempotency_Key="mine").json() == first.json()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_at_the_same_moment_one_waits_for_the_other(person, library):
     """Each in a thread and on a connection of its own; the first is held up until the other waits for it."""

@@ -21,7 +21,7 @@ from django_q.models import OrmQ, Task
 
 from roadmap_project import api_tokens
 from roadmap_project.models import KeyedRequest
-from roadmaps import accounts, deciding, erasing, sending, tasks
+from roadmaps import accounts, deciding, erasing, mailing, sending, tasks
 from roadmaps.deciding import RefusedError
 from roadmaps.models import Mail, ModelCall, Profile, Roadmap, Step
 from roadmaps.steps import storing
@@ -420,7 +420,7 @@ def test_the_link_is_sent_again_by_a_button_also_when_it_has_become_too_old(visi
         late = visitor.get(link)
         assert late.status_code == 404
         assert "This link does not work any more" in text_of(late)
-        assert "ada@example.org was not confirmed, and the link that was sent there does not" in text_of(late)
+        assert "ada@example.org was not confirmed, and no link that was to go there works any more." in text_of(late)
         hidden = re.search(r'name="email" value="([^"]+)"', late.content.decode())[1]
         again = visitor.post(reverse("roadmaps:address"), {"email": hidden}, follow=True)
 
@@ -481,6 +481,16 @@ def test_of_two_links_the_first_one_opened_counts_and_the_other_waits_no_more(vi
     assert not accounts.take_address(person, "second@example.org")  # which read the person before
     person.refresh_from_db()
     assert person.email == "first@example.org"
+
+
+def test_an_address_that_was_a_mistake_waits_no_more_once_the_right_one_is_given_again(visitor, person):
+    have(person, "ada@example.org")
+    change_address(visitor, "adda@example.org")
+    assert "adda@example.org" in text_of(visitor.get(ACCOUNT))
+
+    change_address(visitor, "ada@example.org")
+
+    assert "adda@example.org" not in text_of(visitor.get(ACCOUNT))
 
 
 def test_a_link_of_another_person_or_made_up_or_old_confirms_nothing(visitor, person):
@@ -626,14 +636,19 @@ def test_a_reset_by_mail_revokes_the_tokens_and_a_change_says_how_many_go_on(vis
     assert f'<a href="{reverse("tokens")}">' in changed.content.decode()
     assert api_tokens.find(secret)
 
+    mailing.post(person, Mail.Kind.ADDRESS, address="eve@example.org")  # as who knew the old password may have asked
     asked(visitor, "ada@example.org")
-    link = re.search(r"https://roadmaps.example(/\S+)", sending.compose(Mail.objects.get()).body)[1]
+    mail = Mail.objects.get(kind=Mail.Kind.PASSWORD)
+    link = re.search(r"https://roadmaps.example(/\S+)", sending.compose(mail).body)[1]
     form = visitor.get(link, follow=True)
     assert "With a new password all tokens of your account are revoked" in text_of(form)
     form = form.request["PATH_INFO"]
     done = visitor.post(form, {"new_password1": "third battery", "new_password2": "third battery"}, follow=True)
     assert "1 token with which programs used your account is revoked." in text_of(done)
     assert api_tokens.find(secret) is None
+    with pytest.raises(api_tokens.TokenRefusedError):
+        api_tokens.make(user=person, name="from a session of before")
+    assert accounts.unconfirmed(person) is None
 
 
 def test_a_password_is_changed_by_who_knows_the_old_one_and_stays_signed_in(visitor):
