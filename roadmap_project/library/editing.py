@@ -13,7 +13,7 @@ from roadmap_project.library.understanding import Action, Part, Request, plain, 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
 ABOUT = 0.95  # of the hours and more, where they are said to be too many: "it has 60 hours, which is too much"
 # Characters, so that a question and a summary stay within what an answer may hold.
-LONGEST_EXAMPLE, LONGEST_LIST, LONGEST_DONE, LONGEST_REST = 60, 900, 1200, 300
+LONGEST_EXAMPLE, LONGEST_LIST, LONGEST_DONE, LONGEST_REST = 60, 900, 1200, 250
 MOST_INTENTS = 40
 MOST_ASKED = 2  # of the words that can be several concepts
 SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
@@ -57,6 +57,7 @@ class Found:
     guessed: list[tuple[str, Choice]] = field(default_factory=list)  # to go, of which a keyword alone was said
     doubtful: list[tuple[str, Choice]] = field(default_factory=list)  # the same, where it may be no name
     named: list[Choice] = field(default_factory=list)  # by a whole name, whatever is said of them
+    needed: list[str] = field(default_factory=list)  # by what comes, and not in the outline
     listed: list[Choice] = field(default_factory=list)  # what can be added, as an answer to "all of them"
     is_shorter: bool = False
     wanted_hours: float | None = None  # for the whole outline, as somebody gave them
@@ -88,7 +89,18 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
         questions = [sentences.TOO_FEW % {"count": planning.FEWEST_CONCEPTS}] if found.removed else []
     if not found.removed and not found.added:
         questions += _offered(each, tree, choices, found, is_lost=bool(found.unknown) or not questions, hours=hours)
+    found.needed = _needed(each, tree, found)
     return _planned(found, questions, hours)
+
+
+def _needed(each: Subject, tree: dict[str, Any], found: Found) -> list[str]:
+    """What is new builds on directly, and is not there, or goes."""
+    curated = {concept.key: concept for concept in each.concepts()}
+    going = {choice.key for choice in found.removed}
+    there = {concept["source"].partition("/")[2] for concept in _concepts(tree) if concept["key"] not in going}
+    there |= {choice.key for choice in found.added}
+    needed = dict.fromkeys(key for choice in found.added for key in curated[choice.key].prerequisites)
+    return [curated[key].name for key in needed if key not in there]
 
 
 def _choices(each: Subject, tree: dict[str, Any]) -> list[Choice]:
@@ -396,6 +408,9 @@ def _summary(found: Found, hours: float) -> str:
     elif found.added and found.added == found.listed:
         hours += sum(choice.hours for choice in found.added)
         done = sentences.HOURS_IN_ALL % {"done": done, "hours": f"{hours:g}"}
+    if found.needed:
+        needed = explaining.listed(found.needed, longest=LONGEST_REST)
+        done = sentences.NOT_IN_IT % {"done": done, "names": needed}
     if found.several:
         done = sentences.SEVERAL % {
             "done": done,

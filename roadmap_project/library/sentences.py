@@ -8,6 +8,7 @@ from roadmap_project.told import kept
 NOT_FOUND = kept(gettext_noop("%(done)s Not found: %(words)s."))
 NOT_DONE = kept(gettext_noop("%(done)s Nothing was done about: %(names)s."))
 SEVERAL = kept(gettext_noop("%(done)s More than one concept is meant by: %(words)s."))
+NOT_IN_IT = kept(gettext_noop("%(done)s What is new also builds on what is not in the outline: %(names)s."))
 HOURS_STAY = kept(
     gettext_noop(
         "%(done)s That leaves %(hours)s hours, not %(wanted)s: nothing essential goes by itself, nor what something "

@@ -671,6 +671,19 @@ def test_what_one_hardly_knows_or_names_beside_sqls_own_words_stays(words):
     assert changes(words, key="sql-databases", absent=()) == ""
 
 
+def test_what_is_new_and_builds_on_what_is_not_there_says_so():
+    def added(words: str, *absent: str) -> str:
+        return plan(words, key="sql-databases", absent=absent).summary
+
+    alone = added("Add CTEs and views", "CTEs and views", "Subqueries")
+    assert alone.endswith(". What is new also builds on what is not in the outline: Subqueries.")
+    assert "What is new" not in added("Add CTEs and views", "CTEs and views")
+    assert "What is new" not in added("Add CTEs and views, and subqueries", "CTEs and views", "Subqueries")
+    assert added("Replace subqueries with CTEs and views", "CTEs and views").endswith("Subqueries.")
+    with translation.override("zh-hans"):
+        assert not re.search("New|What", told(alone))
+
+
 def test_a_person_may_shout():
     assert changes("Please DELETE indexes", key="sql-databases") == "-Indexes"
     assert changes("DELETE INDEXES AND JOINS NOW", key="sql-databases").count("-") >= 1
