@@ -96,9 +96,14 @@ NO_TIME = (
     r"(?:\b(?:no|(?:don't|do not) have(?: the| any| much)?|haven't(?: got)?(?: the| any| much)?) time\b"
     r"(?! (?:zone|series|complexity))|没有?(?:什么|太?多|那么多)?时间(?!序列|复杂|戳|处理))"
 )
+MORE_TIME = (
+    r"(?:\b(?:need|want|like|take|have)(?: (?:a|bit|lot|little|of|some|much|more|the))* time\b"
+    r"(?! (?:zone|series|complexity))|(?:需要|想要|要)(?:更多的?|多?一[些点])?时间(?!序列|复杂|戳|处理))"
+)
 WITHOUT_TIME = (
     (re.compile(rf"{NO_TIME}(?: for\b| to (?:learn|study|do|read)\b|[去来]?(?:学习?|看|做))", re.I), " don't want "),
     (re.compile(NO_TIME, re.I), " "),
+    (re.compile(MORE_TIME, re.I), " "),
 )
 ABOUT_SO_MANY = "only|just|about|around|roughly|at|most|less|than|under|a|total|of"
 ITS_HOURS = re.compile(
