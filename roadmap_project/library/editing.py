@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from roadmap_project.library import explaining, planning, sentences
-from roadmap_project.library.chinese import CHARACTER
-from roadmap_project.library.subjects import Subject, chinese_names
-from roadmap_project.library.understanding import Action, Part, Request, plain, singular, understood
+from roadmap_project.library.meaning import Choice, Found, Meaning, choices_of, concepts_of, found_by, stems
+from roadmap_project.library.subjects import Subject
+from roadmap_project.library.understanding import Action, Request, plain, understood
 
 MUCH_SHORTER = 0.8  # of the hours, where these fit already
 ABOUT = 0.95  # of the hours and more, where they are said to be too many: "it has 60 hours, which is too much"
@@ -16,7 +15,6 @@ ABOUT = 0.95  # of the hours and more, where they are said to be too many: "it h
 LONGEST_EXAMPLE, LONGEST_LIST, LONGEST_DONE, LONGEST_REST = 60, 900, 1200, 250
 MOST_INTENTS = 40
 MOST_ASKED = 2  # of the words that can be several concepts
-SECTION = re.compile("stages?|modules?|阶段|模块", re.IGNORECASE)
 YES = re.compile(
     r"\W*(?:yes|yep|yeah|sure|ok|okay|please do|do it|remove it|是的?|对|好的?|可以|嗯|行)\W*(?:please|吧|了)?\W*", re.I
 )
@@ -26,52 +24,17 @@ ALL = re.compile(
     r"|(?:这?两个|它们)?(?:全?都|全部)(?:去掉|删掉|加上|添加|加进来|不?要|是)?了?)\W*(?:please|吧)?\W*",
     re.I,
 )
-CHINESE = re.compile(f"{CHARACTER}{{2,}}")
-ToldBy = Literal["name", "part", "keyword", "fragment"]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A concept of the outline, or one that the subject has besides."""
-
-    key: str
-    name: str
-    called: tuple[str, ...]
-    keywords: tuple[str, ...]
-    hours: float
-    is_there: bool = True
-    sections: tuple[str, ...] = ()  # the titles of its stage and module
-
-
-@dataclass
-class Found:
-    """What a request means: what can be done, and what is to be asked about."""
-
-    removed: list[Choice] = field(default_factory=list)
-    added: list[Choice] = field(default_factory=list)
-    there: list[Choice] = field(default_factory=list)
-    kept: list[Choice] = field(default_factory=list)
-    not_there: list[Choice] = field(default_factory=list)
-    several: list[tuple[str, list[Choice]]] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    guessed: list[tuple[str, Choice]] = field(default_factory=list)  # to go, of which a keyword alone was said
-    doubtful: list[tuple[str, Choice]] = field(default_factory=list)  # the same, where it may be no name
-    named: list[Choice] = field(default_factory=list)  # by a whole name, whatever is said of them
-    needed: list[str] = field(default_factory=list)  # by what comes, and not in the outline
-    listed: list[Choice] = field(default_factory=list)  # what can be added, as an answer to "all of them"
-    is_shorter: bool = False
-    wanted_hours: float | None = None  # for the whole outline, as somebody gave them
 
 
 def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: float) -> dict[str, Any]:
     """An edit plan out of somebody's words, the last of which may answer what was asked about the earlier ones."""
-    choices = _choices(each, tree)
+    choices = choices_of(each, tree)
     names = list(dict.fromkeys(name for choice in choices for name in (*choice.called, *choice.sections)))
     earlier, request = Request(), Request()
     for text in asked:
         earlier, request = request, understood(text, names, before=request.last)
-    reading = _Meaning(choices, names, own_words=_stems(each.title))
-    found = _found(reading, request)
+    reading = Meaning(choices, names, own_words=stems(each.title))
+    found = found_by(reading, request)
     hours = sum(choice.hours for choice in choices if choice.is_there)
     if request.budget and not (request.is_shorter and request.budget.of(hours) > ABOUT * hours):
         found.wanted_hours = request.budget.of(hours)
@@ -85,7 +48,7 @@ def plan(each: Subject, tree: dict[str, Any], asked: Sequence[str], *, budget: f
         if ALL.fullmatch(text):
             found.listed = _listed_before(each, tree, choices, asked[-3:-1], budget)
         questions = _answer(reading, found, earlier, request, text=text, hours=hours)
-    if not questions and len(_concepts(tree)) - len(found.removed) + len(found.added) < planning.FEWEST_CONCEPTS:
+    if not questions and len(concepts_of(tree)) - len(found.removed) + len(found.added) < planning.FEWEST_CONCEPTS:
         questions = [sentences.TOO_FEW % {"count": planning.FEWEST_CONCEPTS}] if found.removed else []
     if not found.removed and not found.added:
         questions += _offered(each, tree, choices, found, is_lost=bool(found.unknown) or not questions, hours=hours)
@@ -97,147 +60,10 @@ def _needed(each: Subject, tree: dict[str, Any], found: Found) -> list[str]:
     """What is new builds on directly, and is not there, or goes."""
     curated = {concept.key: concept for concept in each.concepts()}
     going = {choice.key for choice in found.removed}
-    there = {concept["source"].partition("/")[2] for concept in _concepts(tree) if concept["key"] not in going}
+    there = {concept["source"].partition("/")[2] for concept in concepts_of(tree) if concept["key"] not in going}
     there |= {choice.key for choice in found.added}
     needed = dict.fromkeys(key for choice in found.added for key in curated[choice.key].prerequisites)
     return [curated[key].name for key in needed if key not in there]
-
-
-def _choices(each: Subject, tree: dict[str, Any]) -> list[Choice]:
-    curated = {f"{each.key}/{concept.key}": concept for concept in each.concepts()}
-    in_chinese = chinese_names().get(each.key, {})
-    there = []
-    for concept, titles in _with_titles(tree):
-        known = curated.get(concept["source"])
-        names = [known.name, *in_chinese.get(known.key, ())] if known else []
-        called = tuple(dict.fromkeys([concept["name"], *names]))
-        keywords = tuple(concept["keywords"])
-        hours = concept["hours"]
-        there.append(Choice(concept["key"], concept["name"], called, keywords, hours, sections=titles))
-    present = {concept["source"] for concept in _concepts(tree)}
-    absent = [
-        Choice(
-            concept.key,
-            concept.name,
-            (concept.name, *in_chinese.get(concept.key, ())),
-            tuple(concept.keywords),
-            concept.hours,
-            is_there=False,
-        )
-        for source, concept in curated.items()
-        if source not in present
-    ]
-    return there + absent
-
-
-class _Meaning:
-    """Which concepts a request's parts mean: by whole names, by a part of one name, by a keyword."""
-
-    def __init__(self, choices: list[Choice], names: list[str], *, own_words: set[str]) -> None:
-        self.choices, self.names, self.own_words = choices, names, own_words
-
-    def take(self, part: Part, found: Found) -> None:
-        is_to_go = part.action == "remove"
-        for choices in self.meant(part, found, prefers_there=is_to_go):
-            done = found.removed if is_to_go else found.added
-            idle = found.not_there if is_to_go else found.there
-            for choice in choices:
-                into = done if choice.is_there == is_to_go else idle
-                if choice not in into:
-                    into.append(choice)
-
-    def meant(self, part: Part, found: Found, *, prefers_there: bool | None = None) -> Iterable[list[Choice]]:
-        for place in part.names:
-            name = self.names[place]
-            called = [choice for choice in self.choices if name in choice.called]
-            yield self._preferred(
-                called or [choice for choice in self.choices if name in choice.sections], there=prefers_there
-            )
-        if not part.words or (part.names and SECTION.fullmatch(part.words)):
-            return
-        meant, told_by = self._by_words(part.words)
-        meant = self._preferred(meant, there=prefers_there)
-        if len(meant) > 1:
-            found.several.append((part.words, meant))
-        elif meant and part.action == "remove" and meant[0].is_there and _is_doubtful(part, told_by):
-            found.doubtful.append((part.words, meant[0]))
-        elif meant and part.action == "remove" and meant[0].is_there and told_by == "keyword":
-            found.guessed.append((part.words, meant[0]))
-        elif meant:
-            yield meant
-        else:
-            found.unknown.append(part.words)
-
-    def _preferred(self, choices: list[Choice], *, there: bool | None) -> list[Choice]:
-        return [choice for choice in choices if choice.is_there == there] or choices
-
-    def _by_words(self, words: str) -> tuple[list[Choice], ToldBy]:
-        """What the words can mean, and by which of what is known of it."""
-        said = _stems(words) - self.own_words
-        if not said:
-            return [], "fragment"
-        by_name = [choice for choice in self.choices if any(_is_in(_stems(name), said) for name in choice.called)]
-        by_part = [
-            choice
-            for choice in self.choices
-            if any(
-                said <= _stems(name) or plain(words).lower() in plain(name).lower().split() for name in choice.called
-            )
-        ]
-        by_keyword = [
-            choice
-            for choice in self.choices
-            if any(_is_in(_stems(word) - self.own_words, said) for word in choice.keywords)
-        ]
-        by_fragment = [
-            choice
-            for choice in self.choices
-            if CHINESE.fullmatch(words) and any(words in name for name in choice.called)
-        ]
-        told_by: ToldBy = "name" if by_name else "part" if by_part else "keyword" if by_keyword else "fragment"
-        return by_name or list(dict.fromkeys(by_part + by_keyword + by_fragment)), told_by
-
-
-def _is_doubtful(part: Part, told_by: ToldBy) -> bool:
-    """A piece of a Chinese name is often a plain word ("不要代码"), and so is a name's part after "no"."""
-    return told_by == "fragment" or (part.is_weak and told_by != "name")
-
-
-def _found(reading: _Meaning, request: Request) -> Found:
-    """A keyword alone is no reason to take something out where something else that was said is not found.
-
-    What may be no name at all is only asked about.
-    """
-    found = Found()
-    for part in (*request.of("remove"), *request.of("add")):
-        reading.take(part, found)
-    for part in request.of("keep"):
-        other = Found()
-        found.kept += [choice for choices in reading.meant(part, other) for choice in choices]
-        found.kept += [choice for _, choices in other.several for choice in choices]
-    named = {reading.names[place] for place in request.named}
-    found.named = [choice for choice in reading.choices if named.intersection(choice.called)]
-    if not found.unknown:
-        found.removed = list(dict.fromkeys([*found.removed, *(choice for _, choice in found.guessed)]))
-        found.guessed = []
-    found.guessed += found.doubtful
-    return found
-
-
-def _is_in(stems: set[str], said: set[str]) -> bool:
-    """One word is meant only where nothing else is said beside it."""
-    return stems == said or (len(stems) > 1 and stems <= said)
-
-
-def _stems(text: str) -> set[str]:
-    return {_stem(word) for word in re.findall(r"\w+", plain(text).lower()) if word != "and"}
-
-
-def _stem(word: str) -> str:
-    word = re.sub("iz(?=ation|e)", "is", word).replace("neighbor", "neighbour")  # American spelling
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return singular(word)
 
 
 def _optional(
@@ -257,10 +83,10 @@ def _optional(
             1 if concept["key"] in staying or not known else known.importance,
             concept["prerequisites"],
         )
-        for concept, known in ((concept, curated.get(concept["source"])) for concept in _concepts(tree))
+        for concept, known in ((concept, curated.get(concept["source"])) for concept in concepts_of(tree))
         if concept["key"] not in going
     ]
-    keys = {concept["source"].partition("/")[2]: concept["key"] for concept in _concepts(tree)}
+    keys = {concept["source"].partition("/")[2]: concept["key"] for concept in concepts_of(tree)}
     for choice in found.added:
         needed = [keys[key] for key in curated[f"{each.key}/{choice.key}"].prerequisites if key in keys]
         weighed.append(planning.Weighed(choice.key, choice.hours, 1, needed))
@@ -270,10 +96,10 @@ def _optional(
 
 
 def _answer(
-    reading: _Meaning, found: Found, earlier: Request, request: Request, *, text: str, hours: float
+    reading: Meaning, found: Found, earlier: Request, request: Request, *, text: str, hours: float
 ) -> list[str]:
     """What to ask, unless a name alone says enough: one that is missing comes; one that is there may be meant to go."""
-    asked = _found(reading, earlier)
+    asked = found_by(reading, earlier)
     if ALL.fullmatch(text):
         _take_all(found, asked, earlier, _verb_of_all(text, request))
         if found.removed or found.added:
@@ -320,7 +146,7 @@ def _verb_of_all(text: str, request: Request) -> Action:
     return "add" if request.last == "unsaid" and "要" in text else request.last
 
 
-def _named_alone(reading: _Meaning, request: Request, found: Found) -> list[Choice]:
+def _named_alone(reading: Meaning, request: Request, found: Found) -> list[Choice]:
     return [choice for part in request.of("unsaid") for choices in reading.meant(part, found) for choice in choices]
 
 
@@ -440,25 +266,13 @@ def _not_done(found: Found) -> list[str]:
     ]
 
 
-def _with_titles(tree: dict[str, Any]) -> Iterable[tuple[dict[str, Any], tuple[str, ...]]]:
-    """Each concept with the titles above it by which it can be meant: a single word means too many other things."""
-    for stage in tree["stages"]:
-        for module in stage["modules"]:
-            titles = tuple(title for title in (stage["name"], module["name"]) if len(title.split()) > 1)
-            yield from ((concept, titles) for concept in module["concepts"])
-
-
-def _concepts(tree: dict[str, Any]) -> list[dict[str, Any]]:
-    return [concept for stage in tree["stages"] for module in stage["modules"] for concept in module["concepts"]]
-
-
 def edit(each: Subject, tree: dict[str, Any], plan_of_edit: dict[str, Any], goal: str) -> dict[str, Any]:
     """The tree with the plan carried out: curated order kept, every other concept as it was, by hand or not."""
     targets = {
         action: {intent["target"] for intent in plan_of_edit["intents"] if intent["action"] == action}
         for action in ("remove", "add")
     }
-    kept = [concept for concept in _concepts(tree) if concept["key"] not in targets["remove"]]
+    kept = [concept for concept in concepts_of(tree) if concept["key"] not in targets["remove"]]
     curated = {concept["source"].partition("/")[2]: concept for concept in kept if concept["source"]}
     wanted = [concept for concept in each.concepts() if concept.key in curated or concept.key in targets["add"]]
     shaped = planning.stages(each, wanted, goal)
@@ -471,7 +285,7 @@ def edit(each: Subject, tree: dict[str, Any], plan_of_edit: dict[str, Any], goal
 
 def _restore(shaped: list[dict[str, Any]], kept: dict[str, dict[str, Any]]) -> None:
     """Kept concepts are what they were; added ones get a key that nobody had."""
-    concepts = _concepts({"stages": shaped})
+    concepts = concepts_of({"stages": shaped})
     renamed = {}
     for number, concept in enumerate(concepts, start=1):
         old = kept.get(concept["source"].partition("/")[2])
@@ -508,6 +322,6 @@ def _named(name: str, parts: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _drop_lost_prerequisites(shaped: list[dict[str, Any]]) -> None:
     earlier: set[str] = set()
-    for concept in _concepts({"stages": shaped}):
+    for concept in concepts_of({"stages": shaped}):
         concept["prerequisites"] = [key for key in concept["prerequisites"] if key in earlier]
         earlier.add(concept["key"])
