@@ -274,8 +274,11 @@ def test_edits_by_hand_are_shown_together_and_the_scores_as_those_of_the_version
 
 def test_a_question_stays_open_through_edits_by_hand_until_it_is_answered(visitor, roadmap):
     asked = make_feedback(roadmap=roadmap, state=Feedback.State.QUESTION, questions=["Which part?"])
+    assert "about an earlier version" not in text_of(visitor.get(roadmap.get_absolute_url()))
     post(visitor, "move_part", roadmap, down="s-1")
-    assert "please answer: Which part?" in text_of(visitor.get(roadmap.get_absolute_url()))
+    shown = text_of(visitor.get(roadmap.get_absolute_url()))
+    assert "please answer: Which part? This was asked about an earlier version" in shown
+    assert "Your edits by hand since version 1. “Stage 1” was moved." in shown
 
     visitor.post(address("request_changes", roadmap), {"text": "The first"})
 
