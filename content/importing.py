@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from content import rendering
-from content.exporting.documents import LIMITS, ConceptDocument, RoadmapDocument
+from content.exporting.documents import LIMITS, MOST_CHARACTERS, ConceptDocument, RoadmapDocument
 from content.mistakes import Mistake, mistakes
 from content.models import Note, Question, Quiz, Resource, ResourceList, Tutorial
 from roadmap_project.library.subjects import is_offered
@@ -32,10 +32,9 @@ from roadmaps.models import Concept, ConceptProgress, OutlineReview, OutlineRevi
 from roadmaps.models.step import rank_of
 from roadmaps.slugs import new_token, slug_from
 
-# Of all tutorials together: 120 concepts, the most that a model designs, with 33,000 characters each, or 66 of the
-# longest tutorials that are written. Laid out in eight seconds, and two of colouring code, at the most; in one where it
-# is plain text. The largest file takes the process about 150 MB more meanwhile.
-MOST_CHARACTERS = 4_000_000
+# So many characters of all tutorials together are 120 concepts, the most that a model designs, with 33,000 each, or 66
+# of the longest tutorials that are written. Laid out in eight seconds, and two of colouring code, at the most; in one
+# where it is plain text. The largest file takes the process about 150 MB more meanwhile.
 MOST_WEIGHT = 2 * MOST_CHARACTERS  # as rendering weighs them: of ordinary text a character's is below two
 MOST_BYTES = LARGEST_FILE  # of as many Chinese characters three quarters; the rest is for what is not a tutorial
 DEEPEST = 12  # the schema has nine levels

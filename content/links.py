@@ -69,7 +69,7 @@ def check_soon(concept: Concept) -> None:
         return
     existing = Step.objects.filter(concept=concept, kind=Step.Kind.LINKS)
     if existing.exists():
-        existing.exclude(state__in=(Step.State.WAITING, Step.State.RUNNING)).start_over()
+        existing.exclude(state__in=Step.ACTIVE).start_over()
     else:
         Step.objects.create(roadmap_id=concept.roadmap_id, concept=concept, kind=Step.Kind.LINKS, rank=rank_of(0))
     wake("logs")

@@ -107,9 +107,14 @@ def _code(token: Token) -> str:
     return code.strip(LINE).replace(LINE, "\n")
 
 
+def ticks_around(code: str, *, least: int = 1) -> str:
+    """More of them than stand together in the code."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", code)), default=0))
+
+
 def _span(code: str) -> str:
     """Code between as many ticks as it takes."""
-    ticks = "`" * (1 + max(map(len, re.findall("`+", code)), default=0))
+    ticks = ticks_around(code)
     blank = " " if re.match(r"`|.*`$| .*\S.* $", code) else ""
     return f"{ticks}{blank}{code}{blank}{ticks}"
 

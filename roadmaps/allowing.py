@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from roadmap_project import wrong_values
+from roadmap_project.library.planning import MOST_PREREQUISITES
 from roadmap_project.listing import listed
 from roadmap_project.llm.asking import storable
 from roadmaps.answers import HAND_LIMITS, HOURS_BY_DIFFICULTY, ConceptOutline, ModuleOutline, OutlineTree, StageOutline
@@ -20,7 +21,6 @@ from roadmaps.deciding import RefusedError
 from roadmaps.models import Concept
 from roadmaps.words import has_words
 
-MOST_PREREQUISITES = 12
 DESCRIPTION_LENGTH = {ConceptOutline: 1000, ModuleOutline: 4000, StageOutline: 4000}
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from roadmap_project.library.planning import MOST_PREREQUISITES
 from roadmap_project.told import kept
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -100,7 +101,9 @@ class ConceptOutline(Answer):
     hours: float = Field(ge=0.5, le=8)
     difficulty: Literal["easy", "medium", "hard"]
     keywords: list[Line] = Field(min_length=3, max_length=5)
-    prerequisites: list[Annotated[str, StringConstraints(max_length=20)]] = Field(default=[], max_length=12)
+    prerequisites: list[Annotated[str, StringConstraints(max_length=20)]] = Field(
+        default=[], max_length=MOST_PREREQUISITES
+    )
     # The library's own mark; a model's answer cannot set it (Outline.without_sources).
     source: SkipJsonSchema[str] = ""
 

@@ -179,7 +179,7 @@ def request_review(roadmap_id: int) -> Roadmap:
     with transaction.atomic():
         roadmap = locked_with_owner(roadmap_id)
         asked = roadmap.steps.filter(kind=Step.Kind.REVIEW, payload__is_asked_for=True)
-        if asked.filter(state__in=(Step.State.WAITING, Step.State.RUNNING)).exists():
+        if asked.active().exists():
             return roadmap
         if roadmap.state != Roadmap.State.IN_REVIEW:
             raise RefusedError(_("The outline can be reviewed only while it waits for your decision."))

@@ -37,7 +37,7 @@ def settle(roadmap: Roadmap) -> None:
         .filter(roadmap=roadmap)
         .aggregate(
             all=Count("pk"),
-            active=Count("pk", filter=Q(state__in=(Step.State.WAITING, Step.State.RUNNING))),
+            active=Count("pk", filter=Q(state__in=Step.ACTIVE)),
             done=Count("pk", filter=Q(state=Step.State.DONE)),
         )
     )

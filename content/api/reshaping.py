@@ -15,7 +15,8 @@ from content.api.once import once
 from content.api.roadmap_shapes import Difficulty, Revision, SeenOutline
 from content.api.shapes import Number, NumberOrNone, Sent, Text, change
 from content.views.lookup import own_roadmap
-from roadmaps import allowing, reshaping
+from roadmap_project.library.planning import MOST_PREREQUISITES
+from roadmaps import reshaping
 from roadmaps.allowing import WrongPartError
 from roadmaps.models import Roadmap
 from roadmaps.reshaping import Edit, NewConcept
@@ -37,7 +38,7 @@ class PartDescribed(Sent):
 class ConceptToAdd(PartDescribed):
     hours: Number = Field(1.0, ge=0.5, le=8, examples=[1])
     difficulty: Difficulty = Field("easy", description="Easy is 0.5 to 2 hours, medium 2 to 4, hard 4 to 8.")
-    prerequisites: Keys = Field([], max_length=allowing.MOST_PREREQUISITES, examples=[[]])
+    prerequisites: Keys = Field([], max_length=MOST_PREREQUISITES, examples=[[]])
 
     def new(self) -> NewConcept:
         return NewConcept(**{name: getattr(self, name) for name in ConceptToAdd.model_fields})
@@ -75,7 +76,7 @@ class PartToChange(SeenOutline):
     hours: NumberOrNone = Field(None, ge=0.5, le=8, description="Of a concept.")
     difficulty: Difficulty | None = Field(None, description="Of a concept.")
     prerequisites: Keys | None = Field(
-        None, max_length=allowing.MOST_PREREQUISITES, description="Keys of the concepts that a concept builds on."
+        None, max_length=MOST_PREREQUISITES, description="Keys of the concepts that a concept builds on."
     )
     into: Text | None = Field(None, max_length=20, description="A concept's new module, or a module's new stage.")
 

@@ -26,6 +26,7 @@ from roadmaps.models import Roadmap, Step
 
 STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 # Wider than what a provider may answer: people and editors add to it.
+MOST_CHARACTERS = 4_000_000  # of all tutorials together, of which content/importing.py says what they cost
 LIMITS = {
     "outline": HAND_LIMITS,
     "piece": PieceLimits(resources=(0, 50), questions=(1, 50), markdown=(1, 200_000), note=EDITOR_LIMITS.note),

@@ -9,7 +9,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
 from content.exporting import anki, epub, markdown
-from content.exporting.documents import RoadmapDocument
+from content.exporting.documents import MOST_CHARACTERS, RoadmapDocument
 from roadmap_project import languages
 from roadmap_project.request_sizes import LARGEST_FILE
 
@@ -77,10 +77,11 @@ FORMATS = {
             format_lazy(
                 gettext_lazy(
                     "For programs and as a backup: it can be brought in again as a new roadmap (up to {most} MB, and "
-                    "4 million characters of tutorials), with your notes and what you marked as learned. Your answers "
-                    "to quizzes and earlier versions are not in it."
+                    "{millions} million characters of tutorials), with your notes and what you marked as learned. Your "
+                    "answers to quizzes and earlier versions are not in it."
                 ),
                 most=LARGEST_FILE // 1024 // 1024,
+                millions=MOST_CHARACTERS // 1_000_000,
             ),
             "json",
             "application/json",

@@ -19,7 +19,7 @@ from content.exporting.documents import (
     TutorialDocument,
 )
 from content.exporting.wording import facts, facts_of, how_many, not_written
-from content.spans import HARD_BREAK, in_paragraphs, to_markdown
+from content.spans import HARD_BREAK, in_paragraphs, ticks_around, to_markdown
 from roadmap_project.lengths import hours
 from roadmap_project.library.subjects import escaped
 from roadmap_project.listing import listed
@@ -196,8 +196,7 @@ def _note(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = ticks_around(text, least=3)
     return f"{fence}\n{text}\n{fence}"
 
 

@@ -166,9 +166,9 @@ def found_by(reading: Meaning, request: Request) -> Found:
     return found
 
 
-def _is_in(stems: set[str], said: set[str]) -> bool:
+def _is_in(words: set[str], said: set[str]) -> bool:
     """One word is meant only where nothing else is said beside it."""
-    return stems == said or (len(stems) > 1 and stems <= said)
+    return words == said or (len(words) > 1 and words <= said)
 
 
 def stems(text: str) -> set[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from roadmap_project.library import editing, explaining, hours, planning, sentences
 from roadmap_project.library.matching import best_subject
+from roadmap_project.library.meaning import concepts_of
 from roadmap_project.library.prerequisites import with_links
 from roadmap_project.library.subjects import (
     SCAFFOLD,
@@ -146,7 +147,7 @@ def _more_hours(kept: list[SubjectConcept], facts: Facts) -> list[str]:
 def _review(facts: Facts) -> dict[str, Any]:
     """Scores that are computed, each with what it was computed from; no opinion is invented."""
     tree = facts["tree"]
-    concepts = [concept for stage in tree["stages"] for module in stage["modules"] for concept in module["concepts"]]
+    concepts = concepts_of(tree)
     each = _subject_of(concepts, facts)
     curated = explaining.curated(each, (concept["source"] for concept in concepts))
     taken = sum(concept["hours"] for concept in concepts)

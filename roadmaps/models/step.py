@@ -26,7 +26,7 @@ class StepQuerySet(models.QuerySet["Step"]):
         return self.filter(state=Step.State.WAITING)
 
     def active(self) -> "StepQuerySet":
-        return self.filter(state__in=(Step.State.WAITING, Step.State.RUNNING))
+        return self.filter(state__in=Step.ACTIVE)
 
     def content(self) -> "StepQuerySet":
         return self.filter(kind__in=Step.CONTENT_KINDS)
@@ -105,6 +105,7 @@ class Step(models.Model):
         FAILED = "failed", gettext_lazy("Failed")
         CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
+    ACTIVE = (State.WAITING, State.RUNNING)
     CONTENT_KINDS = (Kind.TUTORIAL, Kind.RESOURCES, Kind.QUIZ)
     WORKFLOW_KINDS = (Kind.ANALYSE, Kind.DESIGN, Kind.REVIEW, Kind.PLAN, Kind.EDIT)
     QUEUES = {
@@ -202,7 +203,7 @@ class Step(models.Model):
     @property
     def is_active(self) -> bool:
         """As `active` finds it."""
-        return self.state in (self.State.WAITING, self.State.RUNNING)
+        return self.state in self.ACTIVE
 
     @property
     def has_failed(self) -> bool:
